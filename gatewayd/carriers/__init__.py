@@ -1,0 +1,1 @@
+"""The south side: links to carriers and RCS platforms."""

@@ -1,0 +1,105 @@
+"""The contract of a link: what flow may ask of a carrier, and what a carrier tells flow. No code.
+
+A link holds no queue of its own: it takes what fits its window and gives every taken segment back exactly once,
+as an outcome. All calls are synchronous and made on the event loop; what goes to the wire is gathered until the end
+of the loop turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import msgspec
+
+from gatewayd.message import Channel, Inbound, Message, Outcome, Receipt
+
+
+class Result(msgspec.Struct, frozen=True, gc=False):
+    """How one segment of one message fared. ``segment`` counts from 0; ``latency_s`` is send to answer."""
+
+    message_id: int
+    segment: int
+    outcome: Outcome
+    latency_s: float
+
+
+class Report(msgspec.Struct, frozen=True, gc=False):
+    """Something a carrier told us, with the token by which it is acknowledged once it is durable."""
+
+    content: Receipt | Inbound
+    token: object
+
+
+class Capability(msgspec.Struct, frozen=True, gc=False):
+    """What a platform said of one handset: ``capable`` is None when it could not be learned."""
+
+    handset: str
+    capable: bool | None
+    reason: str
+
+
+class Revocation(msgspec.Struct, frozen=True, gc=False):
+    """How a revoke ended: ``revoked`` True or False, or None when the platform did not say."""
+
+    message_id: int
+    carrier_id: str
+    revoked: bool | None
+    error: str
+
+
+class LinkListener(Protocol):
+    """Flow's side: whom a link calls. Never called from inside one of the link's own methods below."""
+
+    def on_results(self, link: Link, results: Sequence[Result]) -> None:
+        """Outcomes of segments, all that one read or one loop turn brought."""
+
+    def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
+        """Receipts and MOs, in the order of the wire; each must be acknowledged by ``link.acknowledge``."""
+
+    def on_ready(self, link: Link) -> None:
+        """Capacity came back: a bind came up, a window opened again after it was full, a pause ended."""
+
+    def on_revoked(self, link: Link, revocation: Revocation) -> None:
+        """The end of a ``revoke``."""
+
+    def on_capability(self, link: Link, capability: Capability) -> None:
+        """The end of a ``check_capability``."""
+
+
+class Link(Protocol):
+    """Our lasting relation with one carrier or platform."""
+
+    name: str
+    channel: Channel
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a bind (SMPP) or a token (RCS) stands."""
+
+    def capacity(self) -> int:
+        """How many segments may be submitted right now (0 when down or full)."""
+
+    def cost(self, message: Message) -> int:
+        """How many segments the message becomes on this link (RCS: always 1)."""
+
+    def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
+        """Send all segments, or only those given. Exactly one Result follows for each.
+
+        ``expires_at`` (Unix seconds, 0 = none) is the life time that the carrier is told.
+        """
+
+    def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
+        """Answer reports: durable (``stored``), or refused for now so that the carrier sends them again."""
+
+    def revoke(self, message_id: int, carrier_id: str) -> None:
+        """Ask to take a message back (RCS only); ends in ``on_revoked``."""
+
+    def check_capability(self, handset: str) -> None:
+        """Ask whether a handset (E.164 digits, no plus) takes RCS (RCS only); ends in ``on_capability``."""
+
+    async def start(self) -> None:
+        """Begin to connect, and keep connected from then on."""
+
+    async def stop(self, drain_s: float) -> None:
+        """Take no more; wait up to ``drain_s`` for what is in flight; unbind; give back the rest as Unknown."""

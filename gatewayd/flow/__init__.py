@@ -1,0 +1,1 @@
+"""The dispatcher: what is claimed, sent, settled and brought back."""

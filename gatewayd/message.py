@@ -1,0 +1,157 @@
+"""The one neutral vocabulary: messages, attempts, outcomes, receipts and inbound texts, and their states.
+
+Knows no wire format, no clock and no storage.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+
+class Channel(enum.StrEnum):
+    """How a link reaches the handset."""
+
+    SMS = "sms"
+    RCS = "rcs"
+
+
+class Encoding(enum.StrEnum):
+    """What the octets of a payload are, once account and link agree on what data_coding 0 means.
+
+    GSM is GSM 03.38 default alphabet, one septet an octet (unpacked); UCS2 is UTF-16, big endian.
+    """
+
+    GSM = "gsm"
+    LATIN1 = "latin1"
+    ASCII = "ascii"
+    UCS2 = "ucs2"
+    BINARY = "binary"
+
+
+class State(enum.StrEnum):
+    """The final states of a message, by the words of SMPP 3.4 appendix B, and the two that are not final."""
+
+    ENROUTE = "ENROUTE"
+    ACCEPTD = "ACCEPTD"
+    DELIVRD = "DELIVRD"
+    EXPIRED = "EXPIRED"
+    DELETED = "DELETED"
+    UNDELIV = "UNDELIV"
+    UNKNOWN = "UNKNOWN"
+    REJECTD = "REJECTD"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no further receipt can follow."""
+        return self not in (State.ENROUTE, State.ACCEPTD)
+
+
+class Message(msgspec.Struct, frozen=True, gc=False):
+    """What one submit_sm asked for; never changed after it was accepted.
+
+    ``payload`` is the user data without its UDH; ``udh`` is the whole header with its length octet, or empty.
+    ``concat`` is (reference, total, sequence) for one part of a long message, whether UDH or SAR said so.
+    ``tlvs`` keeps every TLV of the sender in order, except message_payload, which became ``payload``.
+    Times are Unix seconds; ``expires_at`` 0 means that no validity period was given.
+    """
+
+    id: int
+    account: str
+    source_ton: int
+    source_npi: int
+    source: str
+    destination_ton: int
+    destination_npi: int
+    destination: str
+    payload: bytes
+    encoding: Encoding
+    accepted_at: float
+    expires_at: float = 0.0
+    data_coding: int = 0
+    esm_class: int = 0
+    protocol_id: int = 0
+    priority: int = 0
+    registered_delivery: int = 0
+    service_type: str = ""
+    traffic_class: str = ""
+    udh: bytes = b""
+    concat: tuple[int, int, int] | None = None
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+
+
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """The carrier took it and named it; a receipt may follow under that name."""
+
+    carrier_id: str
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """The carrier said no for good: another link may try, this one must not.
+
+    ``error`` is a short stable word or code for people and metrics (``ESME_RINVDSTADR``, ``http_404``).
+    ``unreachable`` marks the family that operators count in their error ratio: not their number, or unknown.
+    """
+
+    error: str
+    unreachable: bool = False
+
+
+class Deferred(msgspec.Struct, frozen=True, gc=False):
+    """Not now: the same link may be asked again after ``retry_s`` seconds. Nothing was sent.
+
+    ``pauses`` says that everything behind this message must wait as well (throttling), so that order is kept.
+    """
+
+    error: str
+    retry_s: float
+    pauses: bool = False
+
+
+class Unknown(msgspec.Struct, frozen=True, gc=False):
+    """Sent, or perhaps sent, and no answer came: it may or may not have been taken."""
+
+    error: str
+
+
+Outcome = Accepted | Refused | Deferred | Unknown
+
+
+class Receipt(msgspec.Struct, frozen=True, gc=False):
+    """What a carrier later said of a message that it had accepted.
+
+    ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``displayed`` marks a read report,
+    which implies DELIVRD.
+    """
+
+    carrier_id: str
+    state: State
+    error: str = "000"
+    at: float = 0.0
+    displayed: bool = False
+
+
+class Inbound(msgspec.Struct, frozen=True, gc=False):
+    """A text or a suggestion reply from a handset (MO).
+
+    ``dedup_id`` names it at the carrier, empty when the carrier names nothing; ``postback`` is the data behind a
+    tapped suggestion. ``destination`` is the number or the bot that was addressed. ``udh``, ``concat`` as in Message.
+    """
+
+    source_ton: int
+    source_npi: int
+    source: str
+    destination_ton: int
+    destination_npi: int
+    destination: str
+    payload: bytes
+    encoding: Encoding
+    data_coding: int = 0
+    esm_class: int = 0
+    protocol_id: int = 0
+    udh: bytes = b""
+    concat: tuple[int, int, int] | None = None
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    postback: str = ""
+    dedup_id: str = ""

@@ -1,0 +1,1 @@
+"""The ground: transport, shared limits, metrics, trail and tasks."""

@@ -1,0 +1,1 @@
+"""The north side: everything that legacy senders see."""

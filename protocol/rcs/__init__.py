@@ -1,0 +1,1 @@
+"""The GSMA RCS messaging API as values, and HTTP exchanges as data."""
