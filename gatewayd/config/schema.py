@@ -1,10 +1,15 @@
-"""Every configuration key with its type and default, as frozen records. Reads nothing and checks nothing."""
+"""Every configuration key with its type, bounds and default, as frozen records. Reads nothing and checks nothing.
+
+``Meta.extra`` is for gatewayd.config.reading: ``form`` names a rule of gatewayd.config.forms that a text must obey,
+``noun`` says in words what a number is, and ``hidden`` keeps a value out of every message and listing.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 Alphabet = Literal["gsm", "latin1", "ascii"]
 BindMode = Literal["transceiver", "transmitter", "receiver"]
@@ -12,158 +17,205 @@ MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_h
 UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
 LinkKind = Literal["smpp", "gsma"]
 
+Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
+Binds = Annotated[int, Meta(ge=1, le=1_000)]
+Window = Annotated[int, Meta(ge=1, le=10_000)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
+Weight = Annotated[int, Meta(ge=1, le=1_000)]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+SecondsOrOff = Annotated[float, Meta(ge=0, le=31_536_000)]
+Hours = Annotated[float, Meta(gt=0, le=87_600)]
+HoursOrOff = Annotated[float, Meta(ge=0, le=87_600)]
+Milliseconds = Annotated[float, Meta(ge=0, le=1_000)]
+RateOrNone = Annotated[float, Meta(ge=0, le=1_000_000)]
+
+Listen = Annotated[str, Meta(extra={"form": "listen"})]
+Network = Annotated[str, Meta(extra={"form": "network"})]
+Host = Annotated[str, Meta(extra={"form": "host"})]
+Url = Annotated[str, Meta(extra={"form": "url"})]
+SystemId = Annotated[str, Meta(extra={"form": "system_id"})]
+SystemType = Annotated[str, Meta(extra={"form": "system_type"})]
+PasswordHash = Annotated[str, Meta(extra={"form": "password_hash", "hidden": True})]
+OwnNumber = Annotated[str, Meta(extra={"form": "own_number"})]
+Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
+Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
+Word = Annotated[str, Meta(extra={"form": "word"})]
+
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A TOML table: unknown keys are faults, never ignored."""
 
 
-class Daemon(_Table):
+class Daemon(_Table, frozen=True, kw_only=True):
     """The process itself."""
 
     spool_dir: str = "/var/lib/gatewayd"
     runtime_dir: str = "/run/gatewayd"
-    drain_timeout_s: float = 30.0
+    drain_timeout_s: SecondsOrOff = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
-class Metrics(_Table):
+class Metrics(_Table, frozen=True, kw_only=True):
     """The Prometheus endpoint; an empty ``listen`` turns it off."""
 
-    listen: str = "127.0.0.1:9464"
+    listen: Listen = "127.0.0.1:9464"
 
 
-class Store(_Table):
+class Store(_Table, frozen=True, kw_only=True):
     """The embedded store's bounds."""
 
-    group_wait_ms: float = 2.0
-    pending_max: int = 20_000
-    fold_entries: int = 50_000
+    group_wait_ms: Milliseconds = 2.0
+    pending_max: Count = 20_000
+    fold_entries: Count = 50_000
     check_at_start: Literal["quick", "full", "off"] = "quick"
 
 
-class SmppServer(_Table):
+class SmppServer(_Table, frozen=True, kw_only=True):
     """The SMPP listener for legacy senders, and what any stranger is allowed there."""
 
-    listen: tuple[str, ...] = ("127.0.0.1:2775",)
-    tls_listen: tuple[str, ...] = ()
+    listen: tuple[Listen, ...] = ("127.0.0.1:2775",)
+    tls_listen: tuple[Listen, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
-    system_id: str = "gatewayd"
-    pdu_size_max: int = 65_536
-    connections_max: int = 1_000
-    session_init_timeout_s: float = 10.0
-    enquire_interval_s: float = 30.0
-    inactivity_timeout_s: float = 0.0
-    response_timeout_s: float = 30.0
-    window: int = 1_000
+    system_id: SystemId = "gatewayd"
+    pdu_size_max: Octets = 65_536
+    connections_max: Count = 1_000
+    session_init_timeout_s: Seconds = 10.0
+    enquire_interval_s: Seconds = 30.0
+    inactivity_timeout_s: SecondsOrOff = 0.0
+    response_timeout_s: Seconds = 30.0
+    window: Window = 1_000
 
 
-class Parts(_Table):
+class Parts(_Table, frozen=True, kw_only=True):
     """Joining long messages: how long to wait for missing parts and how many messages may be incomplete."""
 
-    join_timeout_s: float = 60.0
-    incomplete_max: int = 10_000
+    join_timeout_s: Seconds = 60.0
+    incomplete_max: Count = 10_000
 
 
-class Sessions(_Table):
+class Sessions(_Table, frozen=True, kw_only=True):
     """MO correlation."""
 
-    window_h: float = 24.0
+    window_h: Hours = 24.0
 
 
-class Account(_Table):
+class Account(_Table, frozen=True, kw_only=True):
     """One application: its credentials, rights and limits. The table's name is its system_id."""
 
-    password_hash: str = ""
+    password_hash: PasswordHash = ""
     password_hash_file: str = ""
-    networks: tuple[str, ...] = ()
-    binds_max: int = 4
-    rate_per_s: float = 100.0
-    burst: float = 0.0
-    senders: tuple[str, ...] = ("*",)
-    numbers: tuple[str, ...] = ()
-    traffic_class: str = ""
-    weight: int = 1
-    window: int = 100
+    networks: tuple[Network, ...] = ()
+    binds_max: Binds = 4
+    rate_per_s: RateOrNone = 100.0
+    burst: RateOrNone = 0.0
+    senders: tuple[Pattern, ...] = ("*",)
+    numbers: tuple[OwnNumber, ...] = ()
+    traffic_class: Word = ""
+    weight: Weight = 1
+    window: Window = 100
     data_coding_0: Alphabet = "gsm"
-    outbox_ttl_h: float = 72.0
-    outbox_depth_max: int = 100_000
+    outbox_ttl_h: Hours = 72.0
+    outbox_depth_max: Count = 100_000
 
 
-class Provider(_Table):
+class Provider(_Table, frozen=True, kw_only=True):
     """One provider application whose quota all of its links share (Orange: 1800 a minute for all bots)."""
 
-    per_minute: int = 0
-    rate_per_s: float = 0.0
-    burst: int = 1
-    pause_s: float = 60.0
+    per_minute: CountOrNone = 0
+    rate_per_s: RateOrNone = 0.0
+    burst: Count = 1
+    pause_s: Seconds = 60.0
 
 
-class Link(_Table):
+class Link(_Table, frozen=True, kw_only=True):
     """One carrier link or RCS agent. Keys of the other kind must stay away; see conf/gatewayd.toml."""
 
     kind: LinkKind
-    window: int = 100
-    rate_per_s: float = 0.0
-    burst: int = 1
+    window: Window = 100
+    rate_per_s: RateOrNone = 0.0
+    burst: Count = 1
     on_unknown: UnknownPolicy = "prefer_duplicate"
-    retry_max: int = 10
+    retry_max: CountOrNone = 10
     # smpp
-    host: str = ""
-    port: int = 2775
+    host: Host = ""
+    port: Port = 2775
     tls: bool = False
     tls_ca: str = ""
-    system_id: str = ""
+    system_id: SystemId = ""
     password_file: str = ""
-    system_type: str = ""
+    system_type: SystemType = ""
     bind: BindMode = "transceiver"
-    binds: int = 1
-    enquire_interval_s: float = 30.0
-    response_timeout_s: float = 30.0
-    bind_timeout_s: float = 10.0
-    reconnect_min_s: float = 1.0
-    reconnect_max_s: float = 60.0
-    throttle_pause_s: float = 1.0
+    binds: Binds = 1
+    enquire_interval_s: Seconds = 30.0
+    response_timeout_s: Seconds = 30.0
+    bind_timeout_s: Seconds = 10.0
+    reconnect_min_s: Seconds = 1.0
+    reconnect_max_s: Seconds = 60.0
+    throttle_pause_s: Seconds = 1.0
     data_coding_0: Alphabet = "gsm"
     message_id_mode: MessageIdMode = "auto"
-    parked_receipt_ttl_s: float = 86_400.0
+    parked_receipt_ttl_s: Seconds = 86_400.0
     # gsma
     provider: str = ""
-    server_root: str = ""
-    bot_id: str = ""
-    token_url: str = ""
+    server_root: Url = ""
+    bot_id: Word = ""
+    token_url: Url = ""
     client_id: str = ""
     client_secret_file: str = ""
     webhook_token_file: str = ""
     capability: Literal["query", "assume"] = "query"
-    capability_yes_h: float = 2_160.0
-    capability_no_h: float = 1_440.0
-    deadline_s: float = 300.0
-    request_timeout_s: float = 20.0
-    traffic_type: str = ""
+    capability_yes_h: HoursOrOff = 2_160.0
+    capability_no_h: HoursOrOff = 1_440.0
+    deadline_s: Seconds = 300.0
+    request_timeout_s: Seconds = 20.0
+    traffic_type: Word = ""
 
 
-class Webhooks(_Table):
+SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max"})
+GSMA_LINK_KEYS: Final = frozenset(
+    {
+        "provider",
+        "server_root",
+        "bot_id",
+        "token_url",
+        "client_id",
+        "client_secret_file",
+        "webhook_token_file",
+        "capability",
+        "capability_yes_h",
+        "capability_no_h",
+        "deadline_s",
+        "request_timeout_s",
+        "traffic_type",
+    }
+)
+SMPP_LINK_KEYS: Final = frozenset(Link.__struct_fields__) - SHARED_LINK_KEYS - GSMA_LINK_KEYS
+
+
+class Webhooks(_Table, frozen=True, kw_only=True):
     """The listener for RCS platforms: POST /rcs/LINK. An empty ``listen`` turns it off."""
 
-    listen: str = ""
+    listen: Listen = ""
     tls_certificate: str = ""
     tls_key: str = ""
-    body_size_max: int = 262_144
+    body_size_max: Octets = 262_144
 
 
-class Route(_Table):
+class Route(_Table, frozen=True, kw_only=True):
     """One rule: every condition given must hold; the first rule that matches decides. ``*`` ends a prefix."""
 
     links: tuple[str, ...]
     accounts: tuple[str, ...] = ()
-    senders: tuple[str, ...] = ()
-    prefixes: tuple[str, ...] = ()
-    classes: tuple[str, ...] = ()
+    senders: tuple[Pattern, ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
+    classes: tuple[Word, ...] = ()
     on_unknown: UnknownPolicy | None = None
 
 
-class Config(_Table):
+class Config(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
     daemon: Daemon = Daemon()
