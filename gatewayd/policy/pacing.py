@@ -1,0 +1,78 @@
+"""Rate arithmetic (GCRA): given when the paid-for time of a limit ends, how many may go now and how long to wait.
+
+Knows neither the clock nor where the state of a limit is kept.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+# Clock readings are floats: an instant that is due must not be missed by the rounding of the last bit. In messages,
+# so it is far too small to let one more through in any window.
+_ROUNDING = 1e-6
+
+# More than this share of a minute's quota cannot be saved up for one burst: what a burst may hold is missing from the
+# steady pace, else the minute that begins with a burst would exceed the quota.
+_BURST_SHARE_OF_QUOTA = 10
+
+
+class Rate(msgspec.Struct, frozen=True, gc=False):
+    """A steady pace and what may go at once after idleness: never more than ``rate_per_s * w + burst`` in w seconds.
+
+    The state of a limit is one number, ``tat`` (theoretical arrival time): the moment until which the pace has been
+    used up. 0 is the state of a new limit. ``burst`` is at least 1; ``rate_per_s`` is above 0, or infinite.
+    """
+
+    rate_per_s: float
+    burst: int = 1
+
+    def step(self, tat: float, now: float, wanted: int) -> tuple[int, float, float]:
+        """Grant up to ``wanted`` at once: (granted, new tat, seconds until one more may go; 0 if all were granted).
+
+        Every ``tat`` is healed: one that lies further ahead than a full burst can put it (a clock that was set back,
+        another boot, a damaged file) counts as a burst that was just used.
+        """
+        if self.rate_per_s == math.inf:
+            return wanted, now, 0.0
+        interval_s = 1.0 / self.rate_per_s
+        horizon = now + self.burst * interval_s
+        if tat < now:
+            tat = now
+        elif not tat <= horizon:  # also true of a NaN
+            tat = horizon
+        granted = min(wanted, int((horizon - tat) / interval_s + _ROUNDING))
+        tat += granted * interval_s
+        if granted >= wanted:
+            return granted, tat, 0.0
+        return granted, tat, tat + interval_s - horizon
+
+    def give_back(self, tat: float, now: float, taken_at: float, unused: int) -> float:
+        """The new tat after ``unused`` messages, granted at ``taken_at``, were not sent after all.
+
+        What the pace has meanwhile refilled is not refunded: with it, those who took since could be followed by
+        one burst too many.
+        """
+        if self.rate_per_s == math.inf:
+            return tat
+        return tat - max(0.0, unused / self.rate_per_s - max(0.0, now - taken_at))
+
+
+UNLIMITED = Rate(math.inf)
+
+
+def rate_of(per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1) -> Rate:
+    """The pace that keeps both limits; a limit of 0 is none, and a burst below 1 counts as 1.
+
+    In no window of 60 s more than ``per_minute`` go, bursts included, and in none of 1 s more than
+    ``rate_per_s + burst``. With a quota the burst is at most a tenth of it, so that nine tenths can always be used.
+    """
+    size = max(1, int(burst))
+    pace = rate_per_s if rate_per_s > 0 else math.inf
+    if per_minute > 0:
+        size = min(size, max(1, per_minute // _BURST_SHARE_OF_QUOTA))
+        # A quota of one a minute leaves nothing beside its burst of one: half a message more than nothing still
+        # rounds down to the quota in every window.
+        pace = min(pace, max(per_minute - size, 0.5) / 60.0)
+    return Rate(pace, size)
