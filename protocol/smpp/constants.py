@@ -1,0 +1,232 @@
+"""The numbers of SMPP 3.4 under the names the specification gives them.
+
+Knows no layout, no state and no policy: what a number means to us is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+HEADER_SIZE: Final = 16
+"""Octets of the PDU header (3.4 section 3.2)."""
+
+RESPONSE_BIT: Final = 0x80000000
+"""Set in the command_id of every response (3.4 section 5.1.2.1)."""
+
+SEQUENCE_MAX: Final = 0x7FFFFFFF
+"""The highest sequence_number that a sender may use (3.4 section 5.1.4)."""
+
+INTERFACE_VERSION: Final = 0x34
+"""SMPP 3.4, as bind and sc_interface_version say it (3.4 section 5.2.4)."""
+
+
+class Command(enum.IntEnum):
+    """command_id values (3.4 section 5.1.2.1)."""
+
+    GENERIC_NACK = 0x80000000
+    BIND_RECEIVER = 0x00000001
+    BIND_RECEIVER_RESP = 0x80000001
+    BIND_TRANSMITTER = 0x00000002
+    BIND_TRANSMITTER_RESP = 0x80000002
+    QUERY_SM = 0x00000003
+    QUERY_SM_RESP = 0x80000003
+    SUBMIT_SM = 0x00000004
+    SUBMIT_SM_RESP = 0x80000004
+    DELIVER_SM = 0x00000005
+    DELIVER_SM_RESP = 0x80000005
+    UNBIND = 0x00000006
+    UNBIND_RESP = 0x80000006
+    REPLACE_SM = 0x00000007
+    REPLACE_SM_RESP = 0x80000007
+    CANCEL_SM = 0x00000008
+    CANCEL_SM_RESP = 0x80000008
+    BIND_TRANSCEIVER = 0x00000009
+    BIND_TRANSCEIVER_RESP = 0x80000009
+    OUTBIND = 0x0000000B
+    ENQUIRE_LINK = 0x00000015
+    ENQUIRE_LINK_RESP = 0x80000015
+    SUBMIT_MULTI = 0x00000021
+    SUBMIT_MULTI_RESP = 0x80000021
+    ALERT_NOTIFICATION = 0x00000102
+    DATA_SM = 0x00000103
+    DATA_SM_RESP = 0x80000103
+
+
+class Status(enum.IntEnum):
+    """command_status values (3.4 section 5.1.3, table 5-2)."""
+
+    ESME_ROK = 0x00000000
+    ESME_RINVMSGLEN = 0x00000001
+    ESME_RINVCMDLEN = 0x00000002
+    ESME_RINVCMDID = 0x00000003
+    ESME_RINVBNDSTS = 0x00000004
+    ESME_RALYBND = 0x00000005
+    ESME_RINVPRTFLG = 0x00000006
+    ESME_RINVREGDLVFLG = 0x00000007
+    ESME_RSYSERR = 0x00000008
+    ESME_RINVSRCADR = 0x0000000A
+    ESME_RINVDSTADR = 0x0000000B
+    ESME_RINVMSGID = 0x0000000C
+    ESME_RBINDFAIL = 0x0000000D
+    ESME_RINVPASWD = 0x0000000E
+    ESME_RINVSYSID = 0x0000000F
+    ESME_RCANCELFAIL = 0x00000011
+    ESME_RREPLACEFAIL = 0x00000013
+    ESME_RMSGQFUL = 0x00000014
+    ESME_RINVSERTYP = 0x00000015
+    ESME_RINVNUMDESTS = 0x00000033
+    ESME_RINVDLNAME = 0x00000034
+    ESME_RINVDESTFLAG = 0x00000040
+    ESME_RINVSUBREP = 0x00000042
+    ESME_RINVESMCLASS = 0x00000043
+    ESME_RCNTSUBDL = 0x00000044
+    ESME_RSUBMITFAIL = 0x00000045
+    ESME_RINVSRCTON = 0x00000048
+    ESME_RINVSRCNPI = 0x00000049
+    ESME_RINVDSTTON = 0x00000050
+    ESME_RINVDSTNPI = 0x00000051
+    ESME_RINVSYSTYP = 0x00000053
+    ESME_RINVREPFLAG = 0x00000054
+    ESME_RINVNUMMSGS = 0x00000055
+    ESME_RTHROTTLED = 0x00000058
+    ESME_RINVSCHED = 0x00000061
+    ESME_RINVEXPIRY = 0x00000062
+    ESME_RINVDFTMSGID = 0x00000063
+    ESME_RX_T_APPN = 0x00000064
+    ESME_RX_P_APPN = 0x00000065
+    ESME_RX_R_APPN = 0x00000066
+    ESME_RQUERYFAIL = 0x00000067
+    ESME_RINVOPTPARSTREAM = 0x000000C0
+    ESME_RINVTLVSTREAM = 0x000000C0
+    ESME_ROPTPARNOTALLWD = 0x000000C1
+    ESME_RINVPARLEN = 0x000000C2
+    ESME_RMISSINGOPTPARAM = 0x000000C3
+    ESME_RINVOPTPARAMVAL = 0x000000C4
+    ESME_RDELIVERYFAILURE = 0x000000FE
+    ESME_RUNKNOWNERR = 0x000000FF
+
+
+class Tag(enum.IntEnum):
+    """Tags of the optional parameters (3.4 section 5.3.2)."""
+
+    DEST_ADDR_SUBUNIT = 0x0005
+    DEST_NETWORK_TYPE = 0x0006
+    DEST_BEARER_TYPE = 0x0007
+    DEST_TELEMATICS_ID = 0x0008
+    SOURCE_ADDR_SUBUNIT = 0x000D
+    SOURCE_NETWORK_TYPE = 0x000E
+    SOURCE_BEARER_TYPE = 0x000F
+    SOURCE_TELEMATICS_ID = 0x0010
+    QOS_TIME_TO_LIVE = 0x0017
+    PAYLOAD_TYPE = 0x0019
+    ADDITIONAL_STATUS_INFO_TEXT = 0x001D
+    RECEIPTED_MESSAGE_ID = 0x001E
+    MS_MSG_WAIT_FACILITIES = 0x0030
+    PRIVACY_INDICATOR = 0x0201
+    SOURCE_SUBADDRESS = 0x0202
+    DEST_SUBADDRESS = 0x0203
+    USER_MESSAGE_REFERENCE = 0x0204
+    USER_RESPONSE_CODE = 0x0205
+    SOURCE_PORT = 0x020A
+    DESTINATION_PORT = 0x020B
+    SAR_MSG_REF_NUM = 0x020C
+    LANGUAGE_INDICATOR = 0x020D
+    SAR_TOTAL_SEGMENTS = 0x020E
+    SAR_SEGMENT_SEQNUM = 0x020F
+    SC_INTERFACE_VERSION = 0x0210
+    CALLBACK_NUM_PRES_IND = 0x0302
+    CALLBACK_NUM_ATAG = 0x0303
+    NUMBER_OF_MESSAGES = 0x0304
+    CALLBACK_NUM = 0x0381
+    DPF_RESULT = 0x0420
+    SET_DPF = 0x0421
+    MS_AVAILABILITY_STATUS = 0x0422
+    NETWORK_ERROR_CODE = 0x0423
+    MESSAGE_PAYLOAD = 0x0424
+    DELIVERY_FAILURE_REASON = 0x0425
+    MORE_MESSAGES_TO_SEND = 0x0426
+    MESSAGE_STATE = 0x0427
+    USSD_SERVICE_OP = 0x0501
+    DISPLAY_TIME = 0x1201
+    SMS_SIGNAL = 0x1203
+    MS_VALIDITY = 0x1204
+    ALERT_ON_MESSAGE_DELIVERY = 0x130C
+    ITS_REPLY_TYPE = 0x1380
+    ITS_SESSION_INFO = 0x1383
+
+
+class Ton(enum.IntEnum):
+    """Type of number (3.4 section 5.2.5)."""
+
+    UNKNOWN = 0
+    INTERNATIONAL = 1
+    NATIONAL = 2
+    NETWORK_SPECIFIC = 3
+    SUBSCRIBER = 4
+    ALPHANUMERIC = 5
+    ABBREVIATED = 6
+
+
+class Npi(enum.IntEnum):
+    """Numbering plan indicator (3.4 section 5.2.6)."""
+
+    UNKNOWN = 0
+    ISDN = 1
+    DATA = 3
+    TELEX = 4
+    LAND_MOBILE = 6
+    NATIONAL = 8
+    PRIVATE = 9
+    ERMES = 10
+    INTERNET = 14
+    WAP_CLIENT = 18
+
+
+class MessageState(enum.IntEnum):
+    """message_state values of query_sm_resp and of the TLV (3.4 section 5.2.28)."""
+
+    ENROUTE = 1
+    DELIVERED = 2
+    EXPIRED = 3
+    DELETED = 4
+    UNDELIVERABLE = 5
+    ACCEPTED = 6
+    UNKNOWN = 7
+    REJECTED = 8
+
+
+# esm_class (3.4 section 5.2.12): bits 1-0 mode, 5-2 type, 7-6 GSM features.
+ESM_MODE_MASK: Final = 0x03
+ESM_MODE_DATAGRAM: Final = 0x01
+ESM_MODE_FORWARD: Final = 0x02
+ESM_MODE_STORE_AND_FORWARD: Final = 0x03
+ESM_TYPE_MASK: Final = 0x3C
+ESM_RECEIPT: Final = 0x04
+ESM_DELIVERY_ACK: Final = 0x08
+ESM_USER_ACK: Final = 0x10
+ESM_CONVERSATION_ABORT: Final = 0x18
+ESM_INTERMEDIATE: Final = 0x20
+ESM_UDHI: Final = 0x40
+ESM_REPLY_PATH: Final = 0x80
+
+# registered_delivery (3.4 section 5.2.17): bits 1-0 the final receipt, 3-2 SME acknowledgements, 4 intermediate.
+REGISTERED_RECEIPT_MASK: Final = 0x03
+REGISTERED_RECEIPT: Final = 0x01
+REGISTERED_RECEIPT_ON_FAILURE: Final = 0x02
+REGISTERED_DELIVERY_ACK: Final = 0x04
+REGISTERED_USER_ACK: Final = 0x08
+REGISTERED_INTERMEDIATE: Final = 0x10
+
+_STATUS_NAMES: Final[dict[int, str]] = {int(status): status.name for status in Status}
+_COMMAND_NAMES: Final[dict[int, str]] = {int(command): command.name.lower() for command in Command}
+
+
+def status_name(status: int) -> str:
+    """``ESME_…`` for a status that 3.4 knows, else its hexadecimal form (``0x000004FF``)."""
+    return _STATUS_NAMES.get(status) or f"0x{status:08X}"
+
+
+def command_name(command: int) -> str:
+    """``submit_sm`` and the like for a command_id that 3.4 knows, else its hexadecimal form."""
+    return _COMMAND_NAMES.get(command) or f"0x{command:08X}"
