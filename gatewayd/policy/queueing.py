@@ -1,0 +1,135 @@
+"""The order in which a link's waiting messages go: strict lanes, and weighted fair sharing of a lane by accounts.
+
+Knows neither what the items are nor when they may go.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from heapq import heappop, heappush, heapreplace
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+LANES = 4
+"""Lanes are 0 to 3, as the values of SMPP's priority_flag; a higher one goes first, always."""
+
+# Tags only ever grow. An empty lane may forget them, and does so long before a float could no longer tell them apart.
+_FORGET_ABOVE = 1e6
+
+
+class _Flow(Generic[T]):
+    """One account's items in one lane. ``start`` is the virtual time at which its next item is due."""
+
+    __slots__ = ("account", "index", "items", "refunds", "start", "stride", "weight")
+
+    def __init__(self, account: str, index: int) -> None:
+        self.account = account
+        self.index = index
+        self.items: deque[T] = deque()
+        self.weight = 0
+        self.stride = 0.0
+        self.start = 0.0
+        self.refunds = 0
+
+
+class _Lane(Generic[T]):
+    """Start-time fair queueing: the flow whose next item is due first goes, and moves on by 1 / weight.
+
+    The virtual time is the start tag of what went last. A flow that comes back from idleness starts there, not where it
+    left: idleness earns no credit. Nor does it start before its own tag: one that keeps a single item waiting gets no
+    more than its share.
+    """
+
+    __slots__ = ("flows", "heap", "virtual")
+
+    def __init__(self) -> None:
+        self.flows: dict[str, _Flow[T]] = {}
+        self.heap: list[tuple[float, int, _Flow[T]]] = []
+        self.virtual = 0.0
+
+    def flow(self, account: str, weight: int) -> _Flow[T]:
+        """The account's flow; called only to add an item at once, so it is made ready to go."""
+        flow = self.flows.get(account)
+        if flow is None:
+            flow = self.flows[account] = _Flow(account, len(self.flows))
+        if flow.weight != weight:
+            flow.weight = weight
+            flow.stride = 1.0 / weight
+        if not flow.items:
+            if flow.start < self.virtual:
+                flow.start = self.virtual
+                flow.refunds = 0
+            heappush(self.heap, (flow.start, flow.index, flow))
+        return flow
+
+    def pop(self) -> T:
+        """The next item; the lane must not be empty."""
+        self.virtual, index, flow = self.heap[0]
+        item = flow.items.popleft()
+        if flow.refunds:
+            flow.refunds -= 1
+        else:
+            flow.start += flow.stride
+        if flow.items:
+            heapreplace(self.heap, (flow.start, index, flow))
+        else:
+            heappop(self.heap)
+            if not self.heap and self.virtual > _FORGET_ABOVE:
+                self.flows.clear()
+                self.virtual = 0.0
+        return item
+
+
+class FairQueue(Generic[T]):
+    """What waits for one link. Within one account and lane, first in is first out."""
+
+    __slots__ = ("_lanes", "_order", "_size")
+
+    def __init__(self) -> None:
+        self._lanes: tuple[_Lane[T], ...] = tuple(_Lane() for _ in range(LANES))
+        self._order = self._lanes[::-1]
+        self._size = 0
+
+    def __len__(self) -> int:
+        """How many items wait in all lanes."""
+        return self._size
+
+    def push(self, lane: int, account: str, weight: int, item: T) -> None:
+        """Add at the end of the account's items. ``weight``, at least 1, is the account's share of its lane."""
+        self._lanes[lane].flow(account, weight).items.append(item)
+        self._size += 1
+
+    def push_front(self, lane: int, account: str, weight: int, item: T) -> None:
+        """Hand back an item that was popped and could not go; several are handed back last one first.
+
+        The account gets the turn back that the item had used up.
+        """
+        flow = self._lanes[lane].flow(account, weight)
+        flow.items.appendleft(item)
+        flow.refunds += 1
+        self._size += 1
+
+    def pop(self) -> T | None:
+        """The next item of the highest lane that has any, or None."""
+        for lane in self._order:
+            if lane.heap:
+                self._size -= 1
+                return lane.pop()
+        return None
+
+    def depths(self) -> dict[tuple[int, str], int]:
+        """How many items wait, by lane and account; those with none are left out."""
+        return {
+            (number, flow.account): len(flow.items)
+            for number, lane in enumerate(self._lanes)
+            for flow in lane.flows.values()
+            if flow.items
+        }
+
+    def heads(self) -> Iterator[T]:
+        """The first item of every account in every lane: whatever has waited longest is among them."""
+        for lane in self._lanes:
+            for _, _, flow in lane.heap:
+                yield flow.items[0]
