@@ -1,0 +1,165 @@
+"""Text to octets and back, in the alphabets that data_coding can name (SMPP 3.4 5.2.19, TS 23.038).
+
+Knows nothing of PDUs, parts or accounts: what data_coding 0 means is always an argument.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import Final, Literal
+
+from protocol.smpp.errors import LocalFault
+
+ENCODINGS: Final = ("gsm", "latin1", "ascii", "ucs2", "binary")
+
+_ESC: Final = "\x1b"
+_NONE: Final = "\ufffe"  # how the charmap codec is told that an octet has no meaning
+
+# TS 23.038 6.2.1, in order of the septets; the escape is the one that is no character.
+GSM_DEFAULT: Final = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ"
+    " !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+# TS 23.038 6.2.1.1: what follows the escape.
+GSM_EXTENSION: Final = {
+    0x0A: "\f",
+    0x14: "^",
+    0x28: "{",
+    0x29: "}",
+    0x2F: "\\",
+    0x3C: "[",
+    0x3D: "~",
+    0x3E: "]",
+    0x40: "|",
+    0x65: "€",
+}
+
+_DECODE_TABLE: Final = GSM_DEFAULT + _NONE * 128
+_ENCODE_PLAIN: Final = codecs.charmap_build(_DECODE_TABLE.replace(_ESC, _NONE))
+_ENCODE_FULL: Final[dict[int, bytes]] = {
+    **{ord(char): bytes((septet,)) for septet, char in enumerate(GSM_DEFAULT) if char != _ESC},
+    **{ord(char): bytes((0x1B, septet)) for septet, char in GSM_EXTENSION.items()},
+}
+_EXTENDED: Final = {GSM_DEFAULT[septet]: char for septet, char in GSM_EXTENSION.items()} | {_ESC: " ", "": " "}
+_ESCAPED: Final = re.compile(r"\x1b(.?)", re.DOTALL)
+_CODEC: Final = {"latin1": "latin-1", "ascii": "ascii", "ucs2": "utf-16-be"}
+
+Errors = Literal["strict", "replace"]
+
+
+class TextFault(LocalFault):
+    """A text that an alphabet cannot carry, or octets that are no text in it.
+
+    ``position`` is the first offending character (encode) or octet (decode), counted from 0. The text itself is
+    never part of the fault.
+    """
+
+    def __init__(self, kind: str, position: int) -> None:
+        super().__init__(kind, detail=f"position {position}")
+        self.position = position
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Return the octets of a text; GSM is unpacked, one septet an octet.
+
+    Raises TextFault (``unencodable``) when the alphabet lacks a character; ``binary`` carries no text at all.
+    """
+    if encoding == "gsm":
+        return _encode_gsm(text)
+    codec = _CODEC.get(encoding)
+    if codec is None:
+        raise TextFault("no_text", 0)
+    try:
+        return text.encode(codec)
+    except UnicodeEncodeError as error:
+        raise TextFault("unencodable", error.start) from None
+
+
+def decode(payload: bytes, encoding: str, errors: Errors = "strict") -> str:
+    """Return the text of octets.
+
+    Raises TextFault (``undecodable``) for octets that mean nothing, for half a UCS2 unit and for half a surrogate
+    pair; ``binary`` never is text. With ``errors="replace"`` nothing is raised and U+FFFD stands for each of them.
+    """
+    try:
+        if encoding == "gsm":
+            text = codecs.charmap_decode(payload, errors, _DECODE_TABLE)[0]
+            return _ESCAPED.sub(_unescape, text) if _ESC in text else text
+        codec = _CODEC.get(encoding)
+        if codec is not None:
+            return payload.decode(codec, errors)
+    except UnicodeDecodeError as error:
+        raise TextFault("undecodable", error.start) from None
+    if errors == "strict":
+        raise TextFault("no_text", 0)
+    return "\ufffd" * len(payload)
+
+
+def best_encoding(text: str) -> Literal["gsm", "ucs2"]:
+    """Return the cheapest alphabet that carries every character of a text."""
+    try:
+        _encode_gsm(text)
+    except TextFault:
+        return "ucs2"
+    return "gsm"
+
+
+def encoding_of(data_coding: int, default: str) -> str:
+    """Return the encoding that a data_coding names (5.2.19); ``default`` is what 0 means by agreement.
+
+    The GSM groups follow TS 23.038 section 4: message waiting (0xC0 to 0xEF) and message class (0xF0 to 0xFF).
+    0x10 to 0x1F are reserved in SMPP, but senders of flash messages use them with their TS 23.038 meaning.
+    Alphabets that we cannot read (JIS, Cyrillic, Hebrew, reserved values) are ``binary``: passed through, never read.
+    """
+    return _ENCODING_OF[data_coding] if 0 < data_coding < 256 else default if data_coding == 0 else "binary"
+
+
+def data_coding_of(encoding: str, default: str) -> int:
+    """Return the data_coding that announces an encoding, 0 when it is the agreed default.
+
+    Raises TextFault (``no_data_coding``) for GSM where the default is another alphabet: SMPP has no plain code for it.
+    """
+    if encoding == default:
+        return 0
+    data_coding = _DATA_CODING_OF.get(encoding)
+    if data_coding is None:
+        raise TextFault("no_data_coding", 0)
+    return data_coding
+
+
+def _encode_gsm(text: str) -> bytes:
+    try:
+        return codecs.charmap_encode(text, "strict", _ENCODE_PLAIN)[0]
+    except UnicodeEncodeError:
+        pass  # most texts have no extended character; those that do take the slower table
+    try:
+        return codecs.charmap_encode(text, "strict", _ENCODE_FULL)[0]
+    except UnicodeEncodeError as error:
+        raise TextFault("unencodable", error.start) from None
+
+
+def _unescape(escaped: re.Match[str]) -> str:
+    # 6.2.1.1: an escape before an undefined code shows the default table's character, a lone or doubled one a space.
+    char = escaped[1]
+    return _EXTENDED.get(char, char)
+
+
+def _data_coding_table() -> tuple[str, ...]:
+    table = ["binary"] * 256
+    table[0x01] = "ascii"
+    table[0x03] = "latin1"
+    table[0x08] = "ucs2"
+    by_alphabet_bits = ("gsm", "binary", "ucs2", "binary")
+    for low in range(16):
+        table[0x10 + low] = by_alphabet_bits[low >> 2]
+        table[0xC0 + low] = table[0xD0 + low] = "gsm"
+        table[0xE0 + low] = "ucs2"
+        table[0xF0 + low] = "binary" if low & 0x04 else "gsm"
+    return tuple(table)
+
+
+_ENCODING_OF: Final = _data_coding_table()
+_DATA_CODING_OF: Final = {"ascii": 1, "latin1": 3, "binary": 4, "ucs2": 8}

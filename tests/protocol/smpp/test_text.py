@@ -1,0 +1,187 @@
+"""The alphabets: every character there and back, the escapes, the faults, and the data_coding table."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.smpp.errors import SmppFault
+from protocol.smpp.text import (
+    ENCODINGS,
+    GSM_DEFAULT,
+    GSM_EXTENSION,
+    TextFault,
+    best_encoding,
+    data_coding_of,
+    decode,
+    encode,
+    encoding_of,
+)
+
+GSM_TEXT = st.text(alphabet=GSM_DEFAULT.replace("\x1b", "") + "".join(GSM_EXTENSION.values()), max_size=80)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "octets"),
+    [
+        ("Hello @ home", "gsm", b"Hello \x00 home"),
+        ("é à ù €", "gsm", b"\x05 \x7f \x06 \x1be"),
+        ("[{|}]\\~^\f", "gsm", b"\x1b<\x1b(\x1b@\x1b)\x1b>\x1b/\x1b=\x1b\x14\x1b\x0a"),
+        ("_$¥£", "gsm", b"\x11\x02\x03\x01"),
+        ("ΔΦΓ", "gsm", b"\x10\x12\x13"),
+        ("é€"[0], "latin1", b"\xe9"),
+        ("plain", "ascii", b"plain"),
+        ("é😀", "ucs2", b"\x00\xe9\xd8\x3d\xde\x00"),
+        ("", "gsm", b""),
+        ("", "ucs2", b""),
+    ],
+)
+def test_known_texts_there_and_back(text: str, encoding: str, octets: bytes) -> None:
+    assert encode(text, encoding) == octets
+    assert decode(octets, encoding) == text
+
+
+def test_gsm_table_has_its_landmarks() -> None:
+    assert len(GSM_DEFAULT) == 128
+    assert len(set(GSM_DEFAULT)) == 128
+    for septet, char in {0x00: "@", 0x0A: "\n", 0x0D: "\r", 0x1B: "\x1b", 0x20: " ", 0x24: "¤", 0x40: "¡"}.items():
+        assert GSM_DEFAULT[septet] == char
+    for septet, char in {0x5B: "Ä", 0x5F: "§", 0x60: "¿", 0x7B: "ä", 0x7E: "ü", 0x7F: "à", 0x1F: "É"}.items():
+        assert GSM_DEFAULT[septet] == char
+
+
+@pytest.mark.parametrize(
+    ("octets", "text"),
+    [
+        (b"a\x1b", "a "),  # nothing follows
+        (b"a\x1b\x1bb", "a b"),  # reserved for another table
+        (b"\x1bA", "A"),  # not in the extension table
+        (b"\x1b\x1b\x1be", " €"),
+        (b"\x1b\n", "\f"),
+        (b"\x1b\x0d", "\r"),
+    ],
+)
+def test_gsm_escapes_that_mean_nothing(octets: bytes, text: str) -> None:
+    assert decode(octets, "gsm") == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "position"),
+    [("ab😀", "gsm", 2), ("€uro ç", "gsm", 5), ("a\x1b", "gsm", 1), ("a€", "latin1", 1), ("é", "ascii", 0)],
+)
+def test_encode_names_the_first_character_it_cannot_carry(text: str, encoding: str, position: int) -> None:
+    with pytest.raises(TextFault) as caught:
+        encode(text, encoding)
+    assert caught.value.position == position
+    assert caught.value.kind == "unencodable"
+    assert text not in str(caught.value)
+
+
+def test_encode_lone_surrogate_is_a_fault() -> None:
+    with pytest.raises(TextFault) as caught:
+        encode("ab\ud800", "ucs2")
+    assert caught.value.position == 2
+
+
+@pytest.mark.parametrize(
+    ("octets", "encoding", "position", "replaced"),
+    [
+        (b"ab\x80", "gsm", 2, "ab\ufffd"),
+        (b"a\xe9", "ascii", 1, "a\ufffd"),
+        (b"\x00a\x00", "ucs2", 2, "a\ufffd"),
+        (b"\xd8\x3d\x00a", "ucs2", 0, "\ufffda"),
+        (b"\x01\x02", "binary", 0, "\ufffd\ufffd"),
+        (b"x", "klingon", 0, "\ufffd"),
+    ],
+)
+def test_decode_faults_or_replaces(octets: bytes, encoding: str, position: int, replaced: str) -> None:
+    with pytest.raises(SmppFault) as caught:
+        decode(octets, encoding)
+    assert isinstance(caught.value, TextFault)
+    assert caught.value.position == position
+    assert decode(octets, encoding, "replace") == replaced
+
+
+def test_binary_carries_no_text() -> None:
+    with pytest.raises(TextFault) as caught:
+        encode("a", "binary")
+    assert caught.value.kind == "no_text"
+
+
+@pytest.mark.parametrize(("text", "best"), [("plain", "gsm"), ("prix 5€", "gsm"), ("français", "ucs2"), ("", "gsm")])
+def test_best_encoding(text: str, best: str) -> None:
+    assert best_encoding(text) == best
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "encoding"),
+    [
+        (0x00, "latin1"),
+        (0x01, "ascii"),
+        (0x02, "binary"),
+        (0x03, "latin1"),
+        (0x04, "binary"),
+        (0x05, "binary"),
+        (0x06, "binary"),
+        (0x08, "ucs2"),
+        (0x0E, "binary"),
+        (0x10, "gsm"),
+        (0x14, "binary"),
+        (0x18, "ucs2"),
+        (0x1C, "binary"),
+        (0x80, "binary"),
+        (0xBF, "binary"),
+        (0xC0, "gsm"),
+        (0xC8, "gsm"),
+        (0xD0, "gsm"),
+        (0xDF, "gsm"),
+        (0xE0, "ucs2"),
+        (0xEF, "ucs2"),
+        (0xF0, "gsm"),
+        (0xF1, "gsm"),
+        (0xF4, "binary"),
+        (0xF5, "binary"),
+        (0xF8, "gsm"),
+        (0xFF, "binary"),
+        (0x100, "binary"),
+        (-1, "binary"),
+    ],
+)
+def test_encoding_of(data_coding: int, encoding: str) -> None:
+    assert encoding_of(data_coding, "latin1") == encoding
+
+
+@pytest.mark.parametrize("default", ["gsm", "latin1", "ascii"])
+def test_data_coding_of_is_read_back(default: str) -> None:
+    for encoding in ENCODINGS:
+        if encoding == "gsm" != default:
+            with pytest.raises(TextFault) as caught:
+                data_coding_of(encoding, default)
+            assert caught.value.kind == "no_data_coding"
+        else:
+            assert encoding_of(data_coding_of(encoding, default), default) == encoding
+    assert data_coding_of(default, default) == 0
+
+
+@given(GSM_TEXT)
+@settings(max_examples=60, deadline=None)
+def test_gsm_round_trip(text: str) -> None:
+    assert decode(encode(text, "gsm"), "gsm") == text
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=60, deadline=None)
+def test_best_encoding_round_trip(text: str) -> None:
+    encoding = best_encoding(text)
+    assert decode(encode(text, encoding), encoding) == text
+
+
+@given(st.binary(max_size=60), st.sampled_from(ENCODINGS))
+@settings(max_examples=100, deadline=None)
+def test_no_octets_raise_anything_but_our_fault(octets: bytes, encoding: str) -> None:
+    try:
+        decode(octets, encoding)
+    except TextFault as fault:
+        assert 0 <= fault.position <= len(octets)
+    decode(octets, encoding, "replace")
