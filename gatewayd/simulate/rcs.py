@@ -1,0 +1,193 @@
+"""A GSMA MaaP platform to try the gateway with: strict about what it is sent, and doing what it is told.
+
+It judges the gateway's RCS side, so it shares no code with it: everything here is written from the specification.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import uvloop
+from aiohttp import web
+
+from gatewayd.simulate.rcs_behaviour import Behaviour, load_behaviour
+from gatewayd.simulate.rcs_control import ControlDesk
+from gatewayd.simulate.rcs_http import FrontDoor
+from gatewayd.simulate.rcs_ledger import Ledger
+from gatewayd.simulate.rcs_lives import Lives
+from gatewayd.simulate.rcs_quota import Quota
+from gatewayd.simulate.rcs_schedule import Schedule
+from gatewayd.simulate.rcs_tokens import TokenOffice
+from gatewayd.simulate.rcs_validation import TEXT_MAX
+from gatewayd.simulate.rcs_webhooks import WebhookPolicy, WebhookSender
+
+SHUTDOWN_S = 1.0
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """A platform's fixed properties.
+
+    ``webhook_authorization`` is the whole value of the header. ``bots`` None lets any bot in. ``root`` stands before
+    ``/bot/v1`` in every path. A quota of 0 is none; ``quota_names_wait`` adds Retry-After to its 429.
+    ``cancel_word`` (cancelled, canceled, revoked), ``names_events`` and ``expires_in_text`` are habits in which
+    platforms differ.
+    """
+
+    webhook_url: str = ""
+    webhook_authorization: str = ""
+    client_id: str = "gateway"
+    client_secret: str = "secret"
+    bots: frozenset[str] | None = None
+    root: str = ""
+    token_lifetime_s: float = 3600.0
+    expires_in_text: bool = False
+    quota_per_minute: int = 0
+    quota_per_s: int = 0
+    quota_names_wait: bool = True
+    text_max: int = TEXT_MAX
+    cancel_word: str = "cancelled"
+    names_events: bool = True
+    webhooks: WebhookPolicy = WebhookPolicy()
+    records_max: int = 200_000
+
+
+class RcsPlatform:
+    """The whole platform on the running loop. ``clock`` gives monotonic seconds, ``wall`` Unix seconds.
+
+    With a clock of one's own, move it and call ``tick``. ``ledger.wait_for`` waits for what one expects.
+    """
+
+    def __init__(
+        self,
+        options: Options | None = None,
+        behaviour: Behaviour | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        options = options or Options()
+        self.ledger = Ledger(options.records_max)
+        self.tokens = TokenOffice(options.client_id, options.client_secret, options.token_lifetime_s)
+        self._schedule = Schedule(clock)
+        self._webhooks = WebhookSender(options.webhooks, self.ledger, self._schedule, wall)
+        self._lives = Lives(self.ledger, self._schedule, self._webhooks, wall)
+        quota = Quota(options.quota_per_minute, options.quota_per_s)
+        self._door = FrontDoor(self.tokens, quota, self.ledger, self._lives, self._schedule, wall)
+        self._root = options.root.rstrip("/")
+        self._runner: web.AppRunner | None = None
+        self._lives.cancel_word = options.cancel_word
+        self._lives.names_events = options.names_events
+        self._door.bots = options.bots
+        self._door.text_max = options.text_max
+        self._door.quota_names_wait = options.quota_names_wait
+        self._door.expires_in_text = options.expires_in_text
+        self.set_webhook(options.webhook_url, options.webhook_authorization)
+        self.set_behaviour(behaviour or Behaviour())
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+        """Listen, and return the port; raises ``OSError`` when the address cannot be had."""
+        self._door.open()
+        app = self._door.application(self._root)
+        ControlDesk(self).add_routes(app)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self._webhooks.start()
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Stop listening, leave waiting requests without answer, and drop the webhooks still to be sent."""
+        self._door.close()
+        self._schedule.close()
+        await self._webhooks.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._schedule.close()
+
+    def set_behaviour(self, behaviour: Behaviour) -> None:
+        """Rules for what comes from now on; messages under way keep theirs."""
+        self._lives.behaviour = behaviour
+
+    def set_webhook(self, url: str, authorization: str) -> None:
+        """Where webhooks go from now on. ``{bot}`` in the URL stands for the bot."""
+        self._webhooks.url = url
+        self._webhooks.authorization = authorization
+
+    def throttle_next(self, count: int, retry_after_s: float | None = None) -> None:
+        """Answer 429 to the next ``count`` messages."""
+        self._door.throttle.left = count
+        self._door.throttle.retry_after_s = retry_after_s
+
+    def send_text(self, contact: str, text: str, bot: str = "") -> str:
+        """A handset sends a text to the bot; returns its id."""
+        return self._lives.say(contact, {"textMessage": text}, bot=bot)
+
+    def send_reply(self, contact: str, display_text: str, postback: str, bot: str = "") -> str:
+        """A handset taps a suggested reply; returns the id of what it sends."""
+        reply: dict[str, object] = {"displayText": display_text, "postback": {"data": postback}}
+        return self._lives.say(contact, {"suggestedResponse": {"response": {"reply": reply}}}, "response", bot)
+
+    def report(self, msg_id: str, status: str, code: int = 0) -> None:
+        """Bring a message into a state now, whatever its rule says; raises ``KeyError`` for an unknown id."""
+        self._lives.report(self.ledger.messages[msg_id], status, code)
+
+    def tick(self) -> None:
+        """Do what is due by the clock that was given."""
+        self._schedule.tick()
+
+
+def run_command(
+    listen: str,
+    webhook: str,
+    webhook_token: str,
+    client_id: str,
+    client_secret: str,
+    rules: Path | None,
+    quota_per_minute: int,
+) -> None:
+    """Run a platform until SIGINT or SIGTERM; exits with status 2 and a sentence when it cannot start."""
+    try:
+        host, port = _address(listen)
+        behaviour = load_behaviour(rules) if rules is not None else Behaviour()
+        options = Options(
+            webhook_url=webhook,
+            webhook_authorization=webhook_token,
+            client_id=client_id,
+            client_secret=client_secret,
+            quota_per_minute=quota_per_minute,
+        )
+        uvloop.run(_serve(host, port, options, behaviour))
+    except (OSError, ValueError) as error:
+        print(f"rcs platform: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+async def _serve(host: str, port: int, options: Options, behaviour: Behaviour) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    platform = RcsPlatform(options, behaviour)
+    bound = await platform.start(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"rcs platform listening on http://{shown}:{bound}", flush=True)
+    await stopping.wait()
+    await platform.stop()
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, colon, port = listen.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError(f"{listen!r} is not an address; give host:port, such as 127.0.0.1:8443")
+    return host.removeprefix("[").removesuffix("]"), int(port)

@@ -1,0 +1,132 @@
+"""What the simulated network does, told as rules by handset; the first rule that matches wins.
+
+Pure; knows nothing of HTTP, clocks or messages under way.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+CAPABILITIES = ("chat", "fileTransfer", "chatBotCommunication")
+
+Submit = Literal["accept", "refuse", "throttle", "silent", "slow", "reset"]
+Delivery = Literal["deliver", "fail", "never"]
+Revoke = Literal["ok", "raced", "too_late", "already", "error", "silent"]
+OnExpiry = Literal["fail", "revoke", "ignore"]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    r"""How the handsets that match ``handset`` behave, and what the platform says of them.
+
+    ``handset`` is a regular expression that must match the whole contact (``\+33600\d+``).
+
+    *Capability*: ``capable`` False answers 404 to a capability question and to a message that would be accepted;
+    ``capability_status`` other than 0 answers a capability question with that HTTP status.
+
+    *Submit*: ``accept``; ``refuse`` with ``refuse_status`` and ``refuse_code``; ``throttle`` (429, with Retry-After
+    when ``retry_after_s`` is given); ``slow`` (taken at once, answered after ``answer_after_s``, so that events may
+    come before the answer); ``silent`` (no answer at all) and ``reset`` (the connection breaks), both having taken
+    the message or not as ``taken`` says.
+
+    *Afterwards*, seconds counted from the acceptance: ``sent_after_s`` (None: not reported); then ``deliver``, ``fail``
+    with ``fail_code``, or ``never``, after ``deliver_after_s``; and, counted from the delivery, ``display_after_s``
+    (None: not read) and a reply after ``reply_after_s``: the text ``reply_text``, or a tap on suggestion number
+    ``reply_suggestion`` (from 1). ``on_expiry`` says how an undelivered message ends when its expiry passes.
+
+    *Revoke*: ``ok``; ``raced`` (answered as ok, delivered all the same); ``too_late`` (404, and delivered now);
+    ``already`` (409); ``error`` (500); ``silent``.
+
+    *Webhooks*: each leaves ``webhook_delay_s`` late and ``webhook_duplicates`` more times; those whose event or status
+    is in ``webhook_lost`` (``*``: all) never leave; ``webhook_reorder`` swaps each with the one that follows it.
+    """
+
+    handset: str = ".*"
+    capable: bool = True
+    capabilities: tuple[str, ...] = CAPABILITIES
+    capability_status: int = 0
+    submit: Submit = "accept"
+    refuse_status: int = 400
+    refuse_code: int = 42002
+    retry_after_s: float | None = None
+    answer_after_s: float = 0.0
+    taken: bool = True
+    sent_after_s: float | None = 0.0
+    delivery: Delivery = "deliver"
+    deliver_after_s: float = 0.0
+    display_after_s: float | None = None
+    fail_code: int = 41200
+    on_expiry: OnExpiry = "fail"
+    revoke: Revoke = "ok"
+    reply_text: str = ""
+    reply_suggestion: int = 0
+    reply_after_s: float = 0.0
+    webhook_delay_s: float = 0.0
+    webhook_duplicates: int = 0
+    webhook_lost: tuple[str, ...] = ()
+    webhook_reorder: bool = False
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.handset)
+        except re.error as error:
+            raise ValueError(f"handset is not a regular expression: {error}") from None
+        if not 0 <= self.webhook_duplicates <= 100:
+            raise ValueError("webhook_duplicates must be 0 to 100")
+        if not 400 <= self.refuse_status <= 599 or not (
+            self.capability_status == 0 or 400 <= self.capability_status <= 599
+        ):
+            raise ValueError("refuse_status and capability_status are HTTP errors, 400 to 599")
+        if self.reply_suggestion < 0:
+            raise ValueError("reply_suggestion counts from 1")
+        self._check_delays()
+
+    def _check_delays(self) -> None:
+        delays = (
+            self.retry_after_s,
+            self.answer_after_s,
+            self.sent_after_s,
+            self.deliver_after_s,
+            self.display_after_s,
+            self.reply_after_s,
+            self.webhook_delay_s,
+        )
+        if any(delay is not None and not 0.0 <= delay <= 86400.0 for delay in delays):
+            raise ValueError("every delay must be 0 to 86400 seconds")
+
+    def loses(self, event: str, status: str) -> bool:
+        """Whether the webhook of this event is lost on the way."""
+        return bool(self.webhook_lost) and any(word in self.webhook_lost for word in ("*", event, status or event))
+
+
+DEFAULT_RULE = Rule()
+
+
+class Behaviour(msgspec.Struct, forbid_unknown_fields=True):
+    """The rules in order. A contact that none matches is accepted and delivered at once."""
+
+    rule: list[Rule] = msgspec.field(default_factory=list)
+
+    def rule_of(self, contact: str) -> Rule:
+        """The first rule that matches the whole contact."""
+        for rule in self.rule:
+            if re.fullmatch(rule.handset, contact):
+                return rule
+        return DEFAULT_RULE
+
+
+def behaviour(*rules: Rule) -> Behaviour:
+    """Rules in the order given."""
+    return Behaviour(list(rules))
+
+
+def load_behaviour(path: Path) -> Behaviour:
+    """Read ``[[rule]]`` tables from a TOML file; raises ``ValueError`` or ``OSError`` with a sentence."""
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Behaviour)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,153 @@
+"""The control endpoints: tell a running platform what to do, and read its ledger.
+
+For people and scripts; knows the platform only through the calls it is given.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from gatewayd.simulate.rcs_behaviour import Behaviour
+from gatewayd.simulate.rcs_ledger import Ledger
+from gatewayd.simulate.rcs_tokens import TokenOffice
+
+T = TypeVar("T")
+
+Reportable = Literal["sent", "delivered", "displayed", "failed", "cancelled"]
+
+
+class Inject(msgspec.Struct, forbid_unknown_fields=True):
+    """A handset sends a text, or taps the suggestion whose text and postback are given."""
+
+    contact: str
+    text: str = ""
+    reply: str = ""
+    postback: str = ""
+    bot: str = ""
+
+
+class SetThrottle(msgspec.Struct, forbid_unknown_fields=True):
+    """The next ``count`` messages answer 429."""
+
+    count: int
+    retry_after_s: float | None = None
+
+
+class SetTokens(msgspec.Struct, forbid_unknown_fields=True):
+    """Take all tokens back, change the life time of new ones, let the next requests for one fail."""
+
+    revoke_all: bool = False
+    lifetime_s: float | None = None
+    fail_next: int = 0
+    fail_status: int = 503
+
+
+class SetWebhook(msgspec.Struct, forbid_unknown_fields=True):
+    """Where webhooks go from now on, and the value of their Authorization header."""
+
+    url: str
+    authorization: str = ""
+
+
+class SetStatus(msgspec.Struct, forbid_unknown_fields=True):
+    """Bring one message into a state now."""
+
+    msg_id: str
+    status: Reportable
+    code: int = 0
+
+
+class Controlled(Protocol):
+    """What the endpoints need of the platform."""
+
+    ledger: Ledger
+    tokens: TokenOffice
+
+    def set_behaviour(self, behaviour: Behaviour) -> None: ...
+
+    def set_webhook(self, url: str, authorization: str) -> None: ...
+
+    def throttle_next(self, count: int, retry_after_s: float | None = None) -> None: ...
+
+    def send_text(self, contact: str, text: str, bot: str = "") -> str: ...
+
+    def send_reply(self, contact: str, display_text: str, postback: str, bot: str = "") -> str: ...
+
+    def report(self, msg_id: str, status: str, code: int = 0) -> None: ...
+
+
+class ControlDesk:
+    """The handlers below ``/control``."""
+
+    def __init__(self, platform: Controlled) -> None:
+        self._platform = platform
+
+    def add_routes(self, app: web.Application) -> None:
+        """Put the endpoints into ``app``."""
+        app.router.add_post("/control/mo", self._inject)
+        app.router.add_post("/control/rules", self._rules)
+        app.router.add_post("/control/throttle", self._throttle)
+        app.router.add_post("/control/tokens", self._tokens)
+        app.router.add_post("/control/webhook", self._webhook)
+        app.router.add_post("/control/status", self._status)
+        app.router.add_get("/control/ledger", self._ledger)
+
+    async def _inject(self, request: web.Request) -> web.StreamResponse:
+        inject = await _read(request, Inject)
+        if bool(inject.text) == bool(inject.reply):
+            raise _bad("give a text or a reply")
+        if inject.reply:
+            msg_id = self._platform.send_reply(inject.contact, inject.reply, inject.postback, inject.bot)
+        else:
+            msg_id = self._platform.send_text(inject.contact, inject.text, inject.bot)
+        return web.json_response({"msgId": msg_id}, status=202)
+
+    async def _rules(self, request: web.Request) -> web.StreamResponse:
+        self._platform.set_behaviour(await _read(request, Behaviour))
+        return web.Response(status=204)
+
+    async def _throttle(self, request: web.Request) -> web.StreamResponse:
+        throttle = await _read(request, SetThrottle)
+        self._platform.throttle_next(throttle.count, throttle.retry_after_s)
+        return web.Response(status=204)
+
+    async def _tokens(self, request: web.Request) -> web.StreamResponse:
+        told = await _read(request, SetTokens)
+        office = self._platform.tokens
+        if told.revoke_all:
+            office.revoke_all()
+        if told.lifetime_s is not None:
+            office.lifetime_s = told.lifetime_s
+        office.fail_next, office.fail_status = told.fail_next, told.fail_status
+        return web.Response(status=204)
+
+    async def _webhook(self, request: web.Request) -> web.StreamResponse:
+        told = await _read(request, SetWebhook)
+        self._platform.set_webhook(told.url, told.authorization)
+        return web.Response(status=204)
+
+    async def _status(self, request: web.Request) -> web.StreamResponse:
+        told = await _read(request, SetStatus)
+        try:
+            self._platform.report(told.msg_id, told.status, told.code)
+        except KeyError:
+            raise web.HTTPNotFound(text="no such message") from None
+        return web.Response(status=204)
+
+    async def _ledger(self, request: web.Request) -> web.StreamResponse:
+        body = self._platform.ledger.as_json(request.query.get("contact", ""))
+        return web.Response(body=body, content_type="application/json")
+
+
+async def _read(request: web.Request, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await request.read(), type=kind)
+    except msgspec.DecodeError as error:
+        raise _bad(str(error)) from None
+
+
+def _bad(reason: str) -> web.HTTPBadRequest:
+    return web.HTTPBadRequest(text=reason + "\n")
