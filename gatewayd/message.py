@@ -121,7 +121,8 @@ Outcome = Accepted | Refused | Deferred | Unknown
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What a carrier later said of a message that it had accepted.
 
-    ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``displayed`` marks a read report,
+    ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal, case,
+    leading zeros), to be tried in order after ``carrier_id`` itself. ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``displayed`` marks a read report,
     which implies DELIVRD.
     """
 
@@ -130,6 +131,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     error: str = "000"
     at: float = 0.0
     displayed: bool = False
+    aliases: tuple[str, ...] = ()
 
 
 class Inbound(msgspec.Struct, frozen=True, gc=False):

@@ -1,0 +1,360 @@
+"""What becomes of a message: given how far it is and what just happened, the one next step.
+
+All orders of events end in exactly one final state. Knows no link, store or clock: ``now`` is Unix seconds.
+
+The rules, which the tests take one by one:
+
+- A link refuses: the next link of the route has its turn; without one the message is finished.
+- RCS was accepted: it has until its deadline. Then it is revoked first, and only a confirmed revoke (or a policy that
+  prefers a duplicate to silence) sends the SMS.
+- ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
+- Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Literal
+
+import msgspec
+
+from gatewayd.message import Accepted, Channel, Deferred, Outcome, Receipt, Refused, State, Unknown
+
+OnUnknown = Literal["prefer_duplicate", "prefer_silence"]
+
+REVOKE_TIMEOUT_S = 30.0
+SETTLE_S = 60.0
+BACKOFF_MAX_S = 900.0
+
+
+class Stage(enum.StrEnum):
+    """Where a message is on its way."""
+
+    JOINING = "joining"  # a part of a long message that waits for the others
+    MEMBER = "member"  # a part that travels inside another one
+    QUEUED = "queued"  # waits for its turn on links[position]
+    POSTPONED = "postponed"  # will be queued again when due
+    CHECKING = "checking"  # the platform was asked whether the handset takes RCS
+    SENDING = "sending"  # the intent is written, the answer is not known
+    SENT = "sent"  # accepted by the carrier, no final word yet
+    REVOKING = "revoking"  # RCS deadline passed, a revoke is on its way
+    SETTLING = "settling"  # the platform could not say what became of it
+
+
+class Segment(msgspec.Struct, omit_defaults=True, gc=False):
+    """One segment of the SMS leg: its name at the carrier and what was last said of it."""
+
+    carrier_id: str = ""
+    state: State = State.ENROUTE
+    error: str = "000"
+    is_taken: bool = False
+
+
+class Progress(msgspec.Struct, omit_defaults=True, gc=False):
+    """How far a message is; the mutable companion of a Message, under the same id.
+
+    ``queue`` is set exactly while the message waits in a link's queue: the link's name. ``lane`` and ``account`` say
+    where in that queue. ``due`` is the next moment
+    (Unix seconds, 0 = never) at which it wants to be looked at, whatever else happens.
+    """
+
+    id: int
+    account: str
+    stage: Stage
+    links: tuple[str, ...]
+    reason: str = ""
+    on_unknown: OnUnknown = "prefer_duplicate"
+    position: int = 0
+    attempts: int = 0
+    queue: str = ""
+    lane: int = 0
+    due: float = 0.0
+    sent_at: float = 0.0
+    segments: list[Segment] = []
+    rcs_link: str = ""
+    rcs_id: str = ""
+    fallback: str = ""
+    parts: tuple[int, ...] = ()
+    payload: bytes = b""
+    member_of: int = 0
+
+    @property
+    def link(self) -> str:
+        """The link whose turn it is."""
+        return self.links[self.position]
+
+
+class LinkTerms(msgspec.Struct, frozen=True):
+    """What this module must know of a link."""
+
+    name: str
+    channel: Channel
+    retry_max: int
+    deadline_s: float
+    receipt_wait_s: float = 72 * 3600.0
+
+
+class Queue(msgspec.Struct, frozen=True):
+    """Wait for a turn on the link; ``front`` when it was handed back and order must be kept."""
+
+    link: str
+    front: bool = False
+
+
+class Wait(msgspec.Struct, frozen=True):
+    """Nothing to do before ``progress.due`` or the next event."""
+
+
+class Revoke(msgspec.Struct, frozen=True):
+    """Ask the RCS platform to take the message back."""
+
+    link: str
+    carrier_id: str
+
+
+class Finish(msgspec.Struct, frozen=True):
+    """The one final fate."""
+
+    state: State
+    error: str = "000"
+    at: float = 0.0
+
+
+class Ignore(msgspec.Struct, frozen=True):
+    """Only worth counting, under this word."""
+
+    event: str
+
+
+Step = Queue | Wait | Revoke | Finish | Ignore
+
+_WAIT = Wait()
+
+
+def enqueue(progress: Progress, expires_at: float, front: bool = False) -> Step:
+    """Put the message into the queue of the link whose turn it is."""
+    progress.stage = Stage.QUEUED
+    progress.queue = progress.link
+    progress.due = expires_at
+    return Queue(progress.queue, front)
+
+
+def take(progress: Progress) -> None:
+    """It left the queue: an answer will follow."""
+    progress.stage = Stage.SENDING
+    progress.queue = ""
+
+
+def needs_intent(progress: Progress, channel: Channel) -> bool:
+    """Whether the intent to send must be durable before anything is sent.
+
+    So it is where a second copy must not go out after a crash: over RCS, whose platform gives no way to send the same
+    message twice safely, and wherever the route prefers silence.
+    """
+    return channel is Channel.RCS or progress.on_unknown == "prefer_silence"
+
+
+def unsent(progress: Progress, total: int) -> list[int]:
+    """The segments, of ``total``, that no carrier has taken."""
+    return [n for n in range(total) if n >= len(progress.segments) or not progress.segments[n].is_taken]
+
+
+def skip_rcs(progress: Progress, channels: Mapping[str, Channel], reason: str, expires_at: float) -> Step:
+    """Go on with the first SMS link of the route, if there is one."""
+    for position, link in enumerate(progress.links):
+        if channels[link] is Channel.SMS:
+            progress.position = position
+            progress.fallback = reason
+            return enqueue(progress, expires_at)
+    return Finish(State.UNDELIV, reason)
+
+
+def next_link(progress: Progress, reason: str, state: State, error: str, expires_at: float) -> Step:
+    """The turn of the next link, or the end when there is none."""
+    if progress.position + 1 >= len(progress.links):
+        return Finish(state, error)
+    progress.position += 1
+    progress.attempts = 0
+    progress.segments = []
+    progress.fallback = reason
+    return enqueue(progress, expires_at)
+
+
+def on_result(
+    progress: Progress, terms: LinkTerms, segment: int, outcome: Outcome, expires_at: float, now: float
+) -> Step:
+    """How an attempt ended. ``terms`` are those of the link that made it."""
+    if terms.channel is Channel.RCS:
+        return _on_rcs_result(progress, terms, outcome, expires_at, now)
+    return _on_sms_result(progress, terms, segment, outcome, expires_at, now)
+
+
+def _on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expires_at: float, now: float) -> Step:
+    match outcome:
+        case Accepted(carrier_id):
+            progress.stage = Stage.SENT
+            progress.rcs_link = terms.name
+            progress.rcs_id = carrier_id
+            progress.sent_at = now
+            progress.due = _rcs_deadline(terms, expires_at, now)
+            return _WAIT
+        case Refused(error):
+            return next_link(progress, error, State.UNDELIV, error, expires_at)
+        case Deferred(error):
+            return _again_later(progress, terms, outcome, expires_at, now)
+        case Unknown(error):
+            if progress.on_unknown == "prefer_duplicate":
+                return next_link(progress, f"unknown_{error}", State.UNKNOWN, error, expires_at)
+            progress.stage = Stage.SETTLING
+            progress.due = _rcs_deadline(terms, expires_at, now)
+            return _WAIT
+
+
+def _rcs_deadline(terms: LinkTerms, expires_at: float, now: float) -> float:
+    deadline = now + terms.deadline_s
+    return min(deadline, expires_at) if expires_at else deadline
+
+
+def _on_sms_result(
+    progress: Progress, terms: LinkTerms, segment: int, outcome: Outcome, expires_at: float, now: float
+) -> Step:
+    mine = _segment(progress, segment)
+    match outcome:
+        case Accepted(carrier_id):
+            mine.carrier_id = carrier_id
+            mine.is_taken = True
+            return _sms_sent(progress, terms, expires_at, now)
+        case Refused(error):
+            if len(progress.segments) == 1:
+                return next_link(progress, error, State.UNDELIV, error, expires_at)
+            mine.state, mine.error, mine.is_taken = State.UNDELIV, error, True
+            return _sms_sent(progress, terms, expires_at, now)
+        case Deferred(error):
+            return _again_later(progress, terms, outcome, expires_at, now)
+        case Unknown(error):
+            if progress.on_unknown == "prefer_duplicate" and progress.attempts < terms.retry_max:
+                progress.attempts += 1
+                return enqueue(progress, expires_at, front=True)
+            mine.is_taken = True
+            return _sms_sent(progress, terms, expires_at, now)
+
+
+def _segment(progress: Progress, segment: int) -> Segment:
+    while len(progress.segments) <= segment:
+        progress.segments.append(Segment())
+    return progress.segments[segment]
+
+
+def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> Step:
+    """Some segment was settled: has the whole message left, or even ended (receipts may overtake responses)?"""
+    if not all(segment.is_taken for segment in progress.segments):
+        return _WAIT
+    if progress.queue:  # another segment was handed back and waits for its turn
+        return _WAIT
+    progress.stage = Stage.SENT
+    progress.sent_at = progress.sent_at or now
+    progress.due = max(expires_at, now) + terms.receipt_wait_s
+    return _sms_end(progress)
+
+
+def _sms_end(progress: Progress) -> Step:
+    segments = progress.segments
+    if len(segments) == 1:
+        only = segments[0]
+        return Finish(only.state, only.error) if only.state.is_final else _WAIT
+    if not all(segment.state.is_final for segment in segments):
+        return _WAIT
+    failed = next((s for s in segments if s.state is not State.DELIVRD), segments[-1])
+    return Finish(failed.state, failed.error)
+
+
+def _again_later(progress: Progress, terms: LinkTerms, outcome: Deferred, expires_at: float, now: float) -> Step:
+    """A pause hands the message back to the head of its queue; another delay postpones this message alone."""
+    again_at = now + outcome.retry_s
+    if terms.channel is Channel.RCS and 0 < expires_at <= again_at:
+        return next_link(progress, outcome.error, State.EXPIRED, outcome.error, expires_at)
+    if outcome.pauses:
+        return enqueue(progress, expires_at, front=True)
+    progress.attempts += 1
+    if progress.attempts > terms.retry_max:
+        return next_link(progress, outcome.error, State.UNDELIV, outcome.error, expires_at)
+    progress.stage = Stage.POSTPONED
+    progress.queue = ""
+    delay_s = min(outcome.retry_s * 2 ** (progress.attempts - 1), BACKOFF_MAX_S)
+    progress.due = now + delay_s
+    return _WAIT
+
+
+def on_receipt(progress: Progress, is_rcs: bool, segment: int, receipt: Receipt, expires_at: float) -> Step:
+    """What a carrier said of the RCS leg (``is_rcs``) or of one segment of the SMS leg."""
+    if is_rcs:
+        return _on_rcs_receipt(progress, receipt, expires_at)
+    mine = _segment(progress, segment)
+    if mine.state.is_final:
+        return Ignore("duplicate")
+    mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
+    if not receipt.state.is_final:
+        return Ignore("intermediate")
+    step = _sms_end(progress) if all(s.is_taken for s in progress.segments) and not progress.queue else _WAIT
+    return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
+
+
+def _on_rcs_receipt(progress: Progress, receipt: Receipt, expires_at: float) -> Step:
+    if receipt.state is State.DELIVRD:
+        return Finish(State.DELIVRD, at=receipt.at)
+    if not receipt.state.is_final:
+        return Ignore("intermediate")
+    if progress.stage not in (Stage.SENT, Stage.REVOKING, Stage.SETTLING) or progress.link != progress.rcs_link:
+        return Ignore("duplicate")
+    state = State.EXPIRED if receipt.state is State.DELETED else State.UNDELIV
+    word = "revoked" if receipt.state is State.DELETED else f"failed_{receipt.error}"
+    return next_link(progress, word, state, receipt.error, expires_at)
+
+
+def on_revoked(progress: Progress, revoked: bool | None, expires_at: float, now: float) -> Step:
+    """The end of a revoke: taken back, too late, or no clear word (None)."""
+    if progress.stage is not Stage.REVOKING:
+        return Ignore("late_revocation")
+    if revoked:
+        return next_link(progress, "deadline", State.EXPIRED, "deadline", expires_at)
+    if revoked is None and progress.on_unknown == "prefer_duplicate":
+        return next_link(progress, "revoke_unknown", State.UNKNOWN, "revoke_unknown", expires_at)
+    progress.stage = Stage.SETTLING
+    progress.due = now + SETTLE_S
+    return _WAIT
+
+
+def on_capability(progress: Progress, capable: bool | None, reason: str, expires_at: float) -> Step:
+    """The platform's answer; a handset that is not known to take RCS gets an SMS."""
+    if progress.stage is not Stage.CHECKING:
+        return Ignore("late_capability")
+    if capable:
+        return enqueue(progress, expires_at, front=True)
+    return next_link(progress, f"not_rcs_{reason}", State.UNDELIV, "not_rcs", expires_at)
+
+
+def on_due(progress: Progress, expires_at: float, now: float) -> Step:
+    """The moment that the message had asked for has come."""
+    match progress.stage:
+        case Stage.QUEUED if expires_at and expires_at <= now:
+            return Finish(State.EXPIRED, "validity")
+        case Stage.POSTPONED:
+            if expires_at and expires_at <= now:
+                return Finish(State.EXPIRED, "validity")
+            return enqueue(progress, expires_at)
+        case Stage.CHECKING:
+            return on_capability(progress, None, "no_answer", expires_at)
+        case Stage.SENT if progress.rcs_id and progress.link == progress.rcs_link:
+            progress.stage = Stage.REVOKING
+            progress.due = now + REVOKE_TIMEOUT_S
+            return Revoke(progress.rcs_link, progress.rcs_id)
+        case Stage.SENT:
+            return Finish(State.UNKNOWN, "no_receipt")
+        case Stage.REVOKING:
+            return on_revoked(progress, None, expires_at, now)
+        case Stage.SETTLING if progress.on_unknown == "prefer_duplicate":
+            return next_link(progress, "settled_unknown", State.UNKNOWN, "settled_unknown", expires_at)
+        case Stage.SETTLING:
+            return Finish(State.UNKNOWN, "settled_unknown")
+    return _WAIT

@@ -1,0 +1,265 @@
+"""SQLite opened right: schema versions, integrity, one reader for the event loop, one writer thread.
+
+Knows SQL and files; knows nothing of groups in the making, nor of what the values mean.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewayd.store.kinds import KINDS, Key, Kind
+
+log = logging.getLogger(__name__)
+
+SCHEMA_VERSION = 1
+FOLD_SLICE = 500
+RETRY_FIRST_S = 0.05
+RETRY_MAX_S = 2.0
+READ_CHUNK = 500
+
+
+class StoreFault(Exception):
+    """The store cannot be used; the text says which file, why, and what to do."""
+
+
+def _migrate_0(connection: sqlite3.Connection) -> None:
+    """The first schema: the journal and a table for each kind."""
+    connection.execute("CREATE TABLE journal (sequence INTEGER PRIMARY KEY, at REAL NOT NULL, records TEXT NOT NULL)")
+    for kind in KINDS:
+        connection.execute(kind.create)
+        for column in kind.columns:
+            connection.execute(
+                f"CREATE INDEX {kind.name}_{column} ON {kind.name} ({column}) WHERE {column} IS NOT NULL"
+            )
+
+
+# One step for each version, from that version to the next. A step is never changed once released.
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0,)
+
+
+class Database:
+    """One spool file: opened, locked against a second process, checked and brought up to date."""
+
+    def __init__(self, path: Path, check: str = "quick") -> None:
+        self.path = path
+        self._lock = _lock(path)
+        try:
+            self._prepare(check)
+            self._reader = _connect(path)
+            self._reader.execute("PRAGMA query_only = ON")
+        except sqlite3.DatabaseError as error:
+            self._lock.close()
+            raise StoreFault(
+                f"{path}: {error}; the file is damaged or not a spool. Restore a backup, or move it away to start empty"
+            ) from error
+        except StoreFault:
+            self._lock.close()
+            raise
+
+    def _prepare(self, check: str) -> None:
+        connection = _connect(self.path)
+        try:
+            if check != "off":
+                _check(connection, self.path, check)
+            _migrate(connection, self.path)
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the reader and give the file free for another process."""
+        self._reader.close()
+        self._lock.close()
+
+    # -- reading, on the event loop -------------------------------------------------------------------------------
+
+    def read_value(self, kind: Kind, key: Key) -> str | None:
+        """The text of one value."""
+        row = self._reader.execute(f"SELECT value FROM {kind.name} WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def read_values(self, kind: Kind, keys: Sequence[int]) -> Iterator[tuple[int, str]]:
+        """The texts of several values."""
+        for start in range(0, len(keys), READ_CHUNK):
+            chunk = keys[start : start + READ_CHUNK]
+            marks = ",".join("?" * len(chunk))
+            yield from self._reader.execute(f"SELECT key, value FROM {kind.name} WHERE key IN ({marks})", chunk)
+
+    def scan(self, kind: Kind) -> Iterator[tuple[Key, str]]:
+        """Every row of a kind in the order of its keys."""
+        yield from self._reader.execute(f"SELECT key, value FROM {kind.name} ORDER BY key")
+
+    def column(self, kind: Kind, column: str) -> Iterator[tuple[int, str]]:
+        """Key and column of every row that has one, in the order of the keys."""
+        yield from self._reader.execute(
+            f"SELECT key, {column} FROM {kind.name} WHERE {column} IS NOT NULL ORDER BY key"
+        )
+
+    def due(self, kind: Kind, before: float, limit: int) -> list[tuple[Key, str]]:
+        """Rows whose ``due`` lies before a moment."""
+        sql = f"SELECT key, value FROM {kind.name} WHERE due IS NOT NULL AND due < ? ORDER BY due LIMIT ?"
+        return self._reader.execute(sql, (before, limit)).fetchall()
+
+    def highest_key(self, kind: Kind) -> int:
+        """The highest integer key, 0 when there is none."""
+        row = self._reader.execute(f"SELECT max(key) FROM {kind.name}").fetchone()
+        return int(row[0] or 0)
+
+    def journal(self) -> Iterator[tuple[int, str]]:
+        """Every row of the journal, oldest first."""
+        yield from self._reader.execute("SELECT sequence, records FROM journal ORDER BY sequence")
+
+    def last_sequence(self) -> int:
+        """The sequence number of the last journal row, 0 when there is none."""
+        row = self._reader.execute("SELECT max(sequence) FROM journal").fetchone()
+        return int(row[0] or 0)
+
+
+class Writer:
+    """The one thread that writes. Jobs are done in order; a job that the disk refuses is tried until it succeeds."""
+
+    def __init__(self, database: Database, tell: Callable[[str, Any], None]) -> None:
+        self._database = database
+        self._tell = tell
+        self._jobs: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gatewayd-store", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the jobs in line, unless the disk refuses them, and end the thread."""
+        self._stopping.set()
+        self._jobs.put(None)
+        self._thread.join()
+
+    def commit(self, sequence: int, records: bytes) -> None:
+        """One journal row, durable when ``committed`` is told."""
+        self._jobs.put(partial(self._commit, sequence, records))
+
+    def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
+        """Write the frozen values to their tables in slices, groups going between, then drop the journal up to here."""
+        for kind, entries in frozen:
+            items = list(entries.items())
+            for start in range(0, len(items), FOLD_SLICE):
+                part = items[start : start + FOLD_SLICE]
+                self._jobs.put(partial(_write_slice, kind, part))
+        self._jobs.put(partial(self._end_fold, sequence))
+
+    def _run(self) -> None:
+        connection = _connect(self._database.path)
+        while (job := self._jobs.get()) is not None:
+            self._insist(job, connection)
+        connection.close()
+
+    def _insist(self, job: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection) -> None:
+        wait_s = RETRY_FIRST_S
+        while True:
+            try:
+                job(connection)
+            except sqlite3.Error as error:
+                if connection.in_transaction:
+                    connection.rollback()
+                self._tell("failed", str(error))
+                if self._stopping.wait(wait_s):
+                    return
+                wait_s = min(wait_s * 2, RETRY_MAX_S)
+            else:
+                return
+
+    def _commit(self, sequence: int, records: bytes, connection: sqlite3.Connection) -> None:
+        # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
+        began = time.perf_counter()
+        text = records.decode()
+        connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, time.time(), text))
+        self._tell("committed", time.perf_counter() - began)
+
+    def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM journal WHERE sequence <= ?", (sequence,))
+        self._tell("folded", None)
+
+
+def _write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
+    """One transaction of a fold. Doing it twice changes nothing."""
+    gone = [(key,) for key, value in items if value is None]
+    rows = [_row(kind, key, value) for key, value in items if value is not None]
+    marks = ",".join("?" * (2 + len(kind.columns)))
+    connection.execute("BEGIN IMMEDIATE")
+    if gone:
+        connection.executemany(f"DELETE FROM {kind.name} WHERE key = ?", gone)
+    if rows:
+        connection.executemany(f"INSERT OR REPLACE INTO {kind.name} VALUES ({marks})", rows)
+    connection.execute("COMMIT")
+
+
+def _row(kind: Kind, key: Key, value: bytes) -> tuple[Any, ...]:
+    if not kind.columns:
+        return (key, value.decode())
+    record = msgspec.json.decode(value, type=kind.type)
+    return (key, value.decode(), *(column(record) for column in kind.columns.values()))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # isolation_level None: transactions are ours to begin; the reader and the writer stay on their own threads.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -16384")
+    return connection
+
+
+def _lock(path: Path) -> Any:
+    """Hold the file against a second gatewayd for as long as this process lives."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path.with_suffix(".lock"), "a")  # noqa: SIM115  held open on purpose
+    except OSError as error:
+        raise StoreFault(
+            f"{path.parent}: {error.strerror}; give the daemon's user a writable daemon.spool_dir"
+        ) from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        handle.close()
+        raise StoreFault(
+            f"{path}: another gatewayd is using this spool; stop it first or choose another spool_dir"
+        ) from error
+    os.set_inheritable(handle.fileno(), False)
+    return handle
+
+
+def _check(connection: sqlite3.Connection, path: Path, check: str) -> None:
+    pragma = "integrity_check" if check == "full" else "quick_check"
+    found = [row[0] for row in connection.execute(f"PRAGMA {pragma}(5)")]
+    if found != ["ok"]:
+        raise StoreFault(
+            f"{path}: integrity check failed ({'; '.join(found)}). Restore a backup, or move the file away to start empty"
+        )
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise StoreFault(
+            f"{path}: schema version {version} is newer than this gatewayd knows ({SCHEMA_VERSION}); "
+            "start the newer gatewayd, or restore a backup"
+        )
+    for step in range(version, SCHEMA_VERSION):
+        connection.execute("BEGIN IMMEDIATE")
+        MIGRATIONS[step](connection)
+        connection.execute(f"PRAGMA user_version = {step + 1}")
+        connection.execute("COMMIT")
+        log.info("= store %s: schema brought to version %d", path.name, step + 1)

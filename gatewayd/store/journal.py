@@ -1,0 +1,339 @@
+"""Durable keyed records: one journal row for each group of changes, and tables for what lasts.
+
+Every change is encoded once and joined to the current group. A writer thread commits a group as one row of the journal
+(one statement, one fsync), and only then are those told who wait for it. Now and then the journal is folded: what is
+still alive is written to the tables in bulk, and the folded rows are dropped. What was created and deleted between two
+folds, which is most messages, never touches a table. Reading looks at the changes since the last fold first, then at
+the tables. Knows keys and values, not what they mean.
+
+The laws of this file:
+
+- A group is committed before anything that was asked for ``then`` is called.
+- Groups are committed in order; a group that cannot be committed (disk full) is tried again until it can, and
+  meanwhile nothing behind it is acknowledged.
+- A fold writes values as they were when it began, after the last group that holds them: replaying the journal over a
+  half-written fold ends in the same state, because each entry is a whole value, never a difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewayd.store.database import Database, Writer
+from gatewayd.store.kinds import KINDS, Key, Kind
+
+log = logging.getLogger(__name__)
+
+FOLD_INTERVAL_S = 60.0
+
+Callback = Callable[[list[Any]], None]
+_Entries = dict[Key, bytes | None]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Overlay:
+    """The changes of one kind since the last fold. ``fresh`` holds keys that no table can know yet."""
+
+    __slots__ = ("changed", "decoder", "folding", "fresh", "kind", "open", "tail")
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.fresh: dict[Key, bytes] = {}
+        self.changed: _Entries = {}
+        self.folding: _Entries = {}
+        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
+        self.open = f'["{kind.name}",'.encode()
+        self.tail = b"]"
+
+    def find(self, key: Key) -> bytes | None:
+        """The value's text, ``b""`` when it was deleted, None when only the table can know."""
+        value = self.fresh.get(key)
+        if value is not None:
+            return value
+        for entries in (self.changed, self.folding):
+            if key in entries:
+                return entries[key] or b""
+        return None
+
+    def freeze(self) -> _Entries:
+        """Everything since the last fold, for the next one."""
+        self.folding = {**self.changed, **self.fresh}
+        self.changed, self.fresh = {}, {}
+        return self.folding
+
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.changed)
+
+
+class JournalTimes(msgspec.Struct):
+    """What the metrics want to know of a commit: hooks, called on the event loop."""
+
+    committed: Callable[[float, int], None] = lambda seconds, records: None
+    failed: Callable[[str], None] = lambda reason: None
+
+
+class Journal:
+    """The store's engine: put, delete, get, and ``then`` to be called once what was put is durable."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        group_wait_s: float = 0.002,
+        fold_entries: int = 50_000,
+        check: str = "quick",
+        hooks: JournalTimes | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """Open the file, check it, bring its schema up to date and read back what was not folded.
+
+        Raises StoreFault when the file is damaged, newer than this program, or used by another process.
+        """
+        self._database = Database(path, check)
+        self._loop = loop or asyncio.get_running_loop()
+        self._group_wait_s = group_wait_s
+        self._fold_entries = fold_entries
+        self._hooks = hooks or JournalTimes()
+        self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
+        self._records: list[bytes] = []
+        self._waiters: dict[Callback, list[Any]] = {}
+        self._sequence = self._replay()
+        self._sealed_at = 0.0
+        self._folded_at = self._loop.time()
+        self._is_scheduled = False
+        self._in_flight: tuple[int, dict[Callback, list[Any]]] | None = None
+        self._is_folding = False
+        self._fold_wanted = False
+        self._idle: asyncio.Event = asyncio.Event()
+        self._idle.set()
+        self.is_failing = False
+        self._writer = Writer(self._database, self._on_writer)
+        self._writer.start()
+
+    # -- changes ------------------------------------------------------------------------------------------------
+
+    def put(self, kind: Kind, key: Key, value: Any, *, new: bool = False) -> None:
+        """Set a value. ``new`` promises that this key was never stored before."""
+        overlay = self._overlays[kind.name]
+        text = _encode(value)
+        if new or key in overlay.fresh:
+            overlay.fresh[key] = text
+        else:
+            overlay.changed[key] = text
+        self._append(overlay, key, text)
+
+    def delete(self, kind: Kind, key: Key) -> None:
+        """Remove a key; one that is not there is no fault."""
+        overlay = self._overlays[kind.name]
+        if overlay.fresh.pop(key, None) is None:
+            overlay.changed[key] = None
+        self._append(overlay, key, b"null")
+
+    def _append(self, overlay: _Overlay, key: Key, text: bytes) -> None:
+        name = b"%d" % key if type(key) is int else _encode(key)
+        self._records.append(b"%b%b,%b]" % (overlay.open, name, text))
+        if not self._is_scheduled and self._in_flight is None:
+            self._schedule()
+
+    def then(self, callback: Callback, item: Any) -> None:
+        """Call ``callback`` with the list of its items once all that was put up to now is durable."""
+        items = self._waiters.get(callback)
+        if items is None:
+            self._waiters[callback] = [item]
+            if not self._is_scheduled and self._in_flight is None:
+                self._schedule()
+        else:
+            items.append(item)
+
+    @property
+    def pending(self) -> int:
+        """Changes that are not durable yet."""
+        return len(self._records)
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def get(self, kind: Kind, key: Key) -> Any:
+        """The value as this process last put it, or None."""
+        overlay = self._overlays[kind.name]
+        text: bytes | str | None = overlay.find(key)
+        if text is None:
+            text = self._database.read_value(kind, key)
+        return overlay.decoder.decode(text) if text else None
+
+    def get_many(self, kind: Kind, keys: Sequence[int]) -> dict[int, Any]:
+        """Several integer keys at once; those that do not exist are left out."""
+        overlay = self._overlays[kind.name]
+        found: dict[int, Any] = {}
+        cold: list[int] = []
+        for key in keys:
+            text = overlay.find(key)
+            if text is None:
+                cold.append(key)
+            elif text:
+                found[key] = overlay.decoder.decode(text)
+        for key, value in self._database.read_values(kind, cold):
+            found[key] = overlay.decoder.decode(value)
+        return found
+
+    def scan(self, kind: Kind) -> Iterator[tuple[Key, Any]]:
+        """Every value of a kind, cold ones first. For start-up and small kinds only."""
+        overlay = self._overlays[kind.name]
+        for key, text in self._database.scan(kind):
+            if overlay.find(key) is None:
+                yield key, overlay.decoder.decode(text)
+        hot = {**overlay.folding, **overlay.changed, **overlay.fresh}
+        for key, value in hot.items():
+            if value is not None:
+                yield key, overlay.decoder.decode(value)
+
+    def due(self, kind: Kind, before: float, limit: int) -> list[tuple[Key, Any]]:
+        """Cold values whose ``due`` column lies before a moment, the earliest first, as they are now."""
+        overlay = self._overlays[kind.name]
+        rows = self._database.due(kind, before, limit)
+        return [(key, overlay.decoder.decode(text)) for key, text in rows if overlay.find(key) is None]
+
+    def column(self, kind: Kind, column: str) -> Iterator[tuple[int, str]]:
+        """Key and column of all rows in the tables, by key. Right after a fold, that is everything."""
+        return self._database.column(kind, column)
+
+    # -- groups -------------------------------------------------------------------------------------------------
+
+    def _schedule(self) -> None:
+        """Seal at the end of this loop turn when idle; under load give a group a few milliseconds to gather."""
+        self._is_scheduled = True
+        wait_s = self._sealed_at + self._group_wait_s - self._loop.time()
+        if wait_s <= 0:
+            self._loop.call_soon(self._seal)
+        else:
+            self._loop.call_later(wait_s, self._seal)
+
+    def _seal(self) -> None:
+        self._is_scheduled = False
+        if self._in_flight is not None or not (self._records or self._waiters):
+            return
+        records, self._records = self._records, []
+        waiters, self._waiters = self._waiters, {}
+        self._sealed_at = self._loop.time()
+        self._sequence += 1
+        self._in_flight = (len(records), waiters)
+        self._idle.clear()
+        self._writer.commit(self._sequence, b"[" + b",\n".join(records) + b"]")
+        if self._wants_fold():
+            self._start_fold()
+
+    def tick(self) -> None:
+        """Fold what has become old although nothing new comes; to be called now and then."""
+        if not self._records and self._in_flight is None and self._loop.time() - self._folded_at > FOLD_INTERVAL_S:
+            self.then(_nothing, None)
+
+    def _wants_fold(self) -> bool:
+        if self._is_folding:
+            return False
+        entries = sum(map(len, self._overlays.values()))
+        is_old = self._sealed_at - self._folded_at > FOLD_INTERVAL_S and entries > 0
+        return self._fold_wanted or entries >= self._fold_entries or is_old
+
+    def _start_fold(self) -> None:
+        """Freeze now: the group that holds the last of these values is already ahead in the writer's line."""
+        self._is_folding, self._fold_wanted = True, False
+        self._folded_at = self._loop.time()
+        frozen = [(overlay.kind, overlay.freeze()) for overlay in self._overlays.values() if len(overlay)]
+        self._writer.fold(frozen, self._sequence)
+
+    def _on_writer(self, event: str, detail: Any) -> None:
+        """Called by the writer thread."""
+        self._loop.call_soon_threadsafe(self._on_written, event, detail)
+
+    def _on_written(self, event: str, detail: Any) -> None:
+        if event == "failed":
+            if not self.is_failing:
+                log.error("= store cannot commit: %s; accepting nothing until it can", detail)
+            self.is_failing = True
+            self._hooks.failed(detail)
+        elif event == "folded":
+            self._is_folding = False
+            for overlay in self._overlays.values():
+                overlay.folding = {}
+            self._set_idle()
+        else:
+            self._on_committed(detail)
+
+    def _on_committed(self, seconds: float) -> None:
+        if self.is_failing:
+            log.warning("= store commits again")
+            self.is_failing = False
+        assert self._in_flight is not None  # one group at a time
+        count, waiters = self._in_flight
+        self._in_flight = None
+        self._hooks.committed(seconds, count)
+        if self._records or self._waiters:
+            self._schedule()
+        for callback, items in waiters.items():
+            try:
+                callback(items)
+            except Exception:  # one waiter's fault must not keep the others from their answers
+                log.exception("a callback after a commit failed")
+        self._set_idle()
+
+    def _set_idle(self) -> None:
+        if self._in_flight is None and not self._is_scheduled and not self._is_folding and not self._records:
+            self._idle.set()
+
+    # -- start and end ------------------------------------------------------------------------------------------
+
+    def _replay(self) -> int:
+        """Read the journal back into the overlays; returns the last sequence number."""
+        entries: msgspec.json.Decoder[list[tuple[str, Key, msgspec.Raw]]] = msgspec.json.Decoder(
+            list[tuple[str, Key, msgspec.Raw]]
+        )
+        last = self._database.last_sequence()
+        for sequence, text in self._database.journal():
+            last = max(last, sequence)
+            for name, key, raw in entries.decode(text):
+                value = bytes(raw)
+                self._overlays[name].changed[key] = None if value == b"null" else value
+        return last
+
+    def highest_key(self, kinds: Iterable[Kind]) -> int:
+        """The highest integer key of these kinds, in tables and journal."""
+        highest = 0
+        for kind in kinds:
+            overlay = self._overlays[kind.name]
+            keys = [key for entries in (overlay.changed, overlay.fresh) for key in entries if type(key) is int]
+            highest = max(highest, self._database.highest_key(kind), max(keys, default=0))
+        return highest
+
+    async def flush(self) -> None:
+        """Wait until nothing is pending. Never returns while the disk refuses."""
+        while self._in_flight is not None or self._records or self._waiters or self._is_folding:
+            self._idle.clear()
+            if self._in_flight is None and not self._is_scheduled and (self._records or self._waiters):
+                self._schedule()
+            await self._idle.wait()
+
+    async def fold(self) -> None:
+        """Fold now, so that the next start reads little."""
+        self._fold_wanted = True
+        self.then(_nothing, None)
+        await self.flush()
+
+    async def close(self, timeout_s: float = 10.0) -> None:
+        """Commit what is pending, fold, and close the file. A disk that refuses does not hold this up for ever."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.fold()
+        except TimeoutError:
+            log.error("= store closed with %d changes that the disk did not take; none was acknowledged", self.pending)
+        self._writer.stop()
+        self._database.close()
+
+
+def _nothing(items: list[Any]) -> None:
+    """A waiter that only wants the group to be sealed."""

@@ -1,0 +1,61 @@
+"""What is kept: the kinds of records, their keys, and the columns by which a cold record can be found again.
+
+A kind is a keyed table of JSON values. Columns are taken from the value when it goes cold, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from gatewayd.message import Message
+from gatewayd.policy.journey import Progress, Stage
+from gatewayd.store.records import Capability, Delivery, Parked, Seen, Sent, Session
+
+Key = int | str
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One keyed table: its name, the type of its values, and its columns for cold look-ups."""
+
+    name: str
+    type: type[Any]
+    integer_key: bool
+    columns: Mapping[str, Callable[[Any], float | str | None]] = {}
+
+    @property
+    def create(self) -> str:
+        """The SQL that makes its table."""
+        key = "key INTEGER PRIMARY KEY" if self.integer_key else "key TEXT PRIMARY KEY"
+        columns = "".join(f", {name}" for name in self.columns)
+        tail = "" if self.integer_key else " WITHOUT ROWID"
+        return f"CREATE TABLE {self.name} ({key}, value TEXT NOT NULL{columns}){tail}"
+
+
+INTERRUPTED = "!"
+_UNANSWERED = (Stage.SENDING, Stage.CHECKING, Stage.REVOKING, Stage.JOINING)
+
+
+def _queue_of(progress: Progress) -> str | None:
+    """Where the message waits (``link|lane|account``), or a mark that an answer is still owed to it."""
+    if progress.queue:
+        return f"{progress.queue}|{progress.lane}|{progress.account}"
+    return INTERRUPTED if progress.stage in _UNANSWERED else None
+
+
+def _due_of(record: Any) -> float | None:
+    return record.due or None
+
+
+MESSAGE = Kind("message", Message, True)
+PROGRESS = Kind("progress", Progress, True, {"queue": _queue_of, "due": _due_of})
+SENT = Kind("sent", Sent, False, {"due": _due_of})
+DELIVERY = Kind("delivery", Delivery, True, {"account": lambda d: d.account, "due": _due_of})
+SESSION = Kind("session", Session, False, {"due": _due_of})
+PARKED = Kind("parked", Parked, False, {"due": _due_of})
+CAPABILITY = Kind("capability", Capability, False, {"due": _due_of})
+SEEN = Kind("seen", Seen, False, {"due": _due_of})
+
+KINDS: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)

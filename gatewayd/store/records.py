@@ -1,0 +1,106 @@
+"""The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities.
+
+Times are Unix seconds. ``due`` is the moment after which the record has had its time.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gatewayd.message import Encoding, Receipt, State
+
+
+class _Record(msgspec.Struct, omit_defaults=True, gc=False):
+    """Values of a kind: short JSON, only what differs from the defaults."""
+
+
+class Sent(_Record):
+    """Under a carrier's message id: whose segment it is. Key: ``link|carrier id``.
+
+    ``ended`` tells that the message has its final fate already: what comes now is only counted, until ``due``.
+    """
+
+    message_id: int
+    segment: int = 0
+    ended: bool = False
+    due: float = 0.0
+
+
+class Delivery(_Record):
+    """One deliver_sm owed to an account: a receipt or an MO, until an ESME took it. Key: its id."""
+
+    id: int
+    account: str
+    kind: Literal["receipt", "mo"]
+    source_ton: int
+    source_npi: int
+    source: str
+    destination_ton: int
+    destination_npi: int
+    destination: str
+    created_at: float
+    due: float
+    attempts: int = 0
+    user_message_reference: int = -1
+    # a receipt
+    message_id: int = 0
+    state: State = State.ENROUTE
+    error: str = "000"
+    submitted_at: float = 0.0
+    done_at: float = 0.0
+    excerpt: str = ""
+    # an MO
+    payload: bytes = b""
+    encoding: Encoding = Encoding.GSM
+    data_coding: int = 0
+    esm_class: int = 0
+    protocol_id: int = 0
+    udh: bytes = b""
+    tlvs: tuple[tuple[int, bytes], ...] = ()
+    session_id: str = ""
+    session_number: int = 0
+    session_sequence: int = 0
+    postback: str = ""
+
+
+class Session(_Record):
+    """A conversation between a sender address (or bot) and a handset. Key: ``sender|handset``.
+
+    ``sender`` and its TON/NPI are as the application wrote them, so that a reply goes back to that address.
+    """
+
+    id: str
+    account: str
+    sender_ton: int
+    sender_npi: int
+    sender: str
+    opened_at: float
+    due: float
+    message_id: int
+    user_message_reference: int = -1
+    replies: int = 0
+
+
+class Parked(_Record):
+    """Receipts whose message id is not known yet, in the order they came. Key: ``link|carrier id``."""
+
+    link: str
+    receipts: list[Receipt]
+    due: float
+
+
+class Capability(_Record):
+    """What a platform said of a handset. Key: ``link|handset``."""
+
+    capable: bool
+    reason: str
+    at: float
+    due: float
+
+
+class Seen(_Record):
+    """An inbound message that was already taken: a platform may repeat it. Key: ``link|dedup id``."""
+
+    due: float

@@ -1,0 +1,208 @@
+"""The messages of this worker: accepted, moved on, finished, and what is owed to the applications.
+
+Everything here is one keyed change in the journal; what is asked of it is asked by flow and senders. Knows no link and
+no connection. Keeps a bounded number of messages in memory: the rest is read back when its turn comes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from gatewayd.message import Message
+from gatewayd.policy.journey import Progress
+from gatewayd.store.journal import Journal
+from gatewayd.store.kinds import DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION
+from gatewayd.store.records import Delivery, Sent, Session
+
+HOT_MAX = 20_000
+HORIZON_S = 180.0
+DUE_LIMIT = 2_000
+ID_STEP_BITS = 10
+
+
+class Journey:
+    """A message and how far it is."""
+
+    __slots__ = ("message", "progress")
+
+    def __init__(self, message: Message, progress: Progress) -> None:
+        self.message = message
+        self.progress = progress
+
+
+class Spool:
+    """The durable queue."""
+
+    def __init__(self, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
+        self.journal = journal
+        self._clock = clock
+        self._hot: dict[int, Journey] = {}
+        # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
+        highest = journal.highest_key((MESSAGE, DELIVERY))
+        self._last_id = max(int(clock() * 1000) << ID_STEP_BITS, highest)
+        self._due_heap: list[tuple[float, int]] = []
+        self._scheduled: dict[int, float] = {}
+
+    def new_id(self) -> int:
+        """The next id for a message or a delivery."""
+        self._last_id += 1
+        return self._last_id
+
+    # -- messages -----------------------------------------------------------------------------------------------
+
+    def accept(self, message: Message, progress: Progress) -> Journey:
+        """A new message; durable when the caller's ``journal.then`` is called."""
+        self.journal.put(MESSAGE, message.id, message, new=True)
+        self.journal.put(PROGRESS, progress.id, progress, new=True)
+        journey = Journey(message, progress)
+        if len(self._hot) < HOT_MAX:
+            self._hot[message.id] = journey
+        self._schedule(progress)
+        return journey
+
+    def save(self, journey: Journey) -> None:
+        """Its progress changed."""
+        self.journal.put(PROGRESS, journey.progress.id, journey.progress)
+        self._schedule(journey.progress)
+
+    def finish(self, journey: Journey) -> None:
+        """It has its final fate: forget it and every name that carriers gave it."""
+        progress = journey.progress
+        self.journal.delete(MESSAGE, progress.id)
+        self.journal.delete(PROGRESS, progress.id)
+        self._hot.pop(progress.id, None)
+        self._scheduled.pop(progress.id, None)
+
+    def journey(self, message_id: int) -> Journey | None:
+        """The message by its id, from memory or from disk; None when it is finished or never was."""
+        journey = self._hot.get(message_id)
+        if journey is not None:
+            return journey
+        progress = self.journal.get(PROGRESS, message_id)
+        message = self.journal.get(MESSAGE, message_id) if progress is not None else None
+        return self._warm(Journey(message, progress)) if message is not None else None
+
+    def journeys(self, message_ids: Sequence[int]) -> list[Journey]:
+        """Several at once, in the order asked for; finished ones are left out."""
+        missing = [message_id for message_id in message_ids if message_id not in self._hot]
+        if missing:
+            progresses = self.journal.get_many(PROGRESS, missing)
+            messages = self.journal.get_many(MESSAGE, missing)
+            found = {key: Journey(messages[key], progresses[key]) for key in progresses if key in messages}
+            for journey in found.values():
+                self._warm(journey)
+        else:
+            found = {}
+        journeys = (self._hot.get(message_id) or found.get(message_id) for message_id in message_ids)
+        return [journey for journey in journeys if journey is not None]
+
+    def _warm(self, journey: Journey) -> Journey:
+        if len(self._hot) < HOT_MAX:
+            self._hot[journey.progress.id] = journey
+        return journey
+
+    # -- what a carrier calls it --------------------------------------------------------------------------------
+
+    def name(self, link: str, carrier_id: str, message_id: int, segment: int) -> None:
+        """From now on this carrier's id leads to this segment."""
+        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment))
+
+    def named(self, link: str, carrier_id: str) -> Sent | None:
+        """Whose segment a carrier's id names."""
+        found: Sent | None = self.journal.get(SENT, f"{link}|{carrier_id}")
+        return found
+
+    def forget_name(self, link: str, carrier_id: str) -> None:
+        """The id has no more to say."""
+        self.journal.delete(SENT, f"{link}|{carrier_id}")
+
+    # -- sessions -----------------------------------------------------------------------------------------------
+
+    def session(self, sender: str, handset: str) -> Session | None:
+        """The conversation between a sender and a handset, if it is still open."""
+        found: Session | None = self.journal.get(SESSION, f"{sender}|{handset}")
+        return found if found is not None and found.due > self._clock() else None
+
+    def save_session(self, sender: str, handset: str, session: Session) -> None:
+        """Open or touch a conversation; ``sender`` is the address or bot that the handset sees."""
+        self.journal.put(SESSION, f"{sender}|{handset}", session)
+
+    # -- deliveries ---------------------------------------------------------------------------------------------
+
+    def owe(self, delivery: Delivery) -> None:
+        """A deliver_sm for an account; it stays until ``settle_delivery``."""
+        self.journal.put(DELIVERY, delivery.id, delivery, new=True)
+
+    def save_delivery(self, delivery: Delivery) -> None:
+        """It was tried."""
+        self.journal.put(DELIVERY, delivery.id, delivery)
+
+    def settle_delivery(self, delivery_id: int) -> None:
+        """An ESME has it, or its time is over."""
+        self.journal.delete(DELIVERY, delivery_id)
+
+    def deliveries(self, ids: Sequence[int]) -> list[Delivery]:
+        """Deliveries by id, in order; settled ones are left out."""
+        found: dict[int, Delivery] = self.journal.get_many(DELIVERY, ids)
+        return [found[key] for key in ids if key in found]
+
+    # -- the clock ----------------------------------------------------------------------------------------------
+
+    def _schedule(self, progress: Progress) -> None:
+        """Remember what is due soon; what is due later is found in the tables when its time comes near."""
+        due = progress.due
+        if due and due < self._clock() + HORIZON_S and self._scheduled.get(progress.id) != due:
+            self._scheduled[progress.id] = due
+            heapq.heappush(self._due_heap, (due, progress.id))
+
+    def next_due(self) -> float | None:
+        """When ``take_due`` will next have something that is already known (Unix seconds)."""
+        return self._due_heap[0][0] if self._due_heap else None
+
+    def take_due(self) -> list[Journey]:
+        """Messages whose moment has come. Each is told once for each ``due`` that it set."""
+        now = self._clock()
+        ids: list[int] = []
+        while self._due_heap and self._due_heap[0][0] <= now and len(ids) < DUE_LIMIT:
+            due, message_id = heapq.heappop(self._due_heap)
+            if self._scheduled.get(message_id) == due:
+                del self._scheduled[message_id]
+                ids.append(message_id)
+        return [journey for journey in self.journeys(ids) if 0 < journey.progress.due <= now]
+
+    def look_ahead(self) -> None:
+        """Load what comes due within the horizon from the tables; to be called well more often than that."""
+        self.journal.tick()
+        for _, progress in self.journal.due(PROGRESS, self._clock() + HORIZON_S, DUE_LIMIT):
+            self._schedule(progress)
+
+    def purge(self, kinds: Iterable[Any], limit: int = DUE_LIMIT) -> dict[str, int]:
+        """Drop records of these kinds whose time is over; how many of each."""
+        now, gone = self._clock(), {}
+        for kind in kinds:
+            rows = self.journal.due(kind, now, limit)
+            for key, _ in rows:
+                self.journal.delete(kind, key)
+            gone[kind.name] = len(rows)
+        return gone
+
+    # -- start --------------------------------------------------------------------------------------------------
+
+    def waiting(self) -> Iterator[tuple[int, str, int, str]]:
+        """(id, link, lane, account) of every message that waits in a queue, oldest first. Right after a fold."""
+        for key, queue in self.journal.column(PROGRESS, "queue"):
+            if queue != INTERRUPTED:
+                link, lane, account = queue.split("|", 2)
+                yield key, link, int(lane), account
+
+    def interrupted(self) -> list[Journey]:
+        """Messages to which an answer was owed when the process ended. Right after a fold."""
+        keys = [key for key, queue in self.journal.column(PROGRESS, "queue") if queue == INTERRUPTED]
+        return self.journeys(keys)
+
+    def owed(self) -> Iterator[tuple[int, str]]:
+        """(id, account) of every delivery, oldest first. Right after a fold."""
+        return self.journal.column(DELIVERY, "account")
