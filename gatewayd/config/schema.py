@@ -38,7 +38,6 @@ Url = Annotated[str, Meta(extra={"form": "url"})]
 SystemId = Annotated[str, Meta(extra={"form": "system_id"})]
 SystemType = Annotated[str, Meta(extra={"form": "system_type"})]
 PasswordHash = Annotated[str, Meta(extra={"form": "password_hash", "hidden": True})]
-OwnNumber = Annotated[str, Meta(extra={"form": "own_number"})]
 Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
 Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
@@ -112,7 +111,7 @@ class Account(_Table, frozen=True, kw_only=True):
     rate_per_s: RateOrNone = 100.0
     burst: RateOrNone = 0.0
     senders: tuple[Pattern, ...] = ("*",)
-    numbers: tuple[OwnNumber, ...] = ()
+    numbers: tuple[Word, ...] = ()
     traffic_class: Word = ""
     weight: Weight = 1
     window: Window = 100

@@ -1,0 +1,109 @@
+"""What the values of a configuration must mean together: accounts, listeners and providers, and their names.
+
+Looks at no file, and at no single value that gatewayd.config.reading has judged already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gatewayd.config import forms, schema
+from gatewayd.config.addresses import parse_address
+from gatewayd.config.draft import Draft
+from gatewayd.config.faults import Findings, dotted, shown
+from gatewayd.config.link_checks import check_links
+from gatewayd.config.route_checks import check_routes
+
+
+def check(draft: Draft, findings: Findings) -> None:
+    """Note every fault and warning between keys and between tables."""
+    _check_listeners(draft.config, findings)
+    _check_tls(draft.config, findings)
+    _check_accounts(draft, findings)
+    _check_numbers(draft.config, findings)
+    _check_providers(draft, findings)
+    check_links(draft, findings)
+    check_routes(draft, findings)
+
+
+def _check_listeners(config: schema.Config, findings: Findings) -> None:
+    """Two listeners cannot share an address; port 0 is always a free one."""
+    taken: dict[tuple[str, int], str] = {}
+    for key, text in _listeners(config):
+        address = parse_address(text)
+        if address[1] != 0 and address in taken:
+            findings.fault(key, f"{shown(text)} is already taken by {taken[address]}", "give each its own port")
+        taken.setdefault(address, key)
+    has_smpp = config.smpp.listen or config.smpp.tls_listen
+    if not has_smpp and not findings.is_faulty("smpp.listen") and not findings.is_faulty("smpp.tls_listen"):
+        findings.fault("smpp.listen", "no application could connect", 'give an address such as "127.0.0.1:2775"')
+
+
+def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
+    yield from (("smpp.listen", text) for text in config.smpp.listen)
+    yield from (("smpp.tls_listen", text) for text in config.smpp.tls_listen)
+    if config.webhooks.listen:
+        yield "webhooks.listen", config.webhooks.listen
+    if config.metrics.listen:
+        yield "metrics.listen", config.metrics.listen
+
+
+def _check_tls(config: schema.Config, findings: Findings) -> None:
+    """A certificate and its key come as a pair, and tls_listen needs that pair."""
+    tables = (("smpp", config.smpp, bool(config.smpp.tls_listen)), ("webhooks", config.webhooks, False))
+    for where, table, is_needed in tables:
+        pair = {"tls_certificate": table.tls_certificate, "tls_key": table.tls_key}
+        for name, value in pair.items():
+            key = f"{where}.{name}"
+            if value or findings.is_faulty(key) or not (is_needed or any(pair.values())):
+                continue
+            reason = f"{where}.tls_listen needs it" if is_needed else "the other half of the pair is given"
+            findings.fault(key, f"is missing: {reason}", "give the file's path")
+
+
+def _check_accounts(draft: Draft, findings: Findings) -> None:
+    if not draft.account_names and not findings.is_faulty("accounts"):
+        findings.fault("accounts", "there is no account", "add a table [accounts.NAME]")
+    for name in sorted(draft.account_names):
+        verdict = forms.system_id(name)
+        if verdict:
+            findings.fault(dotted("accounts", name), *verdict)
+    for name, account in draft.config.accounts.items():
+        where = dotted("accounts", name)
+        inline, file = f"{where}.password_hash", f"{where}.password_hash_file"
+        if account.password_hash and account.password_hash_file:
+            findings.fault(inline, "stands beside password_hash_file", "keep one of the two")
+        is_judged = findings.is_faulty(inline) or findings.is_faulty(file)
+        if not (account.password_hash or account.password_hash_file or is_judged):
+            findings.fault(file, "is missing", "name a file made with: gatewayd hash-password")
+        if account.senders == ():
+            findings.warn(f"{where}.senders", "is empty: the account may send nothing", 'write ["*"] for any sender')
+
+
+def _check_numbers(config: schema.Config, findings: Findings) -> None:
+    """A reply goes to the one account that owns the number or the bot it was sent to."""
+    bots = {link.bot_id for link in config.links.values() if link.bot_id}
+    owners: dict[str, str] = {}
+    for name, account in config.accounts.items():
+        key = dotted("accounts", name, "numbers")
+        for number in account.numbers:
+            if number not in bots and not forms.is_number(number):
+                remedy = "write 3 to 15 digits without plus, or the bot_id of a link"
+                findings.fault(key, f"{shown(number)} is not a number", remedy)
+            elif owners.setdefault(number, name) != name:
+                problem = f"{shown(number)} belongs to account {owners[number]} already"
+                findings.fault(key, problem, "a number has one owner")
+
+
+def _check_providers(draft: Draft, findings: Findings) -> None:
+    used = {link.provider for link in draft.config.links.values()}
+    for name in sorted(draft.provider_names):
+        verdict = forms.name(name)
+        if verdict:
+            findings.fault(dotted("providers", name), *verdict)
+    for name, provider in draft.config.providers.items():
+        where = dotted("providers", name)
+        if provider.per_minute and provider.rate_per_s:
+            findings.fault(f"{where}.rate_per_s", "stands beside per_minute", "keep one of the two")
+        if name not in used:
+            findings.warn(where, "no link uses it", f"write provider = {shown(name)} in its links, or remove it")

@@ -1,0 +1,144 @@
+"""What a single text of the configuration must look like, by the names that the schema gives to forms.
+
+Each rule takes the text and answers None, or the problem and its remedy. Knows no key and no other value.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from gatewayd.config.addresses import is_host, parse_address
+from gatewayd.config.faults import shown
+from gatewayd.config.passwords import is_password_hash
+
+Verdict = tuple[str, str] | None
+
+SYSTEM_ID_MAX: Final = 15  # SMPP 3.4 section 5.2.1: 16 octets with the terminating NUL
+PASSWORD_MAX: Final = 8  # section 5.2.2
+SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
+_ADDRESS_MAX = 20  # section 5.2.8: source_addr
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
+_NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
+_PREFIX = re.compile(r"[0-9]{0,15}\*|[0-9]{1,15}", re.ASCII)
+
+
+def is_printable(text: str) -> bool:
+    """Whether the text is printable ASCII, blanks included."""
+    return text.isascii() and text.isprintable()
+
+
+def is_number(text: str) -> bool:
+    """Whether the text is a number as accounts own it: 3 to 15 digits, country code first, or a short code."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def name(text: str) -> Verdict:
+    """The name of a link or provider: it becomes part of URLs, file names and metrics."""
+    if _NAME.fullmatch(text):
+        return None
+    return f"{shown(text)} is not a name", "use 1 to 32 letters, digits, - and _"
+
+
+def system_id(text: str) -> Verdict:
+    """SMPP 3.4 section 5.2.1."""
+    return _octet_string(text, "a system_id", SYSTEM_ID_MAX)
+
+
+def password(text: str) -> Verdict:
+    """SMPP 3.4 section 5.2.2. The password itself is never part of the verdict."""
+    if not is_printable(text):
+        return "the password has characters that are not printable ASCII", "agree on another one"
+    if len(text) > PASSWORD_MAX:
+        return f"the password has {len(text)} characters", f"SMPP allows {PASSWORD_MAX} at most"
+    return None
+
+
+def _system_type(text: str) -> Verdict:
+    return _octet_string(text, "a system_type", SYSTEM_TYPE_MAX)
+
+
+def _octet_string(text: str, noun: str, length_max: int) -> Verdict:
+    if text and len(text) <= length_max and is_printable(text):
+        return None
+    return f"{shown(text)} is not {noun}", f"use 1 to {length_max} printable ASCII characters"
+
+
+def _listen(text: str) -> Verdict:
+    try:
+        parse_address(text)
+    except ValueError:
+        return f"{shown(text)} is not an address to listen on", 'write "127.0.0.1:2775" or "[::1]:2775"'
+    return None
+
+
+def _network(text: str) -> Verdict:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError as error:
+        if "host bits set" in str(error):
+            return f"{shown(text)} has bits set behind its mask", f'write "{ipaddress.ip_network(text, strict=False)}"'
+        return f"{shown(text)} is not a network", 'write "10.1.0.0/16", "192.0.2.7" or "2001:db8::/32"'
+    return None
+
+
+def _host(text: str) -> Verdict:
+    if is_host(text):
+        return None
+    return f"{shown(text)} is not a host", "give a host name or an IP address, without the port"
+
+
+def _url(text: str) -> Verdict:
+    remedy = 'write "https://host/path"'
+    try:
+        parts = urlsplit(text)
+        is_sound = parts.scheme in ("http", "https") and is_host(parts.hostname or "") and parts.port != 0
+    except ValueError:
+        is_sound = False
+    if not is_sound or not is_printable(text) or " " in text:
+        return f"{shown(text)} is not a web address", remedy
+    if parts.username is not None or parts.query or parts.fragment:
+        # Not shown: what stands before the @ is a password.
+        return "the web address holds more than a host and a path", remedy
+    return None
+
+
+def _password_hash(text: str) -> Verdict:
+    if is_password_hash(text):
+        return None
+    return "the value is not a password hash", "make one with: gatewayd hash-password"
+
+
+def _pattern(text: str) -> Verdict:
+    if text and "*" not in text[:-1] and len(text.rstrip("*")) <= _ADDRESS_MAX and is_printable(text):
+        return None
+    return f"{shown(text)} is not a sender", f"give up to {_ADDRESS_MAX} characters; a * may end it"
+
+
+def _prefix(text: str) -> Verdict:
+    if _PREFIX.fullmatch(text):
+        return None
+    return f"{shown(text)} is not a prefix", 'write digits, country code first, without plus: "336*"'
+
+
+def _word(text: str) -> Verdict:
+    if text and is_printable(text) and " " not in text:
+        return None
+    return f"{shown(text)} is not one word", "use printable ASCII characters without blanks"
+
+
+FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
+    "host": _host,
+    "listen": _listen,
+    "network": _network,
+    "password_hash": _password_hash,
+    "pattern": _pattern,
+    "prefix": _prefix,
+    "system_id": system_id,
+    "system_type": _system_type,
+    "url": _url,
+    "word": _word,
+}

@@ -1,0 +1,31 @@
+"""Refuses to run when the package ``protocol`` is a stranger's of the same name.
+
+The name is short and others use it: installing one of them can replace ours silently. Imports neither package.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import gatewayd
+
+
+def stranger() -> str | None:
+    """A sentence saying what is wrong with the ``protocol`` that would be imported, or None when it is ours."""
+    spec = importlib.util.find_spec("protocol")
+    return judge(Path(gatewayd.__file__), spec.origin if spec else None)
+
+
+def judge(ours: Path, found: str | None) -> str | None:
+    """Whether ``found`` (protocol's ``__init__.py``) lies beside ``ours`` (gatewayd's)."""
+    expected = ours.resolve().parent.parent / "protocol" / "__init__.py"
+    if found is not None and Path(found).resolve() == expected:
+        return None
+    what = (
+        f"the Python package 'protocol' was found at {found}" if found else "the Python package 'protocol' is missing"
+    )
+    return (
+        f"{what}, and not beside gatewayd at {expected}: another package of that name has taken its place. "
+        "Install gatewayd into an environment of its own."
+    )

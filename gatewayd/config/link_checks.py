@@ -1,0 +1,62 @@
+"""What each kind of link needs, what it must not have, and whom it names. Looks at no file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from gatewayd.config import forms, schema
+from gatewayd.config.draft import Draft
+from gatewayd.config.faults import Findings, dotted, guess, shown
+
+_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "smpp": ("host", "system_id", "password_file"),
+    "gsma": ("server_root", "bot_id", "token_url", "client_id", "client_secret_file", "webhook_token_file"),
+}
+_FOREIGN: Final[Mapping[str, frozenset[str]]] = {"smpp": schema.GSMA_LINK_KEYS, "gsma": schema.SMPP_LINK_KEYS}
+
+
+def check_links(draft: Draft, findings: Findings) -> None:
+    """Note the faults of every link."""
+    for name in sorted(draft.link_names):
+        verdict = forms.name(name)
+        if verdict:
+            findings.fault(dotted("links", name), *verdict)
+    for name, link in draft.config.links.items():
+        where = dotted("links", name)
+        _check_keys(where, link, draft.given[name], findings)
+        if link.kind == "smpp":
+            _check_smpp(where, link, findings)
+        else:
+            _check_gsma(where, link, draft, findings)
+
+
+def _check_keys(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
+    """Keys of the other kind would be ignored, and whoever wrote them would wait for their effect."""
+    for name in _REQUIRED[link.kind]:
+        if not getattr(link, name) and not findings.is_faulty(f"{where}.{name}"):
+            findings.fault(f"{where}.{name}", "is missing", f"a link of kind {link.kind} needs it")
+    for name in sorted(given & _FOREIGN[link.kind]):
+        problem = f"means nothing for a link of kind {link.kind}"
+        findings.fault(f"{where}.{name}", problem, "remove it, or correct the kind")
+
+
+def _check_smpp(where: str, link: schema.Link, findings: Findings) -> None:
+    if link.reconnect_min_s > link.reconnect_max_s:
+        problem = f"{shown(link.reconnect_min_s)} is more than reconnect_max_s ({shown(link.reconnect_max_s)})"
+        findings.fault(f"{where}.reconnect_min_s", problem, "give less")
+    if link.tls_ca and not link.tls:
+        findings.warn(f"{where}.tls_ca", "has no effect while tls is off", "write tls = true")
+
+
+def _check_gsma(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:
+    if link.provider and link.provider not in draft.provider_names:
+        problem = f"there is no provider {shown(link.provider)}"
+        findings.fault(f"{where}.provider", problem, guess(link.provider, draft.provider_names))
+    if not draft.config.webhooks.listen and not findings.is_faulty("webhooks.listen"):
+        findings.warn("webhooks.listen", f"is empty: no receipt or reply of {where} can arrive", "give an address")
+    for name in ("server_root", "token_url"):
+        parts = urlsplit(getattr(link, name))
+        if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
+            findings.warn(f"{where}.{name}", "sends secrets and messages in the clear", "use https")

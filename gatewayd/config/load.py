@@ -1,0 +1,83 @@
+"""Reads a configuration file into a checked configuration and its secrets, or tells all that is wrong with it.
+
+Opens no socket and logs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gatewayd.config import checks, schema
+from gatewayd.config.draft import read_draft
+from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
+from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
+
+_POSITION = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that can be run. Paths in ``config`` are absolute. The repr shows the path alone.
+
+    ``secrets`` is keyed by the dotted key that names the file: ``links.orange.password_file``.
+    """
+
+    path: Path
+    config: schema.Config = dataclasses.field(repr=False)
+    warnings: tuple[Fault, ...] = dataclasses.field(repr=False)
+    secrets: Mapping[str, str] = dataclasses.field(repr=False)
+
+    def link_secret(self, link: str, key: str) -> str:
+        """The content of one of a link's files: ``link_secret("orange", "password_file")``."""
+        return self.secrets[dotted("links", link, key)]
+
+    def password_hash(self, account: str) -> str:
+        """An account's password hash, wherever it was given."""
+        inline = self.config.accounts[account].password_hash
+        return inline or self.secrets[dotted("accounts", account, "password_hash_file")]
+
+
+def load(path: Path, credentials: Path | None = None) -> Loaded:
+    """Read, check and complete a configuration; raises ConfigFaults with every fault at once.
+
+    ``credentials`` is where relative names of secret files are looked up first; without it,
+    ``$CREDENTIALS_DIRECTORY`` as systemd sets it, if it does.
+    """
+    findings = Findings(str(path))
+    raw = _read_toml(path, findings)
+    draft = read_draft(raw, findings)
+    checks.check(draft, findings)
+    if credentials is None and os.environ.get("CREDENTIALS_DIRECTORY"):
+        credentials = Path(os.environ["CREDENTIALS_DIRECTORY"])
+    places = Places(folder=path.absolute().parent, credentials=credentials)
+    secrets = read_secrets(draft.config, places, findings)
+    check_tls_files(draft.config, places, findings)
+    findings.raise_if_any()
+    return Loaded(
+        path=path.absolute(),
+        config=with_paths(draft.config, places),
+        warnings=tuple(findings.warnings),
+        secrets=secrets,
+    )
+
+
+def _read_toml(path: Path, findings: Findings) -> dict[str, Any]:
+    """The decoded file. Nothing else can be said about a file that is no TOML, so this raises at once."""
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except OSError as error:
+        findings.fault("", f"cannot be read ({error.strerror})", "check its path, and that this user may read it")
+    except UnicodeDecodeError as error:
+        findings.fault("", f"is not UTF-8 text (octet {error.start + 1})", "save it as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        match = _POSITION.fullmatch(str(error))
+        what = match["what"] if match else str(error)
+        place = f"line {match['line']}, column {match['column']}" if match and match["line"] else "end of the file"
+        findings.fault(place, f"this is not TOML ({what})", "correct it, then check again")
+    raise ConfigFaults(findings.faults)

@@ -1,0 +1,139 @@
+"""Turns decoded TOML into the schema's records, table by table and key by key, noting every fault on the way.
+
+Looks at one value at a time: what values mean together is gatewayd.config.checks' business.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import types
+import typing
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import UNSET
+
+from gatewayd.config.faults import Findings, dotted, guess, shown
+from gatewayd.config.forms import FORMS, Verdict
+
+T = TypeVar("T", bound=msgspec.Struct)
+_NOUNS: Mapping[object, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+_REMEDIES: Mapping[object, str] = {bool: "write true or false, without quotes", str: "write it in quotes"}
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """A field's type taken apart. ``of`` is the plain type, ``items`` says that the field is a list of such."""
+
+    of: Any
+    items: bool
+    meta: msgspec.Meta
+    choices: tuple[str, ...]
+
+    def extra(self, name: str) -> Any:
+        return (self.meta.extra or {}).get(name)
+
+
+def read_table(
+    record: type[T],
+    where: str,
+    raw: object,
+    findings: Findings,
+    stand_in: Mapping[str, object] = types.MappingProxyType({}),
+) -> T | None:
+    """Read one TOML table; faulty values fall back to their defaults so that the checks can go on.
+
+    ``stand_in`` gives values for required keys that are missing or faulty; None comes back when one has none.
+    """
+    if not isinstance(raw, dict):
+        findings.fault(where, f"{shown(raw)} is not a table", f"write [{where}] and its keys below")
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(record)}
+    values = dict(stand_in)
+    for name, value in raw.items():
+        key = f"{where}.{dotted(name)}"
+        if name not in fields:
+            findings.fault(key, "there is no such key", guess(name, fields))
+            continue
+        read = _read_value(fields[name].type, key, value, findings)
+        if read is not UNSET:
+            values[name] = read
+    for name, field in fields.items():
+        if field.required and name not in raw:
+            findings.fault(f"{where}.{name}", "is missing", _remedy(_kind_of(field.type)))
+    if any(field.required and name not in values for name, field in fields.items()):
+        return None
+    return record(**values)
+
+
+def _read_value(annotation: object, key: str, value: object, findings: Findings) -> object:
+    """One value, or UNSET when it was faulty."""
+    kind = _kind_of(annotation)
+    if not kind.items:
+        # An empty text means "not given"; whether that is allowed is a question of the other keys.
+        verdict = None if value == "" and not kind.choices and kind.of is str else _judge(kind, value)
+        return _noted(verdict, key, findings, value, kind)
+    if not isinstance(value, list):
+        findings.fault(key, f"{shown(value)} is not a list", f"write [{shown(value)}]")
+        return UNSET
+    read = [_noted(_judge(kind, item), key, findings, item, kind) for item in value]
+    return UNSET if any(item is UNSET for item in read) else tuple(read)
+
+
+def _noted(verdict: Verdict, key: str, findings: Findings, value: object, kind: _Kind) -> object:
+    if verdict is None:
+        return msgspec.convert(value, type=kind.of)
+    findings.fault(key, *verdict)
+    return UNSET
+
+
+def _judge(kind: _Kind, value: object) -> Verdict:
+    """What is wrong with a single value, or None."""
+    label = "the value" if kind.extra("hidden") else shown(value)
+    try:
+        read: object = msgspec.convert(value, type=kind.of)
+    except msgspec.ValidationError:
+        noun = "known here" if kind.choices else _NOUNS[kind.of]
+        return f"{label} is not {noun}", _remedy(kind)
+    if isinstance(read, (int, float)) and not _is_within(kind.meta, read):
+        noun = kind.extra("noun")
+        return f"{label} is not {noun}" if noun else f"{label} is out of range", _remedy(kind)
+    form = kind.extra("form")
+    return FORMS[form](read) if form and isinstance(read, str) else None
+
+
+def _is_within(meta: msgspec.Meta, value: float) -> bool:
+    """TOML knows inf and nan: neither is a limit that anyone can mean."""
+    return (
+        math.isfinite(value)
+        and (meta.ge is None or value >= meta.ge)
+        and (meta.gt is None or value > meta.gt)
+        and (meta.le is None or value <= meta.le)
+    )
+
+
+def _remedy(kind: _Kind) -> str:
+    if kind.items and kind.of is str:
+        return 'write a list of texts: ["a", "b"]'
+    if kind.choices:
+        return "give one of " + ", ".join(kind.choices)
+    if kind.meta.le is None:
+        return _REMEDIES[kind.of]
+    if kind.meta.gt is not None:
+        return f"give more than {kind.meta.gt} and at most {kind.meta.le}"
+    return f"give {kind.meta.ge} to {kind.meta.le}"
+
+
+@functools.cache
+def _kind_of(annotation: Any) -> _Kind:
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is tuple:
+        item = _kind_of(arguments[0])
+        return _Kind(item.of, True, item.meta, item.choices)
+    if origin is Annotated:
+        return _Kind(arguments[0], False, arguments[1], ())
+    if origin in (typing.Union, types.UnionType):
+        return _kind_of(next(argument for argument in arguments if argument is not type(None)))
+    choices = arguments if origin is Literal else ()
+    return _Kind(annotation, False, msgspec.Meta(), choices)

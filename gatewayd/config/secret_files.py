@@ -1,0 +1,170 @@
+"""Finds, judges and reads the files that a configuration names: secrets, certificates and their keys.
+
+Secrets leave here as values only; no message ever holds one. Knows no rule of the configuration besides its files.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from gatewayd.config import forms, schema
+from gatewayd.config.faults import Findings, dotted, shown
+from gatewayd.config.passwords import is_password_hash
+
+_SIZE_MAX = 4_096
+
+
+class Places(msgspec.Struct, frozen=True):
+    """Where relative paths are looked up: systemd's credentials first, then beside the configuration file."""
+
+    folder: Path
+    credentials: Path | None
+
+    def find(self, text: str) -> Path:
+        """The absolute path that a configured path stands for, whether or not there is such a file."""
+        if self.credentials is not None and not Path(text).is_absolute():
+            credential = self.credentials / text
+            if credential.is_file():
+                return credential
+        return self.folder / text
+
+
+def read_secrets(config: schema.Config, places: Places, findings: Findings) -> dict[str, str]:
+    """Every secret by the dotted key that names its file."""
+    secrets: dict[str, str] = {}
+    for key, text in _secret_keys(config):
+        secret = _read_secret(key, places.find(text), findings)
+        if secret is not None and _is_fit(key, secret, findings):
+            secrets[key] = secret
+    return secrets
+
+
+def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
+    for name, account in config.accounts.items():
+        if account.password_hash_file:
+            yield dotted("accounts", name, "password_hash_file"), account.password_hash_file
+    for name, link in config.links.items():
+        keys = ("password_file",) if link.kind == "smpp" else ("client_secret_file", "webhook_token_file")
+        for key in keys:
+            if getattr(link, key):
+                yield dotted("links", name, key), getattr(link, key)
+
+
+def _read_secret(key: str, path: Path, findings: Findings) -> str | None:
+    octets = _read_file(key, path, findings, is_secret=True)
+    if octets is None:
+        return None
+    try:
+        lines = octets.decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        findings.fault(key, f"{shown(str(path))} is not text", "write the secret on one line")
+        return None
+    if len(lines) != 1 or not lines[0].strip():
+        has = "more than one line" if len(lines) > 1 else "no secret in it"
+        findings.fault(key, f"{shown(str(path))} has {has}", "write the secret on one line")
+        return None
+    return lines[0]
+
+
+def _read_file(key: str, path: Path, findings: Findings, is_secret: bool) -> bytes | None:
+    """A file's octets, or None and a fault. Mode and kind are those of the file that was opened, not of its name."""
+    label = shown(str(path))
+    try:
+        # Without O_NONBLOCK, opening a named pipe would wait for its other end for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                findings.fault(key, f"{label} is not a regular file", "name a file")
+                return None
+            if is_secret and facts.st_mode & stat.S_IRWXO:
+                problem = f"{label} is open to everyone (mode {stat.S_IMODE(facts.st_mode):04o})"
+                findings.fault(key, problem, f"run: chmod o= {path}")
+                return None
+            if is_secret and facts.st_size > _SIZE_MAX:
+                findings.fault(key, f"{label} is too big for a secret", f"keep it under {_SIZE_MAX} octets")
+                return None
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        findings.fault(key, f"there is no file {label}", "create it, or pass it as a systemd credential")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        findings.fault(key, f"{label} cannot be read ({reason})", "let the daemon's user read it")
+    return None
+
+
+def _is_fit(key: str, secret: str, findings: Findings) -> bool:
+    """Whether the secret can serve its purpose; otherwise the carrier would refuse it at run time."""
+    verdict: forms.Verdict = None
+    if key.endswith(".password_hash_file"):
+        if not is_password_hash(secret):
+            verdict = "the file holds no password hash", "make one with: gatewayd hash-password"
+    elif key.endswith(".password_file"):
+        verdict = forms.password(secret)
+    elif not forms.is_printable(secret):
+        verdict = "the secret has characters that are not printable ASCII", "write the secret alone on one line"
+    if verdict:
+        findings.fault(key, *verdict)
+    return verdict is None
+
+
+def check_tls_files(config: schema.Config, places: Places, findings: Findings) -> None:
+    """Certificates and keys are there, private keys are private, and each pair belongs together."""
+    for where, table in (("smpp", config.smpp), ("webhooks", config.webhooks)):
+        if table.tls_certificate and table.tls_key:
+            _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
+    for name, link in config.links.items():
+        key = dotted("links", name, "tls_ca")
+        if link.tls_ca and _read_file(key, places.find(link.tls_ca), findings, is_secret=False) is not None:
+            try:
+                ssl.create_default_context(cafile=str(places.find(link.tls_ca)))
+            except ssl.SSLError:
+                findings.fault(key, f"{shown(link.tls_ca)} holds no certificates", "give certificates in PEM")
+
+
+def _check_pair(where: str, certificate: Path, private_key: Path, findings: Findings) -> None:
+    has_certificate = _read_file(f"{where}.tls_certificate", certificate, findings, is_secret=False) is not None
+    has_key = _read_file(f"{where}.tls_key", private_key, findings, is_secret=True) is not None
+    if not (has_certificate and has_key):
+        return
+    try:
+        # An empty password, so that an encrypted key fails here instead of asking at a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password="")
+    except (ssl.SSLError, ValueError):
+        problem = f"{shown(str(private_key))} is not the unencrypted PEM key of that certificate"
+        findings.fault(f"{where}.tls_key", problem, "give the pair that belongs together")
+
+
+def with_paths(config: schema.Config, places: Places) -> schema.Config:
+    """The same configuration with every path absolute, so that nobody else has to know the rule."""
+    replace = msgspec.structs.replace
+    daemon = replace(
+        config.daemon,
+        spool_dir=str(places.folder / config.daemon.spool_dir),
+        runtime_dir=str(places.folder / config.daemon.runtime_dir),
+    )
+    links = {name: replace(link, tls_ca=_absolute(link.tls_ca, places)) for name, link in config.links.items()}
+    return replace(
+        config,
+        daemon=daemon,
+        links=links,
+        smpp=replace(
+            config.smpp,
+            tls_certificate=_absolute(config.smpp.tls_certificate, places),
+            tls_key=_absolute(config.smpp.tls_key, places),
+        ),
+        webhooks=replace(
+            config.webhooks,
+            tls_certificate=_absolute(config.webhooks.tls_certificate, places),
+            tls_key=_absolute(config.webhooks.tls_key, places),
+        ),
+    )
+
+
+def _absolute(text: str, places: Places) -> str:
+    return str(places.find(text)) if text else ""
