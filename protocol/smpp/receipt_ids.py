@@ -1,0 +1,66 @@
+"""The many spellings of one message id: what a carrier's response calls 0A, its receipt may call 10.
+
+Knows no store: it gives the key to keep and the keys to look for, in order.
+
+The response's side is the canonical one: whoever sends a message keeps ``canonical_key(id of the response, mode)``;
+whoever reads a receipt looks for each of ``id_keys(id of the receipt, mode)`` until one is found. The modes are named
+for what the carrier does, response first: ``hex_to_decimal`` is a response in hexadecimal and a receipt in decimal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MODES: Final = ("auto", "exact", "case", "hex_to_decimal", "decimal_to_hex")
+
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{1,32}")
+_DECIMAL: Final = re.compile(r"[0-9]{1,32}")
+_GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+def canonical_key(response_id: str, mode: str) -> str:
+    """Return the key under which the id of a submit_sm_resp is kept.
+
+    ``auto`` folds case and leading zeros only of what can be a hexadecimal number or a GUID: elsewhere case may be what
+    tells two ids apart.
+    """
+    if mode == "exact":
+        return response_id
+    if mode == "case":
+        return response_id.lower()
+    if mode == "hex_to_decimal":
+        return _to_decimal(response_id) or response_id
+    if mode == "decimal_to_hex":
+        return _to_hex(response_id) or response_id
+    if _HEX.fullmatch(response_id):
+        return _stripped(response_id.lower())
+    return response_id.lower() if _GUID.fullmatch(response_id) else response_id
+
+
+def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:
+    """Return the keys to look for when a receipt carries an id, the likeliest first, none twice, none empty."""
+    if mode == "exact":
+        return (carrier_id,)
+    if mode == "case":
+        return (carrier_id.lower(),)
+    if mode == "hex_to_decimal":
+        return (_stripped(carrier_id) if _DECIMAL.fullmatch(carrier_id) else carrier_id,)
+    if mode == "decimal_to_hex":
+        return (_stripped(carrier_id.lower()) if _HEX.fullmatch(carrier_id) else carrier_id,)
+    keys = [carrier_id, carrier_id.lower()]
+    if _HEX.fullmatch(carrier_id):
+        keys += (_stripped(carrier_id.lower()), _to_decimal(carrier_id), _to_hex(carrier_id))
+    return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def _stripped(number: str) -> str:
+    return number.lstrip("0") or "0"
+
+
+def _to_decimal(number: str) -> str:
+    return str(int(number, 16)) if _HEX.fullmatch(number) else ""
+
+
+def _to_hex(number: str) -> str:
+    return f"{int(number):x}" if _DECIMAL.fullmatch(number) else ""

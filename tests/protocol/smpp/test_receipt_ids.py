@@ -1,0 +1,76 @@
+"""One message, many spellings of its id."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocol.smpp.receipt_ids import MODES, canonical_key, id_keys
+
+GUID = "6F9619FF-8B86-D011-B42D-00CF4FC964FF"
+
+
+@pytest.mark.parametrize(
+    ("mode", "response_id", "receipt_id"),
+    [
+        ("exact", "00Ab", "00Ab"),
+        ("case", "00Ab", "00aB"),
+        ("hex_to_decimal", "0000000A", "10"),
+        ("hex_to_decimal", "ff", "0000000255"),
+        ("hex_to_decimal", "not-a-number", "not-a-number"),
+        ("hex_to_decimal", "00", "0"),
+        ("decimal_to_hex", "0000000010", "A"),
+        ("decimal_to_hex", "255", "00FF"),
+        ("decimal_to_hex", "x-255", "x-255"),
+        ("auto", "0123456789", "0123456789"),
+        ("auto", "0123456789", "123456789"),
+        ("auto", "123456789", "0123456789"),
+        ("auto", "0000000A", "10"),
+        ("auto", "0000000A", "a"),
+        ("auto", "0000000a", "0000000A"),
+        ("auto", "10", "A"),
+        ("auto", "305419896", "12345678"),
+        ("auto", "12345678", "305419896"),
+        ("auto", "0", "000"),
+        ("auto", "000", "0"),
+        ("auto", GUID, GUID.lower()),
+        ("auto", GUID.lower(), GUID),
+        ("auto", "msg_AbC", "msg_AbC"),
+    ],
+)
+def test_the_receipt_finds_its_message(mode: str, response_id: str, receipt_id: str) -> None:
+    assert canonical_key(response_id, mode) in id_keys(receipt_id, mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "response_id", "receipt_id"),
+    [
+        ("exact", "Ab", "ab"),
+        ("exact", "0", "00"),
+        ("case", "0a", "a"),
+        ("auto", "msg_AbC", "msg_ABC"),
+        ("hex_to_decimal", "10", "10"),
+    ],
+)
+def test_what_must_not_match(mode: str, response_id: str, receipt_id: str) -> None:
+    assert canonical_key(response_id, mode) not in id_keys(receipt_id, mode)
+
+
+def test_auto_asks_in_order_and_never_twice() -> None:
+    assert id_keys("00FF", "auto") == ("00FF", "00ff", "ff", "255")
+    assert id_keys("10", "auto") == ("10", "16", "a")
+    assert id_keys("000", "auto") == ("000", "0")
+    assert id_keys(GUID, "auto") == (GUID, GUID.lower())
+    assert id_keys("", "auto") == ()
+
+
+@given(st.text(min_size=1, max_size=40), st.sampled_from(MODES))
+@settings(max_examples=100, deadline=None)
+def test_no_key_is_empty_and_the_same_spelling_always_matches_where_it_may(text: str, mode: str) -> None:
+    keys = id_keys(text, mode)
+    assert keys
+    assert all(keys)
+    assert canonical_key(text, mode)
+    if mode in ("auto", "exact", "case"):
+        assert canonical_key(text, mode) in keys
