@@ -57,8 +57,15 @@ def test_is_valid_destination(address: str, ton: int, valid: bool) -> None:
 
 @pytest.mark.parametrize(
     ("ton", "address", "repliable"),
-    [(1, "33700000000", True), (0, "+33700000000", True), (3, "38100", True), (5, "38100", False), (0, "Shop", False)]
-    + [(1, "", False), (0, "+", False)],
+    [
+        (1, "33700000000", True),
+        (0, "+33700000000", True),
+        (3, "38100", True),
+        (5, "38100", False),
+        (0, "Shop", False),
+        (1, "", False),
+        (0, "+", False),
+    ],
 )
 def test_is_repliable(ton: int, address: str, repliable: bool) -> None:
     assert is_repliable(ton, address) is repliable
@@ -74,8 +81,18 @@ def test_mask(number: str, masked: str) -> None:
 
 @pytest.mark.parametrize(
     ("pattern", "value", "does"),
-    [("*", "", True), ("*", "x", True), ("336*", "33612", True), ("336*", "33", False), ("336", "336", True)]
-    + [("336", "3361", False), ("Shop", "shop", False), ("", "", True), ("a*b", "a*b", True), ("a*b", "axb", False)],
+    [
+        ("*", "", True),
+        ("*", "x", True),
+        ("336*", "33612", True),
+        ("336*", "33", False),
+        ("336", "336", True),
+        ("336", "3361", False),
+        ("Shop", "shop", False),
+        ("", "", True),
+        ("a*b", "a*b", True),
+        ("a*b", "axb", False),
+    ],
 )
 def test_matches(pattern: str, value: str, does: bool) -> None:
     assert matches(pattern, value) is does

@@ -142,6 +142,13 @@ def test_split_binary_and_smaller_limits() -> None:
         split(bytes(20), "binary", limit=9)
 
 
+def test_split_half_characters_join_nothing() -> None:
+    lone = b"\x00a" * 66 + b"\xdc\x00" * 2 + b"\x00a" * 5
+    assert [len(part) for part in split(lone, "ucs2")] == [134, 12]
+    assert [len(part) for part in split(b"\x00a" * 67 + b"\xd8\x00" + b"\x00a" * 5, "ucs2")] == [134, 12]
+    assert [len(part) for part in split(b"\x00a" * 70 + b"\x00", "ucs2")] == [134, 7]
+
+
 def test_split_escape_runs() -> None:
     # Two escapes are one pair by themselves: only the last of an odd run pulls what follows.
     assert [len(part) for part in split(b"a" * 151 + b"\x1b\x1b" + b"b" * 20, "gsm")] == [153, 20]

