@@ -1,0 +1,495 @@
+"""One SMPP 3.4 connection as a machine, for either role: octets and ``now`` in; events, octets and a deadline out.
+
+Knows no socket, no clock, no logger and no account: whether a bind is welcome and what becomes of a message is decided
+by whoever drives it. Times are float seconds on any clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+
+from protocol.smpp import states
+from protocol.smpp.constants import INTERFACE_VERSION, RESPONSE_BIT, SEQUENCE_MAX, Command, Status, Tag, command_name
+from protocol.smpp.errors import LocalFault, RemoteFault
+from protocol.smpp.events import Answered, BindAsked, BindRefused, Bound, Closed, Event, FaultSeen, Unanswered
+from protocol.smpp.framing import Framer
+from protocol.smpp.layouts import HEADER
+from protocol.smpp.outstanding import Outstanding
+from protocol.smpp.pdu import build, build_answer, build_deliver_ok, build_submit_ok, parse
+from protocol.smpp.records import (
+    Bind,
+    BindResp,
+    EnquireLink,
+    EnquireLinkResp,
+    GenericNack,
+    Pdu,
+    Response,
+    Unbind,
+    UnbindResp,
+)
+from protocol.smpp.states import ConnState, Role
+
+__all__ = [
+    "Answered",
+    "BindAsked",
+    "BindRefused",
+    "Bound",
+    "Closed",
+    "ConnState",
+    "Connection",
+    "Event",
+    "FaultSeen",
+    "Limits",
+    "Role",
+    "Unanswered",
+]
+
+_BOUND_STATES: Final[dict[int, ConnState]] = {
+    Command.BIND_TRANSMITTER: ConnState.BOUND_TX,
+    Command.BIND_RECEIVER: ConnState.BOUND_RX,
+    Command.BIND_TRANSCEIVER: ConnState.BOUND_TRX,
+}
+# A message that crossed our unbind on the wire is nobody's fault: its sender is told to try again later.
+_CROSSED: Final[dict[Role, Status]] = {Role.SMSC: Status.ESME_RSYSERR, Role.ESME: Status.ESME_RX_T_APPN}
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The bounds of one connection; a time of 0 turns its timer off. ``window``: our unanswered requests."""
+
+    pdu_size_max: int = 65_536
+    session_init_timeout_s: float = 10.0
+    enquire_interval_s: float = 30.0
+    inactivity_timeout_s: float = 0.0
+    response_timeout_s: float = 30.0
+    window: int = 100
+
+
+class _Asked(NamedTuple):
+    """A question of the machine's own: enquire_link, bind or unbind."""
+
+    sequence: int
+    at: float
+    answer: int
+
+
+class Connection:
+    """The machine. ``receive``, ``eof`` and ``tick`` never raise for what the peer did; our own mistakes do.
+
+    After any call the driver writes ``data_to_send()``, closes the transport when ``wants_close``, and calls ``tick``
+    no later than ``next_deadline()``.
+    """
+
+    __slots__ = (
+        "_accepted",
+        "_active_at",
+        "_bind_pending",
+        "_binding",
+        "_end_told",
+        "_framer",
+        "_heard_at",
+        "_issuable",
+        "_limits",
+        "_opened_at",
+        "_out",
+        "_outstanding",
+        "_owed",
+        "_probe",
+        "_reason",
+        "_role",
+        "_sequence",
+        "_unbind_reason",
+        "_unbinding",
+        "peer_system_id",
+        "state",
+    )
+
+    def __init__(self, role: Role, limits: Limits, now: float) -> None:
+        self.peer_system_id = ""
+        self._role = role
+        self._limits = limits
+        self._framer = Framer(limits.pdu_size_max)
+        self._outstanding = Outstanding(limits.response_timeout_s)
+        self._owed: set[int] = set()
+        self._out: list[bytes] = []
+        self._sequence = 0
+        self._opened_at = self._heard_at = self._active_at = now
+        self._bind_pending = False
+        self._binding: _Asked | None = None
+        self._probe: _Asked | None = None
+        self._unbinding: _Asked | None = None
+        self._unbind_reason = ""
+        self._reason = ""
+        self._end_told = False
+        self._enter(ConnState.OPEN)
+
+    # ---- what the driver asks -------------------------------------------------------------------------------------
+
+    @property
+    def window_used(self) -> int:
+        """Our requests that wait for their response."""
+        return len(self._outstanding)
+
+    @property
+    def window_free(self) -> int:
+        """How many more requests may go now; 0 when full, whatever the state."""
+        return max(0, self._limits.window - len(self._outstanding))
+
+    @property
+    def owed(self) -> int:
+        """The peer's requests that we have not answered yet."""
+        return len(self._owed)
+
+    @property
+    def wants_close(self) -> bool:
+        """Whether the transport must be closed once ``data_to_send`` has nothing left."""
+        return self.state is ConnState.CLOSED
+
+    def data_to_send(self) -> bytes:
+        """Every octet gathered since the last call."""
+        if not self._out:
+            return b""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def next_deadline(self) -> float | None:
+        """The moment at which ``tick`` has something to do; None when never."""
+        return min((at for at, _ in self._deadlines()), default=None)
+
+    # ---- what the peer does ---------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, now: float) -> list[Event]:
+        """Take octets of the peer; the events are in the order of the wire."""
+        events: list[Event] = []
+        if self.state is ConnState.CLOSED:
+            return events
+        self._heard_at = now
+        try:
+            pdus = self._framer.feed(data)
+        except RemoteFault:
+            pdus = []  # the framer keeps its fault, which is told below
+        owed = self._owed
+        for raw in pdus:
+            try:
+                pdu = parse(raw)
+            except RemoteFault as fault:
+                self._take_malformed(raw, fault, now, events)
+            else:
+                if type(pdu) in self._accepted:
+                    sequence = pdu.sequence
+                    if sequence in owed or not sequence:
+                        _note_sequence(sequence, pdu, events)
+                    owed.add(sequence)
+                    events.append(pdu)
+                    self._active_at = now
+                else:
+                    self._take(pdu, now, events)
+            if self.wants_close:
+                return events
+        if self._framer.fault is not None:
+            self._take_fatal(self._framer.fault, events)
+        return events
+
+    def eof(self, now: float) -> list[Event]:
+        """The stream ended; nothing more will come nor go."""
+        del now
+        events: list[Event] = []
+        self._out.clear()
+        self._finish("eof", events)
+        return events
+
+    def tick(self, now: float) -> list[Event]:
+        """Do what time asks for; harmless when called early."""
+        events: list[Event] = []
+        for at, act in tuple(self._deadlines()):
+            if at <= now and not self.wants_close:
+                act(now, events)
+        return events
+
+    # ---- what we do -----------------------------------------------------------------------------------------------
+
+    def request(self, pdu: Pdu, now: float, context: object = None) -> int:
+        """Send a request, and give its sequence_number; ``context`` comes back in Answered or Unanswered.
+
+        outbind and alert_notification have no response, so nothing comes back for them. Raises LocalFault when the
+        state or our role forbids it (3.4 section 2.3), the window is full, or the record cannot be built.
+        """
+        command: int = pdu.command  # type: ignore[attr-defined]
+        if type(pdu) not in self._issuable:
+            raise LocalFault("wrong_state", Status.ESME_RINVBNDSTS, command=command, detail=self.state.value)
+        if len(self._outstanding) >= self._limits.window:
+            raise LocalFault("window_full", Status.ESME_RMSGQFUL, command=command)
+        sequence = pdu.sequence = self._next_sequence()
+        self._out.append(build(pdu))
+        if type(pdu) not in states.UNANSWERED:
+            self._outstanding.add(sequence, context, now, command | RESPONSE_BIT)
+        self._active_at = now
+        return sequence
+
+    def respond(self, pdu: Pdu) -> None:
+        """Send a response whose ``sequence`` is that of the request; raises LocalFault once closed."""
+        self._check_alive()
+        if not isinstance(pdu, Response):
+            raise LocalFault("wrong_command", Status.ESME_RINVCMDID)
+        self._out.append(build(pdu))
+        self._owed.discard(pdu.sequence)
+
+    def respond_submit(self, sequence: int, message_id: str) -> None:
+        """Answer a submit_sm with ESME_ROK; raises LocalFault once closed, or for an id that does not fit."""
+        if self.state is ConnState.CLOSED:
+            self._check_alive()
+        self._out.append(build_submit_ok(sequence, message_id))
+        self._owed.discard(sequence)
+
+    def respond_deliver(self, sequence: int) -> None:
+        """Answer a deliver_sm with ESME_ROK; raises LocalFault once closed."""
+        if self.state is ConnState.CLOSED:
+            self._check_alive()
+        self._out.append(build_deliver_ok(sequence))
+        self._owed.discard(sequence)
+
+    def bind(self, pdu: Bind, now: float) -> None:
+        """Ask to be bound (ESME role); ends in Bound, BindRefused or Closed."""
+        if Bind not in states.issued(self._role, self.state) or self._binding is not None:
+            raise LocalFault("wrong_state", Status.ESME_RALYBND, command=pdu.command, detail=self.state.value)
+        pdu.sequence = self._next_sequence()
+        self._out.append(build(pdu))
+        self._binding = _Asked(pdu.sequence, now, pdu.command | RESPONSE_BIT)
+
+    def accept_bind(self, asked: Bind, system_id: str, now: float) -> None:
+        """Answer BindAsked with ESME_ROK (SMSC role); ``system_id`` is our own name, of at most 15 characters."""
+        self._check_bind_pending()
+        # A peer older than 3.4 may not know what a TLV is (3.4 section 3.3).
+        tlvs = ((Tag.SC_INTERFACE_VERSION, bytes((INTERFACE_VERSION,))),) if asked.interface_version >= 0x34 else ()
+        command = Command(asked.command | RESPONSE_BIT)
+        self._out.append(build(BindResp(command=command, system_id=system_id, tlvs=tlvs, sequence=asked.sequence)))
+        self._bind_pending = False
+        self.peer_system_id = asked.system_id
+        self._active_at = now
+        self._enter(_BOUND_STATES[asked.command])
+
+    def refuse_bind(self, asked: Bind, status: int) -> None:
+        """Answer BindAsked with an error, then close (SMSC role)."""
+        self._check_bind_pending()
+        self._out.append(build_answer(asked.command, asked.sequence, status))
+        self._bind_pending = False
+        self.close("bind_refused")
+
+    def unbind(self, now: float) -> None:
+        """Ask to end the bind; Closed follows with its response, or when that does not come in time."""
+        if self.state not in states.BOUND:
+            raise LocalFault("wrong_state", Status.ESME_RINVBNDSTS, command=Command.UNBIND, detail=self.state.value)
+        self._send_unbind("unbound", now)
+
+    def close(self, reason: str) -> None:
+        """No more: what was gathered still goes out, nothing is read; ``eof`` then tells Closed with this reason."""
+        if self.state is not ConnState.CLOSED:
+            self._reason = reason
+            self._enter(ConnState.CLOSED)
+
+    # ---- requests and responses of the peer -----------------------------------------------------------------------
+
+    def _take(self, pdu: Pdu, now: float, events: list[Event]) -> None:
+        """Anything but a message request that is welcome."""
+        if isinstance(pdu, Response):
+            self._take_response(pdu, now, events)
+            return
+        if not pdu.sequence:
+            _note_sequence(0, pdu, events)
+        if isinstance(pdu, EnquireLink):
+            self._out.append(build(EnquireLinkResp(pdu.sequence)))
+        elif isinstance(pdu, Unbind):
+            self._out.append(build(UnbindResp(pdu.sequence)))
+            self._finish(self._unbind_reason or "unbound_by_peer", events)
+        elif type(pdu) not in states.issued(self._role.peer, self.state):
+            self._refuse(pdu, events)
+        elif isinstance(pdu, Bind):
+            self._take_bind(pdu, events)
+        else:
+            events.append(pdu)
+
+    def _take_bind(self, pdu: Bind, events: list[Event]) -> None:
+        """A bind while OPEN; a second one before the first was answered is one too many."""
+        if self._bind_pending:
+            self._refuse(pdu, events)
+        else:
+            self._bind_pending = True
+            events.append(BindAsked(pdu))
+
+    def _refuse(self, pdu: Pdu, events: list[Event]) -> None:
+        """A request that the law of states forbids here."""
+        command: int = pdu.command  # type: ignore[attr-defined]
+        kind, status = "wrong_state", Status.ESME_RINVBNDSTS
+        if type(pdu) not in states.ever_issued(self._role.peer):
+            kind, status = "wrong_role", Status.ESME_RINVCMDID
+        elif isinstance(pdu, Bind):
+            status = Status.ESME_RALYBND
+        elif self.state is ConnState.UNBINDING:
+            kind, status = "", _CROSSED[self._role]
+        if type(pdu) in states.UNANSWERED:
+            status = Status.ESME_ROK
+        else:
+            self._out.append(build_answer(command, pdu.sequence, status))
+        if kind:
+            events.append(FaultSeen(kind, int(status), command_name(command)))
+
+    def _take_response(self, pdu: Response, now: float, events: list[Event]) -> None:
+        """The answer to a request of ours, or to nothing."""
+        command: int = pdu.command  # type: ignore[attr-defined]
+        waiting = self._outstanding.take(pdu.sequence, command)
+        if waiting is None:
+            self._take_own_answer(pdu, command, events)
+        elif isinstance(pdu, GenericNack):
+            events.append(Unanswered(waiting.context, "nacked", pdu.status))
+            self._active_at = now
+        else:
+            events.append(Answered(waiting.context, pdu, now - waiting.sent_at))
+            self._active_at = now
+
+    def _take_own_answer(self, pdu: Response, command: int, events: list[Event]) -> None:
+        """The answer to a question of the machine's own; any other is unexpected, late ones included."""
+        if _answers(self._probe, pdu.sequence, command):
+            self._probe = None
+        elif self._binding is not None and _answers(self._binding, pdu.sequence, command):
+            bound = _BOUND_STATES[self._binding.answer & ~RESPONSE_BIT]
+            self._binding = None
+            self._take_bind_answer(pdu, bound, events)
+        elif _answers(self._unbinding, pdu.sequence, command):
+            self._finish(self._unbind_reason, events)
+        else:
+            events.append(FaultSeen("unexpected_response", 0, command_name(command)))
+
+    def _take_bind_answer(self, pdu: Response, bound: ConnState, events: list[Event]) -> None:
+        """bind_resp or generic_nack to our bind."""
+        if pdu.status or not isinstance(pdu, BindResp):
+            events.append(BindRefused(pdu.status))
+            self._finish("bind_refused", events)
+        else:
+            self.peer_system_id = pdu.system_id
+            self._active_at = self._heard_at
+            self._enter(bound)
+            events.append(Bound())
+
+    # ---- faults of the peer ---------------------------------------------------------------------------------------
+
+    def _take_malformed(self, raw: bytes, fault: RemoteFault, now: float, events: list[Event]) -> None:
+        """A PDU with a sound header and a body, or a command, that cannot be taken: the stream survives."""
+        name = command_name(fault.command)
+        detail = f"{name}: {fault.detail}" if fault.detail else name
+        is_response = bool(fault.command & RESPONSE_BIT)
+        events.append(FaultSeen(fault.kind, 0 if is_response else fault.status, detail))
+        if not is_response:
+            self._out.append(build_answer(fault.command, fault.sequence, fault.status))
+        elif fault.status != Status.ESME_RINVCMDID:
+            self._take_maimed_response(raw, now, events)
+
+    def _take_maimed_response(self, raw: bytes, now: float, events: list[Event]) -> None:
+        """A response whose body is broken: its header alone says enough, unless it says that a message was taken."""
+        _, command, status, sequence = HEADER.unpack_from(raw)
+        waiting = None if status else self._outstanding.take(sequence, command)
+        if waiting is not None:
+            events.append(Unanswered(waiting.context, "malformed"))
+            return
+        bare = parse(HEADER.pack(HEADER.size, command, status, sequence))
+        if isinstance(bare, Response):
+            self._take_response(bare, now, events)
+
+    def _take_fatal(self, fault: RemoteFault, events: list[Event]) -> None:
+        """Nobody knows where the next PDU begins: say so and close (3.4 section 4.3)."""
+        self._out.append(build(GenericNack(fault.status, sequence=fault.sequence)))
+        events.append(FaultSeen(fault.kind, fault.status, "command_length"))
+        self._finish(fault.kind, events)
+
+    # ---- time -----------------------------------------------------------------------------------------------------
+
+    def _deadlines(self) -> Iterator[tuple[float, Callable[[float, list[Event]], None]]]:
+        """Every running timer: when, and what to do then (3.4 section 2.7)."""
+        limits, state, answer_s = self._limits, self.state, self._limits.response_timeout_s
+        if state is ConnState.CLOSED:
+            return
+        oldest_at = self._outstanding.deadline()
+        if oldest_at is not None:
+            yield oldest_at, self._expire_requests
+        if state is ConnState.OPEN and limits.session_init_timeout_s > 0:
+            yield self._opened_at + limits.session_init_timeout_s, self._end("session_init_timeout")
+        if self._binding is not None and answer_s > 0:
+            yield self._binding.at + answer_s, self._end("bind_timeout")
+        if self._unbinding is not None and answer_s > 0:
+            yield self._unbinding.at + answer_s, self._end("unbind_timeout")
+        if state not in states.BOUND:
+            return
+        if self._probe is None and limits.enquire_interval_s > 0:
+            yield self._heard_at + limits.enquire_interval_s, self._send_probe
+        elif self._probe is not None and answer_s > 0:
+            # Whoever still talks is alive, even if it forgot to answer.
+            yield max(self._probe.at, self._heard_at) + answer_s, self._end("enquire_timeout")
+        if limits.inactivity_timeout_s > 0:
+            yield self._active_at + limits.inactivity_timeout_s, self._end_inactive
+
+    def _expire_requests(self, now: float, events: list[Event]) -> None:
+        events.extend(Unanswered(context, "timeout") for context in self._outstanding.expire(now))
+
+    def _send_probe(self, now: float, events: list[Event]) -> None:
+        del events
+        self._probe = _Asked(self._next_sequence(), now, Command.ENQUIRE_LINK_RESP)
+        self._out.append(build(EnquireLink(sequence=self._probe.sequence)))
+
+    def _end_inactive(self, now: float, events: list[Event]) -> None:
+        del events
+        self._send_unbind("inactivity", now)
+
+    def _end(self, reason: str) -> Callable[[float, list[Event]], None]:
+        return lambda _, events: self._finish(reason, events)
+
+    # ---- small print ----------------------------------------------------------------------------------------------
+
+    def _enter(self, state: ConnState) -> None:
+        """The only place where the state changes."""
+        self.state = state
+        self._issuable = states.issued(self._role, state) - {Bind}
+        # What goes straight to the driver, which must answer; the rest takes the longer way.
+        self._accepted = states.issued(self._role.peer, state) - states.UNANSWERED - {Bind, EnquireLink}
+
+    def _send_unbind(self, reason: str, now: float) -> None:
+        self._unbinding = _Asked(self._next_sequence(), now, Command.UNBIND_RESP)
+        self._out.append(build(Unbind(sequence=self._unbinding.sequence)))
+        self._unbind_reason = reason
+        self._enter(ConnState.UNBINDING)
+
+    def _finish(self, reason: str, events: list[Event]) -> None:
+        """Give back what waits, and tell the end, once; a reason given earlier stands."""
+        self.close(reason)
+        if not self._end_told:
+            self._end_told = True
+            events.extend(Unanswered(context, "lost") for context in self._outstanding.drain())
+            events.append(Closed(self._reason))
+
+    def _next_sequence(self) -> int:
+        """The next number from 1 to 0x7FFFFFFF that nothing of ours uses (3.4 section 5.1.4)."""
+        while True:
+            self._sequence = self._sequence % SEQUENCE_MAX + 1
+            if self._sequence not in self._outstanding:
+                return self._sequence
+
+    def _check_alive(self) -> None:
+        if self.state is ConnState.CLOSED:
+            raise LocalFault("closed", Status.ESME_RINVBNDSTS, detail=self._reason)
+
+    def _check_bind_pending(self) -> None:
+        self._check_alive()
+        if not self._bind_pending:
+            raise LocalFault("wrong_state", Status.ESME_RALYBND, detail=self.state.value)
+
+
+def _answers(asked: _Asked | None, sequence: int, command: int) -> bool:
+    """Whether a response is the answer to ``asked``."""
+    return asked is not None and asked.sequence == sequence and command in (asked.answer, Command.GENERIC_NACK)
+
+
+def _note_sequence(sequence: int, pdu: Pdu, events: list[Event]) -> None:
+    """A number that 3.4 section 5.1.4 forbids: tolerated, answered as it came, and told."""
+    command: int = pdu.command  # type: ignore[attr-defined]
+    events.append(FaultSeen("sequence_reused" if sequence else "sequence_zero", 0, command_name(command)))
