@@ -12,7 +12,7 @@ from __future__ import annotations
 from protocol.smpp.constants import Status, command_name, status_name
 
 
-class SmppFault(Exception):  # noqa: N818  a fault is what the house calls it
+class SmppFault(Exception):
     """One breach of SMPP 3.4.
 
     ``kind`` is a short stable word for metrics and logs; ``status`` the command_status to answer with; ``command``
