@@ -1,0 +1,66 @@
+"""Requests of the GSMA MaaP chatbot API (FNW.11): send, revoke, ask for capabilities.
+
+Knows no token and no server root; answers are read in ``answers``, webhooks in ``events``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+from urllib.parse import quote
+
+import msgspec
+
+from protocol.rcs import timestamps
+from protocol.rcs.content import Dial, OpenUrl, Reply, Suggestion, Text, check_text
+from protocol.rcs.exchange import JSON_HEADERS, Request
+
+_encode = msgspec.json.Encoder().encode
+
+REVOKE_WORD = "cancelled"
+"""The status that asks for a revocation. One platform spells it with a single l."""
+
+
+def send_request(bot_id: str, content: Text, contact: str, expiry_unix: float, traffic_type: str) -> Request:
+    """POST one text. ``contact`` is E.164 with its plus; ``expiry_unix`` 0 and an empty ``traffic_type`` are left out.
+
+    Raises RcsFault when the content breaks the API's limits.
+    """
+    check_text(content)
+    message: dict[str, Any] = {"textMessage": content.text}
+    if content.suggestions:
+        # Beside the content, not inside it (FNW.11); a chip list may never stand alone.
+        message["suggestedChipList"] = {"suggestions": [_suggestion(each) for each in content.suggestions]}
+    if traffic_type:
+        message["trafficType"] = traffic_type
+    if expiry_unix > 0:
+        message["expiry"] = timestamps.write(expiry_unix)
+    body = _encode({"RCSMessage": message, "messageContact": {"userContact": contact}})
+    return Request("POST", f"{_bot(bot_id)}/messages", headers=JSON_HEADERS, body=body)
+
+
+def revoke_request(bot_id: str, msg_id: str) -> Request:
+    """PUT the wish to take back a message that was not delivered yet; best effort at every platform."""
+    body = _encode({"RCSMessage": {"status": REVOKE_WORD}})
+    return Request("PUT", f"{_bot(bot_id)}/messages/{quote(msg_id, safe='')}/status", headers=JSON_HEADERS, body=body)
+
+
+def capability_request(bot_id: str, contact: str) -> Request:
+    """GET what one contact (E.164 with its plus) can do."""
+    return Request("GET", f"{_bot(bot_id)}/contactCapabilities", query=(("userContact", contact),))
+
+
+def _bot(bot_id: str) -> str:
+    return f"/bot/v1/{quote(bot_id, safe='@:')}"
+
+
+def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+    shown = {"displayText": suggestion.display_text, "postback": {"data": suggestion.postback}}
+    match suggestion:
+        case Reply():
+            return {"reply": shown}
+        case OpenUrl(url=url):
+            return {"action": {"urlAction": {"openUrl": {"url": url}}, **shown}}
+        case Dial(phone_number=number):
+            return {"action": {"dialerAction": {"dialPhoneNumber": {"phoneNumber": number}}, **shown}}
+        case _:
+            assert_never(suggestion)
