@@ -1,0 +1,185 @@
+"""What measures: tallies, timings and gauges cheap enough for every message, and their form for a scrape.
+
+Knows no metric of ours by name. Written by one thread only, the event loop's: that is what makes them cheap.
+"""
+
+from __future__ import annotations
+
+import logging
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+logger = logging.getLogger(__name__)
+
+OTHER = "other"
+"""The label value that stands for all values beyond a family's bound."""
+
+VALUES_MAX = 1_000
+"""How many values of one label are told apart, unless a family says otherwise."""
+
+Readings = Iterable[tuple[Sequence[str], float]]
+"""Label values, in the order of the declaration, each with its value."""
+
+
+class Tally:
+    """A number that only grows: ``tally.value += 1``, ten times cheaper than a counter with a lock."""
+
+    __slots__ = ("value",)
+
+    def __init__(self) -> None:
+        self.value = 0
+
+
+class Timing:
+    """A histogram. ``bounds`` are the upper bounds of its buckets, each inclusive; the last bucket has none."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = tuple(bounds)
+        self.counts = [0] * (len(self.bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, amount: float) -> None:
+        """Count one; below zero counts as zero, because a sum that shrinks would look like a restart."""
+        if amount < 0.0:
+            amount = 0.0
+        self.counts[bisect_left(self.bounds, amount)] += 1
+        self.total += amount
+
+    def observe_many(self, amounts: Iterable[float]) -> None:
+        """Count all of one loop turn."""
+        counts, bounds, total = self.counts, self.bounds, 0.0
+        for amount in amounts:
+            if amount < 0.0:
+                amount = 0.0
+            counts[bisect_left(bounds, amount)] += 1
+            total += amount
+        self.total += total
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """The cumulative counts by upper bound, as the exposition format has them."""
+        cumulated, rows = 0, []
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
+            cumulated += count
+            rows.append((bound, float(cumulated)))
+        return rows
+
+
+Instrument = TypeVar("Instrument")
+
+
+class Family(Generic[Instrument]):
+    """One metric: an instrument for each set of label values.
+
+    Each label takes a bounded number of values, the rest are counted together as ``other``: strangers choose some of
+    the values (a carrier its error codes), and they must not choose how much memory we use.
+    """
+
+    def __init__(
+        self, make: Callable[[], Instrument], labels: Sequence[str] = (), values_max: int = VALUES_MAX
+    ) -> None:
+        self.label_names = tuple(labels)
+        self._make = make
+        self._values_max = values_max
+        self._seen: tuple[set[str], ...] = tuple(set() for _ in self.label_names)
+        self._instruments: dict[tuple[str, ...], Instrument] = {}
+
+    def labels(self, *values: str) -> Instrument:
+        """The instrument for these label values; always the same object, so hot paths keep it."""
+        try:
+            return self._instruments[values]
+        except KeyError:
+            return self._add(values)
+
+    def items(self) -> Iterator[tuple[tuple[str, ...], Instrument]]:
+        """All instruments with their label values."""
+        yield from self._instruments.items()
+
+    def _add(self, values: tuple[str, ...]) -> Instrument:
+        bounded = tuple(self._bounded(value, seen) for value, seen in zip(values, self._seen, strict=True))
+        return self._instruments.setdefault(bounded, self._make())
+
+    def _bounded(self, value: str, seen: set[str]) -> str:
+        if value not in seen:
+            if len(seen) >= self._values_max:
+                return OTHER
+            seen.add(value)
+        return value
+
+
+class Counters(Family[Tally]):
+    """A counter metric. ``name`` is without its ``_total``."""
+
+    def __init__(self, name: str, help_text: str, labels: Sequence[str] = (), values_max: int = VALUES_MAX) -> None:
+        super().__init__(Tally, labels, values_max)
+        self._name = name
+        self._help = help_text
+
+    def collect(self) -> Metric:
+        """The state of now for a scrape."""
+        metric = CounterMetricFamily(self._name, self._help, labels=self.label_names)
+        for values, tally in self.items():
+            metric.add_metric(values, tally.value)
+        return metric
+
+
+class Timings(Family[Timing]):
+    """A histogram metric; ``unit`` is the last word of its name, or empty."""
+
+    def __init__(
+        self, name: str, help_text: str, bounds: Sequence[float], labels: Sequence[str] = (), unit: str = "seconds"
+    ) -> None:
+        super().__init__(lambda: Timing(bounds), labels)
+        self._name = name
+        self._help = help_text
+        self._unit = unit
+
+    def collect(self) -> Metric:
+        """The state of now for a scrape."""
+        metric = HistogramMetricFamily(self._name, self._help, labels=self.label_names, unit=self._unit)
+        for values, timing in self.items():
+            metric.add_metric(values, buckets=timing.buckets(), sum_value=timing.total)
+        return metric
+
+
+class Gauges:
+    """All gauges: read from whoever knows, and only when somebody scrapes."""
+
+    def __init__(self, declared: dict[str, tuple[str, tuple[str, ...]]], on_failure: Callable[[], None]) -> None:
+        """``declared`` gives help text and labels by name; ``on_failure`` is called for each reading that failed."""
+        self._declared = declared
+        self._on_failure = on_failure
+        self._readers: dict[str, list[Callable[[], Readings]]] = {name: [] for name in declared}
+        self._failed: set[str] = set()
+
+    def register(self, name: str, reader: Callable[[], Readings]) -> None:
+        """Ask ``reader`` at every scrape too. Several may share a gauge. Raises KeyError for one not declared."""
+        self._readers[name].append(reader)
+
+    def collect(self) -> Iterator[Metric]:
+        """The readings of now."""
+        for name, (help_text, labels) in self._declared.items():
+            metric = GaugeMetricFamily(name, help_text, labels=labels)
+            # By label values: the same ones twice would make a scraper refuse the whole page.
+            for values, value in self._read(name, labels).items():
+                metric.add_metric(values, value)
+            yield metric
+
+    def _read(self, name: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for reader in self._readers[name]:
+            try:
+                for values, value in reader():
+                    if len(values) != len(labels):
+                        raise ValueError(f"{len(values)} label values for {labels}")
+                    found[tuple(values)] = value
+            except Exception:  # one gauge that fails must not blind the operator for all the others
+                self._on_failure()
+                if name not in self._failed:
+                    self._failed.add(name)
+                    logger.exception("gauge %s cannot be read", name)
+        return found
