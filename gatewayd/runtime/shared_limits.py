@@ -256,7 +256,7 @@ def _create(path: Path, slots_max: int) -> None:
     """Put a new file in the place of the old, which whoever still maps it keeps: cutting it short would kill them."""
     fresh = path.with_name(path.name + ".new")
     fresh.unlink(missing_ok=True)
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         # Real zeros, not a hole: a page that cannot be allocated later would be a SIGBUS instead of an error.
         file.write(_header(slots_max) + bytes(slots_max * _SLOT_SIZE))
     fresh.replace(path)

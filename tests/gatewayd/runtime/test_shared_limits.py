@@ -223,11 +223,11 @@ def test_mapping_failure_closes_the_file(path: Path, monkeypatch: pytest.MonkeyP
     def refuse(*_: object) -> None:
         raise OSError("no memory")
 
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     monkeypatch.setattr("gatewayd.runtime.shared_limits.mmap.mmap", refuse)
     with pytest.raises(OSError, match="no memory"):
         SharedLimits.open(path)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_threads_of_one_process(table: SharedLimits) -> None:
@@ -251,13 +251,11 @@ def test_no_worker_count_exceeds_a_limit_or_wastes_it(path: Path, batch: int) ->
     processes = [child(HAMMER, path, rate_per_s, burst, 1.0, batch) for _ in range(3)]
     for process in processes:
         assert line_of(process) == "ready"
-    outputs = []
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    for process in processes:
-        outputs.append(process.communicate(timeout=60)[0])
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
     grants = sorted(tuple(grant) for output in outputs for grant in json.loads(output))
     # As a bucket that drains at the rate: it overflows exactly when some window holds more than rate * w + burst.
     level, previous = 0.0, grants[0][0]
