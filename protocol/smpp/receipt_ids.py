@@ -48,9 +48,9 @@ def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:
         return (_stripped(carrier_id) if _DECIMAL.fullmatch(carrier_id) else carrier_id,)
     if mode == "decimal_to_hex":
         return (_stripped(carrier_id.lower()) if _HEX.fullmatch(carrier_id) else carrier_id,)
-    keys = [carrier_id, carrier_id.lower()]
+    keys = [canonical_key(carrier_id, mode), carrier_id, carrier_id.lower()]
     if _HEX.fullmatch(carrier_id):
-        keys += (_stripped(carrier_id.lower()), _to_decimal(carrier_id), _to_hex(carrier_id))
+        keys += (_to_decimal(carrier_id), _to_hex(carrier_id))
     return tuple(dict.fromkeys(key for key in keys if key))
 
 

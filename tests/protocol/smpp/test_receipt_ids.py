@@ -58,10 +58,10 @@ def test_what_must_not_match(mode: str, response_id: str, receipt_id: str) -> No
 
 
 def test_auto_asks_in_order_and_never_twice() -> None:
-    assert id_keys("00FF", "auto") == ("00FF", "00ff", "ff", "255")
+    assert id_keys("00FF", "auto") == ("ff", "00FF", "00ff", "255")
     assert id_keys("10", "auto") == ("10", "16", "a")
-    assert id_keys("000", "auto") == ("000", "0")
-    assert id_keys(GUID, "auto") == (GUID, GUID.lower())
+    assert id_keys("000", "auto") == ("0", "000")
+    assert id_keys(GUID, "auto") == (GUID.lower(), GUID)
     assert id_keys("", "auto") == ()
 
 
