@@ -1,0 +1,219 @@
+"""Messages as a link's submit_sm: octets kept where they can be, recoded where they must be, cut where too long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gatewayd.carriers.segments import count_of, reference_of, segments_of
+from gatewayd.message import Encoding, Message
+from protocol.smpp.errors import LocalFault
+from protocol.smpp.parts import concat_of
+from protocol.smpp.pdu import SubmitSm, build
+from protocol.smpp.text import decode, encode, encoding_of
+
+
+def message(text: str | bytes = "Hello", encoding: str = "gsm", **fields: Any) -> Message:
+    """One message, its payload made of a text unless it is octets already."""
+    payload = text if isinstance(text, bytes) else encode(text, encoding)
+    known: dict[str, Any] = {
+        "id": 0x0102,
+        "account": "shop",
+        "source_ton": 5,
+        "source_npi": 0,
+        "source": "Shop",
+        "destination_ton": 1,
+        "destination_npi": 1,
+        "destination": "33612345678",
+        "payload": payload,
+        "encoding": Encoding(encoding),
+        "accepted_at": 0.0,
+    }
+    return Message(**(known | fields))
+
+
+def only(requests: list[SubmitSm]) -> SubmitSm:
+    """The one request, which can also be written."""
+    assert len(requests) == 1
+    build(requests[0])
+    return requests[0]
+
+
+def test_a_short_message_keeps_every_field() -> None:
+    asked = message(
+        data_coding=0xF1,
+        esm_class=0x03,
+        protocol_id=0x40,
+        priority=2,
+        registered_delivery=0x1E,
+        service_type="CMT",
+        tlvs=((0x0204, b"\x00\x07"), (0x1401, b"vendor")),
+    )
+    assert only(segments_of(asked, "gsm", 1_767_323_045.9)) == SubmitSm(
+        service_type="CMT",
+        source_addr_ton=5,
+        source_addr="Shop",
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr="33612345678",
+        esm_class=0x03,
+        protocol_id=0x40,
+        priority_flag=2,
+        validity_period="260102030405000+",
+        registered_delivery=0x1D,
+        data_coding=0xF1,
+        short_message=b"Hello",
+        tlvs=((0x0204, b"\x00\x07"), (0x1401, b"vendor")),
+    )
+
+
+@pytest.mark.parametrize("registered", [0x00, 0x01, 0x02, 0x03])
+def test_a_final_receipt_is_always_asked_for(registered: int) -> None:
+    assert only(segments_of(message(registered_delivery=registered), "gsm", 0.0)).registered_delivery == 0x01
+
+
+def test_no_life_time_no_validity_period() -> None:
+    assert only(segments_of(message(), "gsm", 0.0)).validity_period == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "data_coding", "alphabet", "sent", "sent_coding"),
+    [
+        ("é@", "gsm", 0, "gsm", b"\x05\x00", 0),
+        ("é@", "latin1", 0, "latin1", b"\xe9@", 0),
+        ("é@", "latin1", 3, "gsm", b"\xe9@", 3),
+        ("é", "ucs2", 8, "gsm", b"\x00\xe9", 8),
+        (b"\x00\x01", "binary", 4, "latin1", b"\x00\x01", 4),
+        ("é", "gsm", 0xF0, "latin1", b"\x05", 0xF0),
+        ("é@", "gsm", 0, "latin1", b"\xe9@", 0),
+        ("é@", "latin1", 0, "gsm", b"\x05\x00", 0),
+        ("a@", "ascii", 0, "gsm", b"a\x00", 0),
+        ("5€", "gsm", 0, "latin1", b"\x005\x20\xac", 8),
+        ("ê", "latin1", 0, "gsm", b"\x00\xea", 8),
+        ("é", "gsm", 0, "ascii", b"\x00\xe9", 8),
+        ("é", "ucs2", 0, "gsm", b"\x00\xe9", 8),
+        (b"\xff", "binary", 0, "gsm", b"\xff", 4),
+        (b"a\xff", "gsm", 0, "latin1", b"\x00a\xff\xfd", 8),
+    ],
+)
+def test_recoding(
+    text: str | bytes, encoding: str, data_coding: int, alphabet: str, sent: bytes, sent_coding: int
+) -> None:
+    request = only(segments_of(message(text, encoding, data_coding=data_coding), alphabet, 0.0))
+    assert (request.short_message, request.data_coding) == (sent, sent_coding)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "data_coding", "alphabet", "count"),
+    [
+        ("a" * 160, "gsm", 0, "gsm", 1),
+        ("a" * 161, "gsm", 0, "gsm", 2),
+        ("a" * 159 + "€", "gsm", 0, "gsm", 2),
+        ("a" * 160, "gsm", 0, "latin1", 1),  # the carrier makes septets of it
+        ("a" * 161, "gsm", 0, "latin1", 2),
+        ("é" * 160, "latin1", 0, "latin1", 1),
+        ("ê" * 141, "latin1", 0, "latin1", 2),
+        ("é" * 141, "latin1", 3, "gsm", 2),
+        ("a" * 154 + "[[[", "latin1", 0, "latin1", 1),
+        ("a" * 154 + "[[[[", "latin1", 0, "latin1", 2),
+        ("a" * 70, "ucs2", 8, "gsm", 1),
+        ("a" * 71, "ucs2", 8, "gsm", 2),
+        (bytes(141), "binary", 4, "gsm", 2),
+        ("", "gsm", 0, "gsm", 1),
+    ],
+)
+def test_counts(text: str | bytes, encoding: str, data_coding: int, alphabet: str, count: int) -> None:
+    asked = message(text, encoding, data_coding=data_coding)
+    requests = segments_of(asked, alphabet, 0.0)
+    assert len(requests) == count
+    assert count_of(asked, alphabet) == count
+    joined = b""
+    for sequence, request in enumerate(requests, 1):
+        build(request)
+        concat, udh, payload = concat_of(request.esm_class, request.short_message, ())
+        assert concat == (None if count == 1 else (0x03, count, sequence))
+        assert len(udh) == (0 if count == 1 else 6)
+        joined += payload
+    if isinstance(text, str):
+        assert decode(joined, encoding_of(requests[0].data_coding, alphabet)) == text
+    else:
+        assert joined == text
+
+
+def test_splitting_drops_sar_and_keeps_other_tlvs() -> None:
+    sar = ((0x020C, b"\x00\x01"), (0x020E, b"\x00"), (0x020F, b"\x00"))
+    for request in segments_of(message("a" * 200, tlvs=(*sar, (0x1401, b"x"))), "gsm", 0.0):
+        assert request.tlvs == ((0x1401, b"x"),)
+    assert only(segments_of(message("a", tlvs=sar), "gsm", 0.0)).tlvs == sar
+
+
+@pytest.mark.parametrize("size", [10, 134, 153])
+def test_a_part_with_its_header_stays_as_it_was(size: int) -> None:
+    part = message("a" * size, udh=b"\x05\x00\x03\x2a\x03\x02", concat=(0x2A, 3, 2), esm_class=0x40)
+    request = only(segments_of(part, "gsm", 0.0))
+    assert request.short_message == b"\x05\x00\x03\x2a\x03\x02" + b"a" * size
+    assert (request.esm_class, request.data_coding) == (0x40, 0)
+    assert count_of(part, "gsm") == 1
+
+
+def test_a_sar_part_stays_as_it_was() -> None:
+    sar = ((0x020C, b"\x00\x2a"), (0x020E, b"\x03"), (0x020F, b"\x02"))
+    request = only(segments_of(message("a" * 200, concat=(0x2A, 3, 2), tlvs=sar), "gsm", 0.0))
+    assert (request.short_message, request.tlvs, request.esm_class) == (b"a" * 200, sar, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "alphabet", "sent_coding", "sent_encoding"),
+    [
+        ("é" * 153, "gsm", "latin1", 0, "latin1"),
+        ("Δ" * 153, "gsm", "latin1", 0xF1, "gsm"),  # as UCS2 it would outgrow its SMS
+        ("Δ" * 67, "gsm", "latin1", 8, "ucs2"),
+        ("é" * 134, "latin1", "gsm", 0, "gsm"),
+        ("ê" * 134, "latin1", "gsm", 3, "latin1"),
+    ],
+)
+def test_a_part_is_recoded_only_while_it_fits(
+    text: str, encoding: str, alphabet: str, sent_coding: int, sent_encoding: str
+) -> None:
+    udh = b"\x05\x00\x03\x2a\x03\x02"
+    for own in ({"udh": udh, "esm_class": 0x40}, {}):
+        request = only(segments_of(message(text, encoding, concat=(0x2A, 3, 2), **own), alphabet, 0.0))
+        assert request.data_coding == sent_coding
+        assert request.short_message == (udh if own else b"") + encode(text, sent_encoding)
+
+
+def test_a_header_of_the_senders_own_is_repeated_in_every_part() -> None:
+    ports = b"\x06\x05\x04\x0b\x84\x23\xf0"
+    asked = message(bytes(200), "binary", udh=ports, esm_class=0x40, data_coding=4)
+    requests = segments_of(asked, "gsm", 0.0)
+    assert [request.short_message[:12] for request in requests] == [
+        b"\x0b" + ports[1:] + b"\x00\x03\x03\x02" + bytes((sequence,)) for sequence in (1, 2)
+    ]
+    assert all(len(request.short_message) <= 140 for request in requests)
+    assert sum(len(request.short_message) - 12 for request in requests) == 200
+    assert only(segments_of(message(bytes(133), "binary", udh=ports, data_coding=4), "gsm", 0.0)).esm_class == 0x40
+    # 152 septets and a header of seven octets are 140 octets on the air.
+    assert count_of(message("a" * 152, udh=ports, esm_class=0x40), "gsm") == 1
+    assert len(only(segments_of(message("a" * 152, udh=ports), "gsm", 0.0)).short_message) == 159
+
+
+def test_a_header_without_room_is_our_fault() -> None:
+    udh = b"\x86\x70\x84" + bytes(132)
+    with pytest.raises(LocalFault):
+        segments_of(message("a" * 40, udh=udh, esm_class=0x40), "gsm", 0.0)
+
+
+def test_indicator_without_header_is_dropped() -> None:
+    assert only(segments_of(message(esm_class=0x43), "gsm", 0.0)).esm_class == 0x03
+
+
+def test_a_part_too_long_for_short_message_goes_as_message_payload() -> None:
+    request = only(segments_of(message(b"a" * 300, concat=(1, 2, 1)), "gsm", 0.0))
+    assert (request.short_message, request.tlvs) == (b"", ((0x0424, b"a" * 300),))
+
+
+def test_references_of_neighbours_differ_and_are_repeatable() -> None:
+    assert len({reference_of(0x1234_5600 + n) for n in range(256)}) == 256
+    assert reference_of(2**63 - 1) == reference_of(2**63 - 1) <= 255
+    assert reference_of(0) == 0
