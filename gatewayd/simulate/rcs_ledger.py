@@ -147,6 +147,7 @@ class Ledger:
     def count_accepted(self, now: float) -> None:
         """The quota let a request through."""
         self.accepted_at.append(now)
+        self._changed.set()
 
     def count_lost(self) -> None:
         """A webhook was lost as told."""

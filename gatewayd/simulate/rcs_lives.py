@@ -18,8 +18,6 @@ from gatewayd.simulate.rcs_schedule import Schedule
 from gatewayd.simulate.rcs_validation import Submission
 from gatewayd.simulate.rcs_webhooks import Event, WebhookSender
 
-REPORTABLE = ("sent", "delivered", "displayed", "failed", "cancelled")
-
 
 class Lives:
     """Plays what handsets and network do. ``cancel_word`` is how this platform spells a revoked message's status."""

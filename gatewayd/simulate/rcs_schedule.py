@@ -45,9 +45,11 @@ class Schedule:
 
     def tick(self) -> None:
         """Call what is due now, in order; what those calls schedule for now is called as well."""
-        while self._heap and self._heap[0][0] <= self.clock():
-            heapq.heappop(self._heap)[2]()
-        self._arm()
+        try:
+            while self._heap and self._heap[0][0] <= self.clock():
+                heapq.heappop(self._heap)[2]()
+        finally:
+            self._arm()
 
     def close(self) -> None:
         """Forget every event and wake every sleeper."""
