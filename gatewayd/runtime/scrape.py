@@ -1,0 +1,82 @@
+"""The endpoint that Prometheus scrapes, and the one that asks whether we are well.
+
+Knows no metric: it renders whatever the registry holds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+
+from aiohttp import web
+from prometheus_client.core import Metric
+from prometheus_client.exposition import choose_encoder
+
+from gatewayd.config.addresses import parse_address
+from gatewayd.runtime.metrics import Metrics
+
+_STOP_TIMEOUT_S = 1.0
+
+
+class ScrapeServer:
+    """Serves ``/metrics`` and ``/healthz`` on one address (``host:port``; port 0 takes a free one)."""
+
+    def __init__(self, metrics: Metrics, listen: str, complaints: Callable[[], Sequence[str]] = tuple) -> None:
+        """``complaints`` says what is wrong right now, a short sentence each; none means healthy."""
+        self._metrics = metrics
+        self._host, self._port = parse_address(listen)
+        self._complaints = complaints
+        self._runner: web.AppRunner | None = None
+        # However many ask at once, one page is rendered at a time.
+        self._rendering = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address cannot be taken."""
+        app = web.Application()
+        app.router.add_get("/metrics", self._get_metrics)
+        app.router.add_get("/healthz", self._get_health)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT_S)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Close the listener and what is connected to it; no harm before ``start`` or twice."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    @property
+    def port(self) -> int:
+        """The port in use, once started."""
+        if self._runner is None:
+            return self._port
+        return int(self._runner.addresses[0][1])
+
+    async def _get_metrics(self, request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", ())))
+        async with self._rendering:
+            # Read on the loop, whose instruments these are; written out beside it, which takes ten times as long.
+            snapshot = _Snapshot(list(self._metrics.registry.collect()))
+            page = await asyncio.get_running_loop().run_in_executor(None, encode, snapshot)
+        return web.Response(body=page, headers={"Content-Type": content_type})
+
+    async def _get_health(self, request: web.Request) -> web.Response:
+        complaints = self._complaints()
+        if complaints:
+            return web.Response(status=503, text="".join(f"{complaint}\n" for complaint in complaints))
+        return web.Response(text="ok\n")
+
+
+class _Snapshot:
+    """A registry as it was."""
+
+    def __init__(self, families: list[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
