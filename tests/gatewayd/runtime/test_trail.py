@@ -1,0 +1,141 @@
+"""One readable line a fate, no number in clear, nothing that strangers could forge; and the log's two forms."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatewayd.runtime.trail import Trail, Value, configure_logging, line_of, mask
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, put back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("fields", "line"),
+    [
+        ({"message": 17, "account": "shop", "link": None}, "refused message=17 account=shop"),
+        ({"handset": "33612345678"}, "refused handset=3361*****78"),
+        ({"sender": "Shop", "destination": "36180"}, "refused sender=Shop destination=*****"),
+        ({"sender": "33612345678"}, "refused sender=3361*****78"),
+        ({"handset": 33612345678}, "refused handset=3361*****78"),
+        ({"reason": "rule 3: account shop"}, 'refused reason="rule 3: account shop"'),
+        ({"reason": 'a "b" c\\d'}, r'refused reason="a \"b\" c\\d"'),
+        ({"reason": "", "error": "x=y"}, 'refused reason="" error="x=y"'),
+        ({"reason": "été"}, "refused reason=été"),
+        ({"reason": "dix été"}, 'refused reason="dix été"'),
+        ({"error": "a\nfake line\x1b[0m"}, r'refused error="a\nfake line\u001b[0m"'),
+        ({"waited_s": 1.23456, "last": True, "first": False}, "refused waited_s=1.235 last=true first=false"),
+    ],
+)
+def test_line(fields: dict[str, Value], line: str) -> None:
+    assert line_of("refused", fields) == line
+
+
+@given(st.text(min_size=1))
+@settings(max_examples=100, deadline=None)
+def test_no_value_breaks_the_line(text: str) -> None:
+    line = line_of("refused", {"reason": text, "message": 1})
+    assert line.isprintable()
+    assert re.fullmatch(r'refused reason=([^ "=]+|"([^"\\]|\\.)*") message=1', line)
+
+
+def test_long_values_are_cut() -> None:
+    assert len(line_of("refused", {"reason": "x" * 10_000})) < 300
+
+
+@pytest.mark.parametrize("number", ["", "1", "123456"])
+def test_short_numbers_show_nothing(number: str) -> None:
+    assert mask(number) == "*" * len(number)
+
+
+def test_mask_keeps_head_and_tail() -> None:
+    assert mask("1234567") == "1234*67"
+
+
+def test_hot_events_are_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
+    trail = Trail(logging.getLogger("some.trail"))
+    with caplog.at_level(logging.INFO, "some.trail"):
+        wanted_at_info = trail.wants
+        trail.say("sent", message=1)
+        trail.say("refused", message=2)
+    with caplog.at_level(logging.DEBUG, "some.trail"):
+        wanted_at_debug = trail.wants
+        trail.say("sent", message=3)
+    assert (wanted_at_info, wanted_at_debug) == (False, True)
+    assert caplog.messages == ["refused message=2", "sent message=3"]
+
+
+def test_the_trail_has_a_logger_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Trail().say("expired", message=5)
+    assert [record.name for record in caplog.records] == ["gatewayd.trail"]
+
+
+def test_terminal_form(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream)
+    logging.getLogger("a.b").info("hello %s", "world")
+    logging.getLogger("a.b").debug("unheard")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO a\.b: hello world\n", stream.getvalue())
+
+
+def test_warnings_are_logged_and_handlers_replaced(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging("debug", io.StringIO())
+    configure_logging("debug", stream)
+    assert len(root.handlers) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)
+        warnings.warn("beware", stacklevel=1)
+    assert "WARNING py.warnings" in stream.getvalue()
+
+
+def test_journal_form(root: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        configure_logging("debug", stream)
+        logger = logging.getLogger("a")
+        for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL):
+            logger.log(level, "word")
+        logger.error("two\nlines")
+        stream.seek(0)
+        lines = stream.read().splitlines()
+    assert lines == ["<7>a: word", "<6>a: word", "<4>a: word", "<3>a: word", "<2>a: word", "<3>a: two", "<3>lines"]
+
+
+def test_another_stream_than_the_journals(
+    root: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "1:2")
+    with (tmp_path / "file").open("w+") as stream:
+        configure_logging("info", stream)
+        logging.getLogger("a").info("word")
+        stream.seek(0)
+        assert stream.read().endswith("Z INFO a: word\n")
+
+
+def test_standard_error_is_the_default(root: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+    logging.getLogger("a").info("word")
+    assert capsys.readouterr().err.endswith("INFO a: word\n")
