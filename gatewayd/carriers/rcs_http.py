@@ -1,0 +1,129 @@
+"""Carries one HTTP request to a platform and brings its bounded answer, or says whether it was sent at all.
+
+Knows no platform's paths, bodies or meanings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractCookieJar
+from yarl import URL
+
+from protocol.rcs.exchange import Request
+
+ANSWER_SIZE_MAX = 65_536
+CONNECT_TIMEOUT_MAX_S = 10.0
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What came back. A body that was cut off, or is larger than the bound, is empty."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+
+
+class NotSentError(Exception):
+    """The request never left: the same one may be sent again without a second thought."""
+
+
+class NoAnswerError(Exception):
+    """The request left, at least in part, and no answer came: it may have been obeyed."""
+
+
+class Flight:
+    """Whether one request has left; asked by whoever has to give it up half way."""
+
+    __slots__ = ("is_sent",)
+
+    def __init__(self) -> None:
+        self.is_sent = False
+
+
+class HttpCaller:
+    """One platform's HTTP session: opened once, used by all senders of a link, closed with it."""
+
+    def __init__(self, root: str, timeout_s: float) -> None:
+        self._root = root
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(timeout_s, CONNECT_TIMEOUT_MAX_S))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def open(self) -> None:
+        """Make the session; the loop must be running."""
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_mark_sent)
+        self._session = aiohttp.ClientSession(
+            # No limit here: the link has a fixed number of senders, and a wait for a connection is not in its plan.
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=self._timeout,
+            cookie_jar=_no_cookies(),
+            trace_configs=[trace],
+            # An answer of a few octets may unfold to gigabytes; none is worth compressing.
+            headers={"Accept-Encoding": "identity", "User-Agent": "gatewayd"},
+            auto_decompress=False,
+        )
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def call(self, request: Request, authorization: str = "", flight: Flight | None = None) -> Answer:
+        """Send and wait for the answer; raises NotSentError or NoAnswerError, named by a short word."""
+        flight = flight or Flight()
+        if self._session is None:
+            raise NotSentError("closed")
+        headers = dict(request.headers)
+        if authorization:
+            headers["Authorization"] = authorization
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.target(self._root), encoded=True),
+                headers=headers,
+                data=request.body or None,
+                allow_redirects=False,
+                trace_request_ctx=flight,
+            ) as response:
+                body = await _bounded_body(response)
+                return Answer(response.status, body, response.headers.get("Retry-After"))
+        except TimeoutError as error:
+            raise _fault(flight, "timeout" if flight.is_sent else "connect_timeout") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _fault(flight, "reset" if flight.is_sent else "connect_failed") from error
+
+
+async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+    # Once the status is known, a body that goes missing is no reason to forget the status.
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in response.content.iter_any():
+            size += len(chunk)
+            if size > ANSWER_SIZE_MAX:
+                response.close()
+                return b""
+            chunks.append(chunk)
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return b""
+    return b"".join(chunks)
+
+
+async def _mark_sent(
+    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams
+) -> None:
+    # Called just before the octets go to the socket: a request is never held for unsent that was not.
+    context.trace_request_ctx.is_sent = True
+
+
+def _fault(flight: Flight, word: str) -> Exception:
+    return NoAnswerError(word) if flight.is_sent else NotSentError(word)
+
+
+def _no_cookies() -> AbstractCookieJar:
+    return aiohttp.DummyCookieJar(loop=asyncio.get_running_loop())

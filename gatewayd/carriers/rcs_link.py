@@ -1,0 +1,335 @@
+"""A link to an RCS platform over the GSMA API: a fixed pool of senders, one token, and what the webhook brings.
+
+Knows nothing of routes, quotas, stores or accounts; it neither pauses nor retries beyond one refreshed token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from gatewayd.carriers.backoff import Backoff
+from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
+from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError
+from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
+from gatewayd.carriers.rcs_reports import settle_all
+from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
+from gatewayd.config import schema
+from gatewayd.message import Accepted, Channel, Deferred, Encoding, Message, Outcome, Refused, Unknown
+from gatewayd.runtime.tasks import spawn
+from protocol.rcs import answers, gsma, tokens
+from protocol.rcs.content import Text
+from protocol.rcs.errors import RcsFault
+from protocol.rcs.exchange import Request
+from protocol.smpp import text
+from protocol.smpp.errors import SmppFault
+
+logger = logging.getLogger(__name__)
+
+PAUSE_DEFAULT_S = 60.0
+RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
+FULL_RETRY_S = 1.0
+QUERIES_PER_SENDER_MAX = 10
+"""Questions (revokes, capability checks) may wait in line up to this many times the window."""
+
+
+class RcsLink:
+    """One agent (bot) at one platform, as the contract in ``link`` asks."""
+
+    channel = Channel.RCS
+
+    def __init__(
+        self,
+        name: str,
+        settings: schema.Link,
+        provider: schema.Provider | None,
+        secret: str,
+        listener: LinkListener,
+        *,
+        webhook_token: str = "",
+        on_fault: Callable[[str], None] = lambda kind: None,
+        clock: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.name = name
+        self.bot_id = settings.bot_id
+        self.webhook_token = webhook_token
+        self._settings = settings
+        self._pause_s = provider.pause_s if provider else PAUSE_DEFAULT_S
+        self._secret = secret
+        self._on_fault = on_fault
+        self._clock = clock
+        rng = rng or random.Random()
+        self._failures = Backoff(RETRY_MIN_S, RETRY_MAX_S, rng)
+        self._http = HttpCaller(settings.server_root, settings.request_timeout_s)
+        self._token = TokenKeeper(self._fetch_token, clock, Backoff(RETRY_MIN_S, RETRY_MAX_S, rng), self._token_changed)
+        self._notices = Notices(self, listener)
+        self._jobs: deque[Job] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._taken = 0
+        self._is_open = False
+        self._was_up = False
+        self._was_full = False
+        self._drained = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a token stands."""
+        return self._is_open and self._token.is_held
+
+    def capacity(self) -> int:
+        """Senders that nothing is waiting for; a question takes one as well as a message does."""
+        free = self._settings.window - self._taken if self.is_up else 0
+        if free <= 0:
+            self._was_full = True
+            return 0
+        return free
+
+    def cost(self, message: Message) -> int:
+        """One: no message is cut here."""
+        return 1
+
+    def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
+        """Send it; ``segments`` can only be the one there is."""
+        if self.capacity() > 0:
+            self._take(Send(message, expires_at, Flight(), self._clock()))
+        else:
+            error = "window_full" if self.is_up else "link_down"
+            self._notices.result(Result(message.id, 0, Deferred(error, FULL_RETRY_S), 0.0))
+
+    def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
+        """Let the webhook answer the requests that these reports came with."""
+        settle_all(tokens, stored)
+
+    def revoke(self, message_id: int, carrier_id: str) -> None:
+        """Ask for it; ends in ``on_revoked``."""
+        if self._is_open and self._taken < self._questions_max:
+            self._take(Revoke(message_id, carrier_id, Flight()))
+        else:
+            self._notices.revocation(Revocation(message_id, carrier_id, None, self._closed_word))
+
+    def check_capability(self, handset: str) -> None:
+        """Ask for it; ends in ``on_capability``."""
+        if self._settings.capability == "assume":
+            self._notices.capability(Capability(handset, True, "assumed"))
+        elif self._is_open and self._taken < self._questions_max:
+            self._take(Check(handset, Flight()))
+        else:
+            self._notices.capability(Capability(handset, None, self._closed_word))
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """What the webhook server read; told to the listener at the end of the loop turn."""
+        self._notices.reports(reports)
+
+    async def start(self) -> None:
+        """Open the session, start the senders, and fetch the first token in the background."""
+        await self._http.open()
+        self._is_open = True
+        self._tasks = [spawn(self._serve(), name=f"{self.name} sender {n}") for n in range(self._settings.window)]
+        self._tasks.append(spawn(self._token.run(), name=f"{self.name} token"))
+
+    async def stop(self, drain_s: float) -> None:
+        """Take no more, wait for what was taken, give back the rest: Unknown if it left, Deferred if it did not."""
+        self._is_open = False
+        if self._taken:
+            self._drained.clear()
+            try:
+                async with asyncio.timeout(drain_s):
+                    await self._drained.wait()
+            except TimeoutError:
+                logger.warning("link %s: %d requests unfinished after %.0f s", self.name, self._taken, drain_s)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        while self._jobs:
+            self._give_back(self._jobs.popleft(), "stopped")
+        await self._http.close()
+        await self._notices.flushed()
+
+    @property
+    def _questions_max(self) -> int:
+        return self._settings.window * QUERIES_PER_SENDER_MAX
+
+    @property
+    def _closed_word(self) -> str:
+        return "busy" if self._is_open else "link_down"
+
+    def _take(self, job: Job) -> None:
+        self._taken += 1
+        self._jobs.append(job)
+        while self._idle:
+            idle = self._idle.popleft()
+            if not idle.done():
+                idle.set_result(None)
+                break
+
+    async def _serve(self) -> None:
+        """One sender: take a job, finish it, and so on until cancelled."""
+        while True:
+            while not self._jobs:
+                idle = asyncio.get_running_loop().create_future()
+                self._idle.append(idle)
+                await idle
+            job = self._jobs.popleft()
+            try:
+                await self._finish(job)
+            except asyncio.CancelledError:
+                self._give_back(job, "stopped")
+                raise
+            except Exception:
+                # A bug of ours must neither lose the message nor end the sender.
+                logger.exception("link %s: a request failed inside the gateway", self.name)
+                self._on_fault("internal")
+                self._give_back(job, "internal")
+
+    async def _finish(self, job: Job) -> None:
+        match job:
+            case Send():
+                self._close(job, await self._send(job))
+            case Revoke():
+                await self._revoke(job)
+            case Check():
+                await self._check(job)
+
+    def _give_back(self, job: Job, error: str) -> None:
+        match job:
+            case Send(flight=flight):
+                self._close(job, Unknown(error) if flight.is_sent else Deferred(error, FULL_RETRY_S))
+            case Revoke():
+                self._revoked(job, None, error)
+            case Check():
+                self._checked(job, None, error)
+
+    async def _send(self, job: Send) -> Outcome:
+        try:
+            request = self._request_of(job)
+        except RcsFault as fault:
+            return Refused(fault.kind)
+        except SmppFault:
+            return Refused("text_undecodable")
+        try:
+            answer = await self._call(request, job.flight)
+        except NoTokenError as error:
+            return Deferred(str(error), max(FULL_RETRY_S, self._token.retry_s))
+        except NotSentError as error:
+            return Deferred(str(error), self._failures.next_s())
+        except NoAnswerError as error:
+            return Unknown(str(error))
+        return self._outcome_of(answers.read_send_response(answer.status, answer.body, answer.retry_after))
+
+    def _request_of(self, job: Send) -> Request:
+        message = job.message
+        if message.encoding is Encoding.BINARY:
+            raise RcsFault("binary")
+        words = text.decode(message.payload, message.encoding)
+        contact = f"+{message.destination.removeprefix('+')}"
+        return gsma.send_request(self.bot_id, Text(words), contact, job.expires_at, self._settings.traffic_type)
+
+    def _outcome_of(self, answer: answers.SendAnswer) -> Outcome:
+        match answer:
+            case answers.Taken(msg_id=msg_id):
+                self._failures.reset()
+                return Accepted(msg_id)
+            case answers.NotTaken(error=error, unreachable=unreachable):
+                self._failures.reset()
+                return Refused(error, unreachable)
+            case answers.TryLater(error=error, retry_s=retry_s, throttled=True):
+                return Deferred(error, self._pause_s if retry_s is None else retry_s, pauses=True)
+            case answers.TryLater(error=error, retry_s=retry_s):
+                return Deferred(error, self._failures.next_s() if retry_s is None else retry_s)
+            case answers.TokenRefused(error=error):
+                return Deferred(error, max(FULL_RETRY_S, self._token.retry_s))
+            case answers.Unclear(error=error):
+                self._on_fault(error)
+                return Unknown(error)
+
+    async def _revoke(self, job: Revoke) -> None:
+        answer = await self._ask(gsma.revoke_request(self.bot_id, job.carrier_id), job.flight)
+        if isinstance(answer, str):
+            self._revoked(job, None, answer)
+        else:
+            meaning = answers.read_revoke_response(answer.status, answer.body)
+            self._revoked(job, meaning.revoked, meaning.error)
+
+    async def _check(self, job: Check) -> None:
+        answer = await self._ask(gsma.capability_request(self.bot_id, f"+{job.handset}"), job.flight)
+        if isinstance(answer, str):
+            self._checked(job, None, answer)
+        else:
+            meaning = answers.read_capability_response(answer.status, answer.body)
+            self._checked(job, meaning.capable, meaning.reason)
+
+    async def _ask(self, request: Request, flight: Flight) -> Answer | str:
+        """The answer to a question that may safely be asked again, or a word on why there is none."""
+        try:
+            return await self._call(request, flight)
+        except (NoTokenError, NotSentError, NoAnswerError) as error:
+            return str(error)
+
+    async def _call(self, request: Request, flight: Flight) -> Answer:
+        """One exchange under the token; a refused token is replaced once, and the request repeated once."""
+        answer = await self._call_once(request, flight)
+        if answer.status != 401:
+            return answer
+        # A 401 is a clear no: nothing was taken, so the flight begins anew.
+        flight.is_sent = False
+        return await self._call_once(request, flight)
+
+    async def _call_once(self, request: Request, flight: Flight) -> Answer:
+        token = await self._token.get()
+        answer = await self._http.call(request, f"Bearer {token}", flight)
+        if answer.status == 401:
+            self._token.refuse(token)
+        else:
+            self._token.prove()
+        return answer
+
+    async def _fetch_token(self) -> tokens.Token:
+        settings = self._settings
+        request = tokens.token_request(settings.token_url, settings.client_id, self._secret)
+        try:
+            answer = await self._http.call(request)
+            return tokens.read_token_response(answer.status, answer.body)
+        except (NotSentError, NoAnswerError) as error:
+            fault = RcsFault(f"token_{error}")
+        except RcsFault as error:
+            fault = error
+        self._on_fault(fault.kind)
+        raise fault
+
+    def _token_changed(self, is_held: bool) -> None:
+        if is_held != self._was_up:
+            logger.log(
+                logging.INFO if is_held else logging.WARNING, "link %s: %s", self.name, "up" if is_held else "down"
+            )
+        # A token may also have run out unseen: whoever found no capacity meanwhile hears of the new one.
+        if is_held and (self._was_full or not self._was_up):
+            self._was_full = False
+            self._notices.ready()
+        self._was_up = is_held
+
+    def _close(self, job: Send, outcome: Outcome) -> None:
+        self._notices.result(Result(job.message.id, 0, outcome, self._clock() - job.taken_at))
+        self._release()
+
+    def _revoked(self, job: Revoke, revoked: bool | None, error: str) -> None:
+        self._notices.revocation(Revocation(job.message_id, job.carrier_id, revoked, error))
+        self._release()
+
+    def _checked(self, job: Check, capable: bool | None, reason: str) -> None:
+        self._notices.capability(Capability(job.handset, capable, reason))
+        self._release()
+
+    def _release(self) -> None:
+        self._taken -= 1
+        if not self._taken:
+            self._drained.set()
+        if self._was_full and self._is_open:
+            self._was_full = False
+            self._notices.ready()

@@ -1,0 +1,126 @@
+"""Turns a platform's events into reports for flow, and counts their acknowledgement per webhook request.
+
+Knows neither HTTP nor who stores a report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from gatewayd.carriers.link import Report
+from gatewayd.message import Encoding, Inbound, Receipt, State
+from protocol.rcs.content import plain_text
+from protocol.rcs.errors import RcsFault
+from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
+from protocol.smpp import text
+
+TON_INTERNATIONAL, TON_ALPHANUMERIC = 1, 5
+NPI_UNKNOWN, NPI_E164 = 0, 1
+CODING_DEFAULT, CODING_UCS2 = 0, 8
+NUMBER_DIGITS_MAX = 15
+
+# What is on its way has no receipt: ``pending`` and ``sent`` are not here.
+_STATES = {
+    Status.DELIVERED: State.DELIVRD,
+    Status.DISPLAYED: State.DELIVRD,
+    Status.CANCELLED: State.DELETED,
+    Status.REVOKED: State.DELETED,
+    Status.FAILED: State.UNDELIV,
+}
+
+
+class Acknowledgement:
+    """The fate of one webhook request: stored when all of its reports are, refused when one is not."""
+
+    __slots__ = ("_future", "_open")
+
+    def __init__(self, reports: int) -> None:
+        self._open = reports
+        self._future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if not reports:
+            self._future.set_result(True)
+
+    def settle(self, stored: bool) -> None:
+        """One of the reports is stored, or refused for now."""
+        self._open -= 1
+        if not self._future.done() and (not stored or self._open <= 0):
+            self._future.set_result(stored)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether everything was stored in time. What comes later is of no use to anybody any more."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._future
+        except TimeoutError:
+            return False
+
+
+def settle_all(tokens: Sequence[object], stored: bool) -> None:
+    """Answer the reports that carry these tokens."""
+    for token in tokens:
+        if isinstance(token, Acknowledgement):
+            token.settle(stored)
+
+
+def contents_of(events: Sequence[Event], bot_id: str) -> tuple[list[Receipt | Inbound], list[str]]:
+    """What there is to report, and the names of the events that are not; raises RcsFault for a contact we can't use."""
+    contents: list[Receipt | Inbound] = []
+    ignored: list[str] = []
+    for event in events:
+        match event:
+            case StatusEvent(status=status) if status not in _STATES:
+                ignored.append(f"status_{status}")
+            case StatusEvent():
+                contents.append(_receipt(event))
+            case MessageEvent(content=content):
+                contents.append(_inbound(event, plain_text(content), "", bot_id))
+            case ResponseEvent(display_text=shown, postback=postback):
+                contents.append(_inbound(event, shown, postback, bot_id))
+            case IgnoredEvent(name=name):
+                ignored.append(name)
+    return contents, ignored
+
+
+def reports_of(contents: Sequence[Receipt | Inbound], acknowledgement: Acknowledgement) -> list[Report]:
+    """The reports of one request, all with the same token."""
+    return [Report(content, acknowledgement) for content in contents]
+
+
+def _receipt(event: StatusEvent) -> Receipt:
+    error = (event.error or "failed") if event.status is Status.FAILED else "000"
+    return Receipt(
+        carrier_id=event.msg_id,
+        state=_STATES[event.status],
+        error=error,
+        at=event.at,
+        displayed=event.status is Status.DISPLAYED,
+    )
+
+
+def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot_id: str) -> Inbound:
+    is_gsm = text.best_encoding(words) == "gsm"
+    encoding = Encoding.GSM if is_gsm else Encoding.UCS2
+    return Inbound(
+        source_ton=TON_INTERNATIONAL,
+        source_npi=NPI_E164,
+        source=_handset_of(event.contact),
+        destination_ton=TON_ALPHANUMERIC,
+        destination_npi=NPI_UNKNOWN,
+        destination=bot_id,
+        payload=text.encode(words, encoding),
+        encoding=encoding,
+        data_coding=CODING_DEFAULT if is_gsm else CODING_UCS2,
+        postback=postback,
+        dedup_id=event.msg_id,
+    )
+
+
+def _handset_of(contact: Contact) -> str:
+    number = contact.number.removeprefix("tel:").removeprefix("+")
+    if not number:
+        # An alias can be answered over RCS alone, and no application that speaks SMPP could address it.
+        raise RcsFault("anonymous_contact")
+    if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
+        raise RcsFault("bad_contact")
+    return number

@@ -1,0 +1,151 @@
+"""The HTTP server that RCS platforms call: checks who calls, reads events, and answers when they are stored.
+
+Knows neither what a report means nor where it is kept; a link takes it, and acknowledges it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from aiohttp import web
+
+from gatewayd.carriers.link import Report
+from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of
+from gatewayd.config import schema
+from protocol.rcs.errors import RcsFault
+from protocol.rcs.events import read_webhook
+
+STORE_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = 10.0
+REQUESTS_MAX = 1_000
+
+
+class WebhookSink(Protocol):
+    """Who takes the reports of one link; an RcsLink is one."""
+
+    bot_id: str
+    webhook_token: str
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """Take them; each is acknowledged through its token later."""
+
+
+class WebhookServer:
+    """One listener for all RCS links: POST /rcs/LINK.
+
+    ``on_fault`` is given a short word for each request refused, ``on_ignored`` the name of each event that was read
+    and is of no use. 200 says that every event of the request is stored; 503 asks the platform to send it again.
+    """
+
+    def __init__(
+        self,
+        settings: schema.Webhooks,
+        links: Mapping[str, WebhookSink],
+        *,
+        on_fault: Callable[[str], None] = lambda kind: None,
+        on_ignored: Callable[[str], None] = lambda name: None,
+        store_timeout_s: float = STORE_TIMEOUT_S,
+    ) -> None:
+        self._settings = settings
+        self._links = links
+        self._on_fault = on_fault
+        self._on_ignored = on_ignored
+        self._store_timeout_s = store_timeout_s
+        self._open = 0
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen; ``port`` holds the port from then on. Raises OSError when the address is taken."""
+        app = web.Application(client_max_size=self._settings.body_size_max)
+        app.router.add_get("/rcs/{link}", self._validate)
+        app.router.add_post("/rcs/{link}", self._receive)
+        # Requests whose events are not stored when the server stops get their 503 before the connection goes.
+        self._runner = web.AppRunner(
+            app, handle_signals=False, access_log=None, shutdown_timeout=self._store_timeout_s + 1.0
+        )
+        await self._runner.setup()
+        host, port = _address(self._settings.listen)
+        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls())
+        try:
+            await site.start()
+        except OSError:
+            await self.stop()
+            raise
+        self.port = int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Take no more requests, let those in hand be answered, close."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def _tls(self) -> ssl.SSLContext | None:
+        if not self._settings.tls_certificate:
+            return None
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key or None)
+        return context
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        """Some platforms first GET the URL that they are given, and expect to find it."""
+        return web.Response(status=200 if request.match_info["link"] in self._links else 404)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        link = self._links.get(request.match_info["link"])
+        if link is None:
+            return self._refused("unknown_link", 404)
+        if not is_authorized(request.headers.get("Authorization", ""), link.webhook_token):
+            return self._refused("unauthorized", 401)
+        if self._open >= REQUESTS_MAX:
+            return self._refused("too_many_requests", 503)
+        self._open += 1
+        try:
+            return await self._take(request, link)
+        finally:
+            self._open -= 1
+
+    async def _take(self, request: web.Request, link: WebhookSink) -> web.Response:
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return self._refused("body_too_large", 413)
+        except TimeoutError:
+            return self._refused("body_timeout", 408)
+        try:
+            contents, ignored = contents_of(read_webhook(body), link.bot_id)
+        except RcsFault as fault:
+            return self._refused(fault.kind, fault.http_status)
+        for name in ignored:
+            self._on_ignored(name)
+        acknowledgement = Acknowledgement(len(contents))
+        if contents:
+            link.report(reports_of(contents, acknowledgement))
+        if await acknowledgement.wait(self._store_timeout_s):
+            return web.Response(status=200)
+        return self._refused("not_stored", 503)
+
+    def _refused(self, kind: str, status: int) -> web.Response:
+        # The platform learns the code; the word is for our own counters.
+        self._on_fault(kind)
+        return web.Response(status=status)
+
+
+def is_authorized(header: str, token: str) -> bool:
+    """Whether an Authorization header holds the token, bare or as a bearer; takes equally long for any wrong one."""
+    presented = header.encode("utf-8", "surrogateescape")
+    expected = token.encode()
+    is_bare = hmac.compare_digest(presented, expected)
+    is_bearer = hmac.compare_digest(presented, b"Bearer " + expected)
+    return bool(token) and (is_bare or is_bearer)
+
+
+def _address(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), int(port)

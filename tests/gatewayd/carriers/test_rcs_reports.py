@@ -1,0 +1,131 @@
+"""Twin of gatewayd.carriers.rcs_reports."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of, settle_all
+from gatewayd.message import Encoding, Inbound, Receipt, State
+from gatewayd.runtime.tasks import spawn
+from protocol.rcs.content import Location, Text
+from protocol.rcs.errors import RcsFault
+from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
+
+HANDSET = Contact("+33612345678")
+
+
+def only(event: Event) -> Receipt | Inbound:
+    contents, ignored = contents_of([event], "bot-1")
+    assert ignored == []
+    (content,) = contents
+    return content
+
+
+@pytest.mark.parametrize(
+    ("event", "receipt"),
+    [
+        (StatusEvent("m", Status.DELIVERED, 5.0), Receipt("m", State.DELIVRD, "000", 5.0)),
+        (StatusEvent("m", Status.DISPLAYED, 5.0), Receipt("m", State.DELIVRD, "000", 5.0, displayed=True)),
+        (StatusEvent("m", Status.FAILED, 5.0, "41200"), Receipt("m", State.UNDELIV, "41200", 5.0)),
+        (StatusEvent("m", Status.FAILED, 0.0), Receipt("m", State.UNDELIV, "failed", 0.0)),
+        (StatusEvent("m", Status.CANCELLED, 5.0), Receipt("m", State.DELETED, "000", 5.0)),
+        (StatusEvent("m", Status.REVOKED, 5.0), Receipt("m", State.DELETED, "000", 5.0)),
+    ],
+)
+def test_statuses_become_receipts(event: StatusEvent, receipt: Receipt) -> None:
+    assert only(event) == receipt
+
+
+def test_what_is_on_its_way_or_of_no_use_is_named_and_not_reported() -> None:
+    events: list[Event] = [
+        StatusEvent("m", Status.PENDING, 0.0),
+        StatusEvent("m", Status.SENT, 0.0),
+        IgnoredEvent("isTyping"),
+    ]
+    assert contents_of(events, "bot-1") == ([], ["status_pending", "status_sent", "isTyping"])
+
+
+def test_a_text_in_the_default_alphabet() -> None:
+    inbound = only(MessageEvent("u-1", HANDSET, Text("Où ?"), 0.0))
+    assert inbound == Inbound(1, 1, "33612345678", 5, 0, "bot-1", b"O\x06 ?", Encoding.GSM, dedup_id="u-1")
+
+
+def test_a_text_that_needs_more_is_ucs2() -> None:
+    inbound = only(MessageEvent("u-1", HANDSET, Text("😀"), 0.0))
+    assert isinstance(inbound, Inbound)
+    assert (inbound.payload, inbound.encoding, inbound.data_coding) == ("😀".encode("utf-16-be"), Encoding.UCS2, 8)
+
+
+def test_a_place_becomes_words() -> None:
+    inbound = only(MessageEvent("u-1", HANDSET, Location(1.0, 2.0), 0.0))
+    assert isinstance(inbound, Inbound)
+    assert inbound.payload == b"geo:1.000000,2.000000"
+
+
+def test_a_tapped_suggestion_is_its_words_and_its_postback() -> None:
+    inbound = only(ResponseEvent("u-1", HANDSET, "OK", "ack:42", 0.0))
+    assert isinstance(inbound, Inbound)
+    assert (inbound.payload, inbound.postback, inbound.dedup_id) == (b"OK", "ack:42", "u-1")
+
+
+@pytest.mark.parametrize("number", ["tel:+33612345678", "33612345678", "+33612345678"])
+def test_a_handset_is_its_digits(number: str) -> None:
+    inbound = only(MessageEvent("u-1", Contact(number), Text("x"), 0.0))
+    assert isinstance(inbound, Inbound)
+    assert inbound.source == "33612345678"
+
+
+@pytest.mark.parametrize(
+    ("contact", "kind"),
+    [
+        (Contact("", "alias"), "anonymous_contact"),
+        (Contact(), "anonymous_contact"),
+        (Contact("+33 6"), "bad_contact"),
+        (Contact("sip:x@y"), "bad_contact"),
+        (Contact("+" + "1" * 16), "bad_contact"),
+        (Contact("+٣٣"), "bad_contact"),
+    ],
+)
+def test_a_contact_that_cannot_be_answered_is_a_fault(contact: Contact, kind: str) -> None:
+    with pytest.raises(RcsFault) as caught:
+        contents_of([MessageEvent("u-1", contact, Text("x"), 0.0)], "bot-1")
+    assert caught.value.kind == kind
+
+
+def reports(count: int) -> tuple[Acknowledgement, list[object]]:
+    acknowledgement = Acknowledgement(count)
+    contents: list[Receipt | Inbound] = [Receipt("m", State.DELIVRD)] * count
+    return acknowledgement, [report.token for report in reports_of(contents, acknowledgement)]
+
+
+async def test_a_request_is_stored_when_all_its_reports_are() -> None:
+    acknowledgement, tokens = reports(2)
+    waiter = spawn(acknowledgement.wait(5), name="waiter")
+    settle_all(tokens[:1], stored=True)
+    await asyncio.sleep(0)
+    assert not waiter.done()
+    settle_all(tokens[1:], stored=True)
+    assert await waiter is True
+
+
+async def test_one_report_refused_refuses_the_request() -> None:
+    acknowledgement, tokens = reports(2)
+    settle_all(tokens[:1], stored=False)
+    settle_all(tokens[1:], stored=True)
+    assert await acknowledgement.wait(5) is False
+
+
+async def test_a_request_without_reports_is_stored() -> None:
+    assert await Acknowledgement(0).wait(0) is True
+
+
+async def test_what_is_stored_too_late_was_not_stored() -> None:
+    acknowledgement, tokens = reports(1)
+    assert await acknowledgement.wait(0) is False
+    settle_all(tokens, stored=True)
+
+
+async def test_tokens_of_others_are_passed_over() -> None:
+    settle_all([object(), None], stored=True)

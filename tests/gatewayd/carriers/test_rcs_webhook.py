@@ -1,0 +1,172 @@
+"""Twin of gatewayd.carriers.rcs_webhook, over real loopback HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Self
+
+import aiohttp
+import msgspec
+import pytest
+
+from gatewayd.carriers.rcs_link import RcsLink
+from gatewayd.carriers.rcs_webhook import WebhookServer, is_authorized
+from gatewayd.config import schema
+from gatewayd.message import Inbound, Receipt, State
+from gatewayd.runtime.tasks import spawn
+from tests.gatewayd.carriers.rcs_platform import Listener
+
+TOKEN = "hook-token"
+DELIVERED = {"event": "messageStatus", "RCSMessage": {"msgId": "m-1", "status": "delivered"}}
+TEXT = {
+    "event": "message",
+    "messageContact": {"userContact": "+33612345678"},
+    "RCSMessage": {"msgId": "u-1", "textMessage": "STOP"},
+}
+
+
+class Bench:
+    """A webhook server with one link that nobody started, and a client."""
+
+    def __init__(self, store_timeout_s: float = 5.0) -> None:
+        self.listener = Listener()
+        self.faults: list[str] = []
+        self.ignored: list[str] = []
+        settings = schema.Link(kind="gsma", bot_id="bot-1")
+        self.link = RcsLink("orange", settings, None, "secret", self.listener, webhook_token=TOKEN)
+        self.server = WebhookServer(
+            schema.Webhooks(listen="127.0.0.1:0", body_size_max=2048),
+            {"orange": self.link},
+            on_fault=self.faults.append,
+            on_ignored=self.ignored.append,
+            store_timeout_s=store_timeout_s,
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.server.start()
+        self._session = aiohttp.ClientSession()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        assert self._session is not None
+        await self._session.close()
+        await self.server.stop()
+
+    async def call(
+        self, body: object = b"", authorization: str = TOKEN, link: str = "orange", method: str = "POST"
+    ) -> int:
+        raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+        assert self._session is not None
+        headers = {"Authorization": authorization} if authorization else {}
+        url = f"http://127.0.0.1:{self.server.port}/rcs/{link}"
+        async with asyncio.timeout(5), self._session.request(method, url, data=raw, headers=headers) as response:
+            assert await response.read() == b"" or response.status in (404, 405)
+            return response.status
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    async with Bench() as each:
+        yield each
+
+
+async def test_a_receipt_is_reported_and_answered(bench: Bench) -> None:
+    assert await bench.call(DELIVERED) == 200
+    assert [report.content for report in bench.listener.reports] == [Receipt("m-1", State.DELIVRD)]
+    assert bench.faults == []
+
+
+async def test_a_text_from_a_handset_is_reported(bench: Bench) -> None:
+    assert await bench.call(TEXT, authorization=f"Bearer {TOKEN}") == 200
+    (report,) = bench.listener.reports
+    assert isinstance(report.content, Inbound)
+    assert (report.content.source, report.content.payload, report.content.dedup_id) == ("33612345678", b"STOP", "u-1")
+
+
+async def test_the_answer_waits_until_it_is_stored(bench: Bench) -> None:
+    bench.listener.stores = None
+    call = spawn(bench.call(DELIVERED), name="call")
+    await bench.listener.until(lambda: bench.listener.reports)
+    assert not call.done()
+    bench.link.acknowledge([bench.listener.reports[0].token], stored=True)
+    assert await call == 200
+
+
+async def test_what_could_not_be_stored_is_to_be_sent_again(bench: Bench) -> None:
+    bench.listener.stores = False
+    assert await bench.call(DELIVERED) == 503
+    assert bench.faults == ["not_stored"]
+
+
+async def test_what_is_not_stored_in_time_is_to_be_sent_again() -> None:
+    async with Bench(store_timeout_s=0.01) as bench:
+        bench.listener.stores = None
+        assert await bench.call(DELIVERED) == 503
+        assert bench.faults == ["not_stored"]
+
+
+async def test_requests_of_one_loop_turn_are_reported_together(bench: Bench) -> None:
+    statuses = await asyncio.gather(*(bench.call(DELIVERED) for _ in range(20)))
+    assert statuses == [200] * 20
+    assert len(bench.listener.reports) == 20
+
+
+@pytest.mark.parametrize("body", [{"event": "isTyping"}, {"RCSMessage": {"msgId": "m", "status": "sent"}}])
+async def test_what_is_of_no_use_is_answered_and_named(bench: Bench, body: object) -> None:
+    assert await bench.call(body) == 200
+    assert bench.listener.reports == []
+    assert bench.ignored in (["isTyping"], ["status_sent"])
+
+
+@pytest.mark.parametrize("authorization", ["", "wrong", "Bearer", "Bearer wrong", f"bearer{TOKEN}", f"{TOKEN}x"])
+async def test_a_caller_without_the_token_is_turned_away(bench: Bench, authorization: str) -> None:
+    assert await bench.call(DELIVERED, authorization) == 401
+    assert bench.listener.reports == []
+    assert bench.faults == ["unauthorized"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"{", 400, "not_json"),
+        (b"[]", 400, "bad_shape"),
+        ({"event": "party"}, 400, "unknown_event"),
+        ({**TEXT, "messageContact": {"chatId": "tok"}}, 400, "anonymous_contact"),
+        (b" " * 2049, 413, "body_too_large"),
+    ],
+)
+async def test_a_body_that_breaks_the_rules(bench: Bench, body: object, status: int, kind: str) -> None:
+    assert await bench.call(body) == status
+    assert bench.faults == [kind]
+    assert bench.listener.reports == []
+
+
+async def test_a_platform_may_look_whether_the_address_is_there(bench: Bench) -> None:
+    assert await bench.call(method="GET", authorization="") == 200
+    assert await bench.call(method="GET", authorization="", link="nobody") == 404
+    assert bench.faults == []
+
+
+async def test_nobody_is_at_any_other_address(bench: Bench) -> None:
+    assert await bench.call(DELIVERED, link="nobody") == 404
+    assert await bench.call(DELIVERED, link="orange/more") == 404
+    assert await bench.call(DELIVERED, method="PUT") == 405
+    assert bench.faults == ["unknown_link"]
+
+
+async def test_an_address_that_is_taken_is_said_so(bench: Bench) -> None:
+    other = WebhookServer(schema.Webhooks(listen=f"127.0.0.1:{bench.server.port}"), {})
+    with pytest.raises(OSError, match="address"):
+        await other.start()
+
+
+def test_a_link_without_a_token_lets_nobody_in() -> None:
+    assert not is_authorized("", "")
+    assert not is_authorized("Bearer ", "")
+
+
+def test_any_octets_may_be_presented() -> None:
+    assert not is_authorized("\udcff", TOKEN)
+    assert is_authorized("clé", "clé")
