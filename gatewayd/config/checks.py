@@ -29,7 +29,8 @@ def check(draft: Draft, findings: Findings) -> None:
 def _check_listeners(config: schema.Config, findings: Findings) -> None:
     """Two listeners cannot share an address; port 0 is always a free one."""
     taken: dict[tuple[str, int], str] = {}
-    for key, text in _listeners(config):
+    # Behind a faulty key stands its default, which nobody asked for.
+    for key, text in [listener for listener in _listeners(config) if not findings.is_faulty(listener[0])]:
         address = parse_address(text)
         if address[1] != 0 and address in taken:
             findings.fault(key, f"{shown(text)} is already taken by {taken[address]}", "give each its own port")

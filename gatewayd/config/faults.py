@@ -14,6 +14,7 @@ import msgspec
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN_MAX = 60
+_CHOICES_MAX = 12
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -66,7 +67,12 @@ class Findings:
 
 def dotted(*names: str) -> str:
     """The TOML name of a key: ``links.orange.port``, with quotes where TOML needs them."""
-    return ".".join(name if _BARE_KEY.fullmatch(name) else json.dumps(name) for name in names)
+    return ".".join(name if _BARE_KEY.fullmatch(name) else quoted(name) for name in names)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, whole: for paths, which help nobody when they are cut."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def shown(value: object) -> str:
@@ -76,7 +82,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        text = json.dumps(value, ensure_ascii=False)
+        text = quoted(value)
     elif isinstance(value, list):
         text = "[" + ", ".join(shown(item) for item in value) + "]"
     else:
@@ -85,9 +91,11 @@ def shown(value: object) -> str:
 
 
 def guess(word: str, known: Iterable[str]) -> str:
-    """``did you mean "orange"`` or, when nothing is near, what there is to choose from."""
+    """``did you mean orange?`` or, when nothing is near, what there is to choose from."""
     choices = sorted(known)
     near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]}?"
+    if len(choices) > _CHOICES_MAX:
+        return "conf/gatewayd.toml shows all that there are"
     return f"known are {', '.join(choices)}" if choices else "none is configured"

@@ -95,7 +95,8 @@ def _judge(kind: _Kind, value: object) -> Verdict:
         read: object = msgspec.convert(value, type=kind.of)
     except msgspec.ValidationError:
         noun = "known here" if kind.choices else _NOUNS[kind.of]
-        return f"{label} is not {noun}", _remedy(kind)
+        is_quoted = isinstance(value, str) and kind.of in (int, float)
+        return f"{label} is not {noun}", _remedy(kind) + (", without quotes" if is_quoted else "")
     if isinstance(read, (int, float)) and not _is_within(kind.meta, read):
         noun = kind.extra("noun")
         return f"{label} is not {noun}" if noun else f"{label} is out of range", _remedy(kind)

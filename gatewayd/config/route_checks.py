@@ -28,7 +28,7 @@ def _check_links(where: str, route: schema.Route, draft: Draft, findings: Findin
     if not route.links and not findings.is_faulty(key):
         findings.fault(key, "is empty", "name at least one link")
     for name, count in Counter(route.links).items():
-        if name not in draft.link_names:
+        if name not in draft.link_names and not findings.is_faulty("links"):
             findings.fault(key, f"there is no link {shown(name)}", guess(name, draft.link_names))
         elif count > 1:
             findings.fault(key, f"names {shown(name)} {count} times", "name each link once")
@@ -43,7 +43,7 @@ def _check_links(where: str, route: schema.Route, draft: Draft, findings: Findin
 
 def _check_conditions(where: str, route: schema.Route, draft: Draft, findings: Findings) -> None:
     for name in route.accounts:
-        if name not in draft.account_names:
+        if name not in draft.account_names and not findings.is_faulty("accounts"):
             problem = f"there is no account {shown(name)}"
             findings.fault(f"{where}.accounts", problem, guess(name, draft.account_names))
     classes = {account.traffic_class for account in draft.config.accounts.values()} - {""}

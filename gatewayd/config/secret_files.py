@@ -14,10 +14,10 @@ from pathlib import Path
 import msgspec
 
 from gatewayd.config import forms, schema
-from gatewayd.config.faults import Findings, dotted, shown
+from gatewayd.config.faults import Findings, dotted, quoted
 from gatewayd.config.passwords import is_password_hash
 
-_SIZE_MAX = 4_096
+_SIZE_MAX = 4_096  # of a secret; of a certificate, readability is all that counts here
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -60,41 +60,48 @@ def _read_secret(key: str, path: Path, findings: Findings) -> str | None:
     octets = _read_file(key, path, findings, is_secret=True)
     if octets is None:
         return None
+    if len(octets) == _SIZE_MAX:
+        findings.fault(key, f"{quoted(str(path))} is too big for a secret", f"keep it under {_SIZE_MAX} octets")
+        return None
     try:
         lines = octets.decode("utf-8").splitlines()
     except UnicodeDecodeError:
-        findings.fault(key, f"{shown(str(path))} is not text", "write the secret on one line")
+        findings.fault(key, f"{quoted(str(path))} is not text", "write the secret on one line")
         return None
     if len(lines) != 1 or not lines[0].strip():
         has = "more than one line" if len(lines) > 1 else "no secret in it"
-        findings.fault(key, f"{shown(str(path))} has {has}", "write the secret on one line")
+        findings.fault(key, f"{quoted(str(path))} has {has}", "write the secret on one line")
         return None
     return lines[0]
 
 
 def _read_file(key: str, path: Path, findings: Findings, is_secret: bool) -> bytes | None:
-    """A file's octets, or None and a fault. Mode and kind are those of the file that was opened, not of its name."""
-    label = shown(str(path))
+    """A file's first octets, or None and a fault. Its mode and kind are judged once it is open, so none can change."""
+    verdict: forms.Verdict
     try:
         # Without O_NONBLOCK, opening a named pipe would wait for its other end for ever.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            facts = os.fstat(file.fileno())
-            if not stat.S_ISREG(facts.st_mode):
-                findings.fault(key, f"{label} is not a regular file", "name a file")
-                return None
-            if is_secret and facts.st_mode & stat.S_IRWXO:
-                problem = f"{label} is open to everyone (mode {stat.S_IMODE(facts.st_mode):04o})"
-                findings.fault(key, problem, f"run: chmod o= {path}")
-                return None
-            if is_secret and facts.st_size > _SIZE_MAX:
-                findings.fault(key, f"{label} is too big for a secret", f"keep it under {_SIZE_MAX} octets")
-                return None
-            return file.read()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            verdict = _judge(path, os.fstat(descriptor), is_secret)
+            if verdict is None:
+                return os.read(descriptor, _SIZE_MAX)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, NotADirectoryError):
-        findings.fault(key, f"there is no file {label}", "create it, or pass it as a systemd credential")
+        verdict = f"there is no file {quoted(str(path))}", "create it, or pass it as a systemd credential"
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        findings.fault(key, f"{label} cannot be read ({reason})", "let the daemon's user read it")
+        verdict = f"{quoted(str(path))} cannot be read ({reason})", "let the daemon's user read it"
+    findings.fault(key, *verdict)
+    return None
+
+
+def _judge(path: Path, facts: os.stat_result, is_secret: bool) -> forms.Verdict:
+    label = quoted(str(path))
+    if not stat.S_ISREG(facts.st_mode):
+        return f"{label} is not a regular file", "name a file"
+    if is_secret and facts.st_mode & stat.S_IRWXO:
+        return f"{label} is open to everyone (mode {stat.S_IMODE(facts.st_mode):04o})", f"run: chmod o= {path}"
     return None
 
 
@@ -124,7 +131,7 @@ def check_tls_files(config: schema.Config, places: Places, findings: Findings) -
             try:
                 ssl.create_default_context(cafile=str(places.find(link.tls_ca)))
             except ssl.SSLError:
-                findings.fault(key, f"{shown(link.tls_ca)} holds no certificates", "give certificates in PEM")
+                findings.fault(key, f"{quoted(link.tls_ca)} holds no certificates", "give certificates in PEM")
 
 
 def _check_pair(where: str, certificate: Path, private_key: Path, findings: Findings) -> None:
@@ -136,7 +143,7 @@ def _check_pair(where: str, certificate: Path, private_key: Path, findings: Find
         # An empty password, so that an encrypted key fails here instead of asking at a terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, private_key, password="")
     except (ssl.SSLError, ValueError):
-        problem = f"{shown(str(private_key))} is not the unencrypted PEM key of that certificate"
+        problem = f"{quoted(str(private_key))} is not the unencrypted PEM key of that certificate"
         findings.fault(f"{where}.tls_key", problem, "give the pair that belongs together")
 
 

@@ -1,0 +1,44 @@
+"""Addresses as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatewayd.config.addresses import is_host, parse_address
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:2775", ("127.0.0.1", 2775)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("[::1]:2775", ("::1", 2775)),
+        ("[::]:65535", ("::", 65535)),
+        ("gateway.example:80", ("gateway.example", 80)),
+        ("localhost:80", ("localhost", 80)),
+    ],
+)
+def test_an_address_is_taken_apart(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":", "2775", ":2775", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "::1:2775", "[::1]",
+     "[::1:2775", "[127.0.0.1]:1", "a b:1", "127.0.0.1:２", "127.0.0.256:1", "http://x:1"],
+)  # fmt: skip
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_address(text)
+
+
+@pytest.mark.parametrize("text", ["smsc.example", "smsc.example.", "a-b.c", "10.0.0.1", "::1", "x"])
+def test_hosts(text: str) -> None:
+    assert is_host(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-a", "a-", "a..b", "10.0.0", "10.0.0.256", "a_b", "é.example", "a" * 64, "x." * 127 + "x"]
+)
+def test_what_is_no_host(text: str) -> None:
+    assert not is_host(text)
