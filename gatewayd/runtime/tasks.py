@@ -31,17 +31,21 @@ async def cancel_all() -> None:
 
     A task that starts another one while it is being cancelled does not escape.
     """
-    loop = asyncio.get_running_loop()
     caller = asyncio.current_task()
-    while mine := [task for task in _running if task is not caller and task.get_loop() is loop and not task.done()]:
-        for task in mine:
+    while others := [task for task in _unfinished() if task is not caller]:
+        for task in others:
             task.cancel()
-        await asyncio.wait(mine)
+        await asyncio.wait(others)
 
 
 def running() -> list[str]:
-    """The names of all tasks that have not ended, for people who ask what the process is doing."""
-    return sorted(task.get_name() for task in _running if not task.done())
+    """The names of the running loop's tasks that have not ended, for people who ask what the process is doing."""
+    return sorted(task.get_name() for task in _unfinished())
+
+
+def _unfinished() -> list[asyncio.Task[Any]]:
+    loop = asyncio.get_running_loop()
+    return [task for task in _running if task.get_loop() is loop and not task.done()]
 
 
 def _finished(task: asyncio.Task[Any]) -> None:
