@@ -109,7 +109,7 @@ def hash_password_command() -> None:
 
     Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
     """
-    password = _ask_password() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+    password = _ask_password() if _is_terminal() else sys.stdin.readline().rstrip("\r\n")
     if not password:
         _refuse("the password is empty")
     verdict = forms.password(password)
@@ -230,6 +230,10 @@ def _say_warnings(warnings: tuple[object, ...]) -> None:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _ask_password() -> str:

@@ -104,7 +104,7 @@ def _check_providers(draft: Draft, findings: Findings) -> None:
             findings.fault(dotted("providers", name), *verdict)
     for name, provider in draft.config.providers.items():
         where = dotted("providers", name)
-        if provider.per_minute and provider.rate_per_s:
-            findings.fault(f"{where}.rate_per_s", "stands beside per_minute", "keep one of the two")
+        if not provider.per_minute and not provider.rate_per_s:
+            findings.warn(where, "sets no quota", "give per_minute or rate_per_s, if the operator has one")
         if name not in used:
             findings.warn(where, "no link uses it", f"write provider = {shown(name)} in its links, or remove it")

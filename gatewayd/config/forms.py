@@ -121,7 +121,7 @@ def _pattern(text: str) -> Verdict:
 def _prefix(text: str) -> Verdict:
     if _PREFIX.fullmatch(text):
         return None
-    return f"{shown(text)} is not a prefix", 'write digits, country code first, without plus: "336*"'
+    return f"{shown(text)} is not a prefix", 'write digits, country code first, without plus: "336"'
 
 
 def _word(text: str) -> Verdict:

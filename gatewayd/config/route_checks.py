@@ -54,7 +54,9 @@ def _check_conditions(where: str, route: schema.Route, draft: Draft, findings: F
 
 
 def _is_open(route: schema.Route) -> bool:
-    return not (route.accounts or route.senders or route.prefixes or route.classes)
+    is_any_sender = not route.senders or "*" in route.senders
+    is_any_handset = not route.prefixes or "*" in route.prefixes
+    return is_any_sender and is_any_handset and not route.accounts and not route.classes
 
 
 def _warn_of_unreachable(routes: tuple[schema.Route, ...], findings: Findings) -> None:

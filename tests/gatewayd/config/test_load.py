@@ -36,7 +36,7 @@ WEB_REMEDY = 'write "https://host/path"'
 LISTEN_REMEDY = 'write "127.0.0.1:2775" or "[::1]:2775"'
 NETWORK_REMEDY = 'write "10.1.0.0/16", "192.0.2.7" or "2001:db8::/32"'
 NUMBER_REMEDY = "write 3 to 15 digits without plus, or the bot_id of a link"
-PREFIX_REMEDY = 'write digits, country code first, without plus: "336*"'
+PREFIX_REMEDY = 'write digits, country code first, without plus: "336"'
 SENDER_REMEDY = "give up to 20 characters; a * may end it"
 SYSTEM_ID_REMEDY = "use 1 to 15 printable ASCII characters"
 
@@ -227,9 +227,9 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         ['accounts.bank.numbers: "33700000001" belongs to account shop already; a number has one owner'],
     ),
     # Providers and links
-    "two quotas": (
-        [("per_minute = 1800", "per_minute = 1800\nrate_per_s = 30")],
-        ["providers.orange.rate_per_s: stands beside per_minute; keep one of the two"],
+    "quota below nothing": (
+        [("per_minute = 1800", "per_minute = -1800")],
+        ["providers.orange.per_minute: -1800 is out of range; give 0 to 1000000000"],
     ),
     "no such provider": (
         [('provider = "orange"', 'provider = "organe"')],
@@ -318,7 +318,7 @@ def test_all_faults_come_at_once(desk: Desk) -> None:
     """Every case that does not disturb another's place, in one file."""
     names = (
         "port out of range",
-        "two quotas",
+        "quota below nothing",
         "nobody can connect",
         "numbers",
         "no such account",

@@ -47,6 +47,14 @@ ODD: dict[str, tuple[list[Change], list[str]]] = {
         [('accounts = ["shop"]\n', "")],
         ["routes[1]: takes everything: the 1 behind it are never reached; put it last"],
     ),
+    "route for everything in other words": (
+        [('accounts = ["shop"]\n', 'senders = ["*"]\nprefixes = ["*"]\n')],
+        ["routes[1]: takes everything: the 1 behind it are never reached; put it last"],
+    ),
+    "provider without a quota": (
+        [("per_minute = 1800", "")],
+        ["providers.orange: sets no quota; give per_minute or rate_per_s, if the operator has one"],
+    ),
     "class of nobody": (
         [('accounts = ["shop"]\n', 'classes = ["opt"]\n')],
         ['routes[1].classes: no account has the traffic_class "opt"; did you mean otp?'],
