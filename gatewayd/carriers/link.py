@@ -77,6 +77,10 @@ class Link(Protocol):
     def is_up(self) -> bool:
         """Whether a bind (SMPP) or a token (RCS) stands."""
 
+    @property
+    def window_used(self) -> int:
+        """Segments that were submitted and not answered yet."""
+
     def capacity(self) -> int:
         """How many segments may be submitted right now (0 when down or full)."""
 

@@ -96,10 +96,14 @@ class LinkTerms(msgspec.Struct, frozen=True):
 
 
 class Queue(msgspec.Struct, frozen=True):
-    """Wait for a turn on the link; ``front`` when it was handed back and order must be kept."""
+    """Wait for a turn on the link; ``front`` when it was handed back and order must be kept.
+
+    ``moved`` says that another link's turn is over.
+    """
 
     link: str
     front: bool = False
+    moved: bool = False
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -132,12 +136,12 @@ Step = Queue | Wait | Revoke | Finish | Ignore
 _WAIT = Wait()
 
 
-def enqueue(progress: Progress, expires_at: float, front: bool = False) -> Step:
+def enqueue(progress: Progress, expires_at: float, front: bool = False, moved: bool = False) -> Step:
     """Put the message into the queue of the link whose turn it is."""
     progress.stage = Stage.QUEUED
     progress.queue = progress.link
     progress.due = expires_at
-    return Queue(progress.queue, front)
+    return Queue(progress.queue, front, moved)
 
 
 def take(progress: Progress) -> None:
@@ -166,7 +170,7 @@ def skip_rcs(progress: Progress, channels: Mapping[str, Channel], reason: str, e
         if channels[link] is Channel.SMS:
             progress.position = position
             progress.fallback = reason
-            return enqueue(progress, expires_at)
+            return enqueue(progress, expires_at, moved=True)
     return Finish(State.UNDELIV, reason)
 
 
@@ -178,7 +182,7 @@ def next_link(progress: Progress, reason: str, state: State, error: str, expires
     progress.attempts = 0
     progress.segments = []
     progress.fallback = reason
-    return enqueue(progress, expires_at)
+    return enqueue(progress, expires_at, moved=True)
 
 
 def on_result(

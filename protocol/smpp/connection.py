@@ -6,10 +6,7 @@ by whoever drives it. Times are float seconds on any clock that never goes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from protocol.smpp import states
 from protocol.smpp.constants import INTERFACE_VERSION, RESPONSE_BIT, SEQUENCE_MAX, Command, Status, Tag, command_name
@@ -31,6 +28,7 @@ from protocol.smpp.records import (
     UnbindResp,
 )
 from protocol.smpp.states import ConnState, Role
+from protocol.smpp.timers import Asked, Due, Limits, Timers
 
 __all__ = [
     "Answered",
@@ -56,25 +54,6 @@ _BOUND_STATES: Final[dict[int, ConnState]] = {
 _CROSSED: Final[dict[Role, Status]] = {Role.SMSC: Status.ESME_RSYSERR, Role.ESME: Status.ESME_RX_T_APPN}
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """The bounds of one connection; a time of 0 turns its timer off. ``window``: our unanswered requests."""
-
-    pdu_size_max: int = 65_536
-    session_init_timeout_s: float = 10.0
-    enquire_interval_s: float = 30.0
-    inactivity_timeout_s: float = 0.0
-    response_timeout_s: float = 30.0
-    window: int = 100
-
-
-class _Asked(NamedTuple):
-    """A question of the machine's own: enquire_link, bind or unbind."""
-
-    sequence: int
-    at: float
-    answer: int
-
-
 class Connection:
     """The machine. ``receive``, ``eof`` and ``tick`` never raise for what the peer did; our own mistakes do.
 
@@ -84,24 +63,19 @@ class Connection:
 
     __slots__ = (
         "_accepted",
-        "_active_at",
         "_bind_pending",
-        "_binding",
         "_end_told",
         "_framer",
-        "_heard_at",
         "_issuable",
-        "_limits",
-        "_opened_at",
         "_out",
         "_outstanding",
         "_owed",
-        "_probe",
         "_reason",
         "_role",
         "_sequence",
+        "_timers",
         "_unbind_reason",
-        "_unbinding",
+        "_window",
         "peer_system_id",
         "state",
     )
@@ -109,17 +83,14 @@ class Connection:
     def __init__(self, role: Role, limits: Limits, now: float) -> None:
         self.peer_system_id = ""
         self._role = role
-        self._limits = limits
+        self._window = limits.window
         self._framer = Framer(limits.pdu_size_max)
         self._outstanding = Outstanding(limits.response_timeout_s)
         self._owed: set[int] = set()
         self._out: list[bytes] = []
         self._sequence = 0
-        self._opened_at = self._heard_at = self._active_at = now
+        self._timers = Timers(limits, now)
         self._bind_pending = False
-        self._binding: _Asked | None = None
-        self._probe: _Asked | None = None
-        self._unbinding: _Asked | None = None
         self._unbind_reason = ""
         self._reason = ""
         self._end_told = False
@@ -135,7 +106,7 @@ class Connection:
     @property
     def window_free(self) -> int:
         """How many more requests may go now; 0 when full, whatever the state."""
-        return max(0, self._limits.window - len(self._outstanding))
+        return max(0, self._window - len(self._outstanding))
 
     @property
     def owed(self) -> int:
@@ -157,7 +128,7 @@ class Connection:
 
     def next_deadline(self) -> float | None:
         """The moment at which ``tick`` has something to do; None when never."""
-        return min((at for at, _ in self._deadlines()), default=None)
+        return min((at for at, _ in self._timers.running(self.state, self._outstanding.deadline())), default=None)
 
     # ---- what the peer does ---------------------------------------------------------------------------------------
 
@@ -166,7 +137,7 @@ class Connection:
         events: list[Event] = []
         if self.state is ConnState.CLOSED:
             return events
-        self._heard_at = now
+        self._timers.heard_at = now
         try:
             pdus = self._framer.feed(data)
         except RemoteFault:
@@ -184,7 +155,7 @@ class Connection:
                         _note_sequence(sequence, pdu, events)
                     owed.add(sequence)
                     events.append(pdu)
-                    self._active_at = now
+                    self._timers.active_at = now
                 else:
                     self._take(pdu, now, events)
             if self.wants_close:
@@ -204,9 +175,9 @@ class Connection:
     def tick(self, now: float) -> list[Event]:
         """Do what time asks for; harmless when called early."""
         events: list[Event] = []
-        for at, act in tuple(self._deadlines()):
+        for at, due in tuple(self._timers.running(self.state, self._outstanding.deadline())):
             if at <= now and not self.wants_close:
-                act(now, events)
+                self._act(due, now, events)
         return events
 
     # ---- what we do -----------------------------------------------------------------------------------------------
@@ -220,13 +191,13 @@ class Connection:
         command: int = pdu.command  # type: ignore[attr-defined]
         if type(pdu) not in self._issuable:
             raise LocalFault("wrong_state", Status.ESME_RINVBNDSTS, command=command, detail=self.state.value)
-        if len(self._outstanding) >= self._limits.window:
+        if len(self._outstanding) >= self._window:
             raise LocalFault("window_full", Status.ESME_RMSGQFUL, command=command)
         sequence = pdu.sequence = self._next_sequence()
         self._out.append(build(pdu))
         if type(pdu) not in states.UNANSWERED:
             self._outstanding.add(sequence, context, now, command | RESPONSE_BIT)
-        self._active_at = now
+        self._timers.active_at = now
         return sequence
 
     def respond(self, pdu: Pdu) -> None:
@@ -251,13 +222,20 @@ class Connection:
         self._out.append(build_deliver_ok(sequence))
         self._owed.discard(sequence)
 
+    def refuse(self, pdu: Pdu, status: int) -> None:
+        """Answer any request of the peer with an error status, by its own response; raises LocalFault once closed."""
+        self._check_alive()
+        command: int = pdu.command  # type: ignore[attr-defined]
+        self._out.append(build_answer(command, pdu.sequence, status))
+        self._owed.discard(pdu.sequence)
+
     def bind(self, pdu: Bind, now: float) -> None:
         """Ask to be bound (ESME role); ends in Bound, BindRefused or Closed."""
-        if Bind not in states.issued(self._role, self.state) or self._binding is not None:
+        if Bind not in states.issued(self._role, self.state) or self._timers.binding is not None:
             raise LocalFault("wrong_state", Status.ESME_RALYBND, command=pdu.command, detail=self.state.value)
         pdu.sequence = self._next_sequence()
         self._out.append(build(pdu))
-        self._binding = _Asked(pdu.sequence, now, pdu.command | RESPONSE_BIT)
+        self._timers.binding = Asked(pdu.sequence, now, pdu.command | RESPONSE_BIT)
 
     def accept_bind(self, asked: Bind, system_id: str, now: float) -> None:
         """Answer BindAsked with ESME_ROK (SMSC role); ``system_id`` is our own name, of at most 15 characters."""
@@ -268,7 +246,7 @@ class Connection:
         self._out.append(build(BindResp(command=command, system_id=system_id, tlvs=tlvs, sequence=asked.sequence)))
         self._bind_pending = False
         self.peer_system_id = asked.system_id
-        self._active_at = now
+        self._timers.active_at = now
         self._enter(_BOUND_STATES[asked.command])
 
     def refuse_bind(self, asked: Bind, status: int) -> None:
@@ -344,20 +322,20 @@ class Connection:
             self._take_own_answer(pdu, command, events)
         elif isinstance(pdu, GenericNack):
             events.append(Unanswered(waiting.context, "nacked", pdu.status))
-            self._active_at = now
+            self._timers.active_at = now
         else:
             events.append(Answered(waiting.context, pdu, now - waiting.sent_at))
-            self._active_at = now
+            self._timers.active_at = now
 
     def _take_own_answer(self, pdu: Response, command: int, events: list[Event]) -> None:
         """The answer to a question of the machine's own; any other is unexpected, late ones included."""
-        if _answers(self._probe, pdu.sequence, command):
-            self._probe = None
-        elif self._binding is not None and _answers(self._binding, pdu.sequence, command):
-            bound = _BOUND_STATES[self._binding.answer & ~RESPONSE_BIT]
-            self._binding = None
+        if _answers(self._timers.probe, pdu.sequence, command):
+            self._timers.probe = None
+        elif self._timers.binding is not None and _answers(self._timers.binding, pdu.sequence, command):
+            bound = _BOUND_STATES[self._timers.binding.answer & ~RESPONSE_BIT]
+            self._timers.binding = None
             self._take_bind_answer(pdu, bound, events)
-        elif _answers(self._unbinding, pdu.sequence, command):
+        elif _answers(self._timers.unbinding, pdu.sequence, command):
             self._finish(self._unbind_reason, events)
         else:
             events.append(FaultSeen("unexpected_response", 0, command_name(command)))
@@ -369,7 +347,7 @@ class Connection:
             self._finish("bind_refused", events)
         else:
             self.peer_system_id = pdu.system_id
-            self._active_at = self._heard_at
+            self._timers.active_at = self._timers.heard_at
             self._enter(bound)
             events.append(Bound())
 
@@ -405,44 +383,17 @@ class Connection:
 
     # ---- time -----------------------------------------------------------------------------------------------------
 
-    def _deadlines(self) -> Iterator[tuple[float, Callable[[float, list[Event]], None]]]:
-        """Every running timer: when, and what to do then (3.4 section 2.7)."""
-        limits, state, answer_s = self._limits, self.state, self._limits.response_timeout_s
-        if state is ConnState.CLOSED:
-            return
-        oldest_at = self._outstanding.deadline()
-        if oldest_at is not None:
-            yield oldest_at, self._expire_requests
-        if state is ConnState.OPEN and limits.session_init_timeout_s > 0:
-            yield self._opened_at + limits.session_init_timeout_s, self._end("session_init_timeout")
-        if self._binding is not None and answer_s > 0:
-            yield self._binding.at + answer_s, self._end("bind_timeout")
-        if self._unbinding is not None and answer_s > 0:
-            yield self._unbinding.at + answer_s, self._end("unbind_timeout")
-        if state not in states.BOUND:
-            return
-        if self._probe is None and limits.enquire_interval_s > 0:
-            yield self._heard_at + limits.enquire_interval_s, self._send_probe
-        elif self._probe is not None and answer_s > 0:
-            # Whoever still talks is alive, even if it forgot to answer.
-            yield max(self._probe.at, self._heard_at) + answer_s, self._end("enquire_timeout")
-        if limits.inactivity_timeout_s > 0:
-            yield self._active_at + limits.inactivity_timeout_s, self._end_inactive
-
-    def _expire_requests(self, now: float, events: list[Event]) -> None:
-        events.extend(Unanswered(context, "timeout") for context in self._outstanding.expire(now))
-
-    def _send_probe(self, now: float, events: list[Event]) -> None:
-        del events
-        self._probe = _Asked(self._next_sequence(), now, Command.ENQUIRE_LINK_RESP)
-        self._out.append(build(EnquireLink(sequence=self._probe.sequence)))
-
-    def _end_inactive(self, now: float, events: list[Event]) -> None:
-        del events
-        self._send_unbind("inactivity", now)
-
-    def _end(self, reason: str) -> Callable[[float, list[Event]], None]:
-        return lambda _, events: self._finish(reason, events)
+    def _act(self, due: Due, now: float, events: list[Event]) -> None:
+        """One timer has run out."""
+        if due is Due.REQUEST:
+            events.extend(Unanswered(context, "timeout") for context in self._outstanding.expire(now))
+        elif due is Due.PROBE:
+            self._timers.probe = Asked(self._next_sequence(), now, Command.ENQUIRE_LINK_RESP)
+            self._out.append(build(EnquireLink(sequence=self._timers.probe.sequence)))
+        elif due is Due.INACTIVITY:
+            self._send_unbind(due.value, now)
+        else:
+            self._finish(due.value, events)
 
     # ---- small print ----------------------------------------------------------------------------------------------
 
@@ -454,8 +405,8 @@ class Connection:
         self._accepted = states.issued(self._role.peer, state) - states.UNANSWERED - {Bind, EnquireLink}
 
     def _send_unbind(self, reason: str, now: float) -> None:
-        self._unbinding = _Asked(self._next_sequence(), now, Command.UNBIND_RESP)
-        self._out.append(build(Unbind(sequence=self._unbinding.sequence)))
+        self._timers.unbinding = Asked(self._next_sequence(), now, Command.UNBIND_RESP)
+        self._out.append(build(Unbind(sequence=self._timers.unbinding.sequence)))
         self._unbind_reason = reason
         self._enter(ConnState.UNBINDING)
 
@@ -468,7 +419,7 @@ class Connection:
             events.append(Closed(self._reason))
 
     def _next_sequence(self) -> int:
-        """The next number from 1 to 0x7FFFFFFF that nothing of ours uses (3.4 section 5.1.4)."""
+        """The next number from 1 to 0x7FFFFFFF that no waiting request uses (3.4 section 5.1.4)."""
         while True:
             self._sequence = self._sequence % SEQUENCE_MAX + 1
             if self._sequence not in self._outstanding:
@@ -484,7 +435,7 @@ class Connection:
             raise LocalFault("wrong_state", Status.ESME_RALYBND, detail=self.state.value)
 
 
-def _answers(asked: _Asked | None, sequence: int, command: int) -> bool:
+def _answers(asked: Asked | None, sequence: int, command: int) -> bool:
     """Whether a response is the answer to ``asked``."""
     return asked is not None and asked.sequence == sequence and command in (asked.answer, Command.GENERIC_NACK)
 

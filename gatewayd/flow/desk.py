@@ -1,0 +1,268 @@
+"""What all of flow shares: the links and their terms, the spool, the queues, and the one way a decision is carried out.
+
+A decision (a ``Step`` of policy.journey) becomes changes in the spool, places in queues, and deliveries owed.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from gatewayd.carriers.link import Link
+from gatewayd.config import schema
+from gatewayd.message import Channel, Message, State
+from gatewayd.policy import journey as steps
+from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
+from gatewayd.policy.queueing import FairQueue
+from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.trail import Trail
+from gatewayd.store.records import Delivery, Sent
+from gatewayd.store.kinds import SENT
+from gatewayd.store.spool import Journey, Spool
+
+log = logging.getLogger(__name__)
+
+ENDED_NAME_TTL_S = 86_400.0
+_HOUR_S = 3_600.0
+_FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
+
+
+class Outbox(Protocol):
+    """The north side, as flow sees it: where deliveries wait for their application."""
+
+    def add(self, deliveries: list[Delivery]) -> None:
+        """These are durable now; bring them to a bind when there is one."""
+
+    def has_room(self, account: str) -> bool:
+        """Whether the account's outbox may grow."""
+
+    def make_room(self, account: str) -> None:
+        """Drop the oldest delivery of the account, counted."""
+
+
+class LinkQueue:
+    """What waits for one link: those handed back first, in the order of their acceptance, then the fair queue."""
+
+    __slots__ = ("fair", "returned")
+
+    def __init__(self) -> None:
+        self.fair: FairQueue[int] = FairQueue()
+        self.returned: list[tuple[int, int]] = []
+
+    def __len__(self) -> int:
+        return len(self.fair) + len(self.returned)
+
+    def give_back(self, lane: int, message_id: int) -> None:
+        """Hand back; ids rise with time, so a heap of them keeps the order over any number of responses."""
+        heapq.heappush(self.returned, (-lane, message_id))
+
+    def heads(self) -> list[int]:
+        """Ids among which the oldest one is."""
+        return [*self.fair.heads(), *(message_id for _, message_id in self.returned[:1])]
+
+    def pop(self) -> int | None:
+        """The id whose turn it is."""
+        return heapq.heappop(self.returned)[1] if self.returned else self.fair.pop()
+
+
+class Desk:
+    """The shared state of flow, and how decisions are carried out."""
+
+    def __init__(
+        self,
+        *,
+        accounts: Mapping[str, schema.Account],
+        links: Mapping[str, schema.Link],
+        spool: Spool,
+        metrics: Metrics,
+        trail: Trail,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.accounts = accounts
+        self.settings = links
+        self.spool = spool
+        self.metrics = metrics
+        self.trail = trail
+        self.now = clock
+        self.links: dict[str, Link] = {}
+        self.terms = {name: _terms(name, link) for name, link in links.items()}
+        self.channels = {name: terms.channel for name, terms in self.terms.items()}
+        self.queues = {name: LinkQueue() for name in links}
+        self.outbox: Outbox
+        self.wake: Callable[[str], None] = lambda link: None
+        self.flying: dict[int, Journey] = {}
+        self.partial: dict[int, list[int]] = {}
+        self._then = spool.journal.then
+
+    def journey(self, message_id: int) -> Journey | None:
+        """A message by its id; what is in flight is one object for everybody."""
+        return self.flying.get(message_id) or self.spool.journey(message_id)
+
+    # -- carrying out -------------------------------------------------------------------------------------------
+
+    def apply(self, journey: Journey, step: Step, was_queued: str = "", segment: int | None = None) -> None:
+        """Make a decision true. ``was_queued`` is the queue that already holds the message, if any does.
+
+        ``segment`` names the one that is handed back, so that it alone is sent again.
+        """
+        progress = journey.progress
+        match step:
+            case steps.Finish(state, error, at):
+                self.finish(journey, state, error, at)
+                return
+            case steps.Queue(link, front, moved):
+                if moved:
+                    segment = None
+                    self._count_fallback(journey)
+                self._queue(journey, link, front, was_queued, segment)
+            case steps.Revoke(link, carrier_id):
+                self.links[link].revoke(progress.id, carrier_id)
+            case steps.Ignore():
+                return
+        self.spool.save(journey)
+
+    def _queue(self, journey: Journey, link: str, front: bool, was_queued: str, segment: int | None) -> None:
+        progress = journey.progress
+        if segment is not None and progress.segments:
+            self.partial.setdefault(progress.id, []).append(segment)
+        else:
+            self.partial.pop(progress.id, None)
+        if was_queued == link:
+            return
+        self.flying.pop(progress.id, None)
+        if front:
+            self.queues[link].give_back(progress.lane, progress.id)
+        else:
+            weight = self.accounts[progress.account].weight if progress.account in self.accounts else 1
+            self.queues[link].fair.push(progress.lane, progress.account, weight, progress.id)
+        self.wake(link)
+
+    def _count_fallback(self, journey: Journey) -> None:
+        progress = journey.progress
+        self.metrics.fallbacks.labels(progress.links[0], _family(progress.fallback)).value += 1
+        self._say("fallback", journey, link=progress.link, reason=progress.fallback)
+
+    def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
+        """The one final fate of a message, and of the parts that travelled in it."""
+        progress, spool = journey.progress, self.spool
+        self.flying.pop(progress.id, None)
+        self.partial.pop(progress.id, None)
+        self._forget_names(progress)
+        members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
+        spool.finish(journey)
+        self._owe_receipt(journey.message, state, error, at)
+        for member in members:
+            spool.finish(member)
+            self._owe_receipt(member.message, state, error, at)
+        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels[progress.link]
+        link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
+        self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
+        if progress.sent_at:
+            self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
+        if self.trail.wants:
+            self._say(state.value.lower(), journey, link=link, error=error)
+
+    def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
+        """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""
+        if not progress.rcs_id:
+            return False
+        sms_delivered = any(segment.state is State.DELIVRD for segment in progress.segments)
+        return not progress.segments or (state is State.DELIVRD and not sms_delivered)
+
+    def _forget_names(self, progress: Progress) -> None:
+        link = progress.link
+        for number, segment in enumerate(progress.segments):
+            if segment.carrier_id:
+                self.spool.forget_name(link, segment.carrier_id)
+        if progress.rcs_id:
+            # Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's.
+            ended = Sent(progress.id, ended=True, due=self.now() + ENDED_NAME_TTL_S)
+            self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
+
+    # -- what is owed to the application ------------------------------------------------------------------------
+
+    def _owe_receipt(self, message: Message, state: State, error: str, at: float) -> None:
+        wanted = message.registered_delivery & 3
+        if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
+            return
+        now = self.now()
+        account = self.accounts.get(message.account)
+        delivery = Delivery(
+            id=self.spool.new_id(),
+            account=message.account,
+            kind="receipt",
+            source_ton=message.destination_ton,
+            source_npi=message.destination_npi,
+            source=message.destination,
+            destination_ton=message.source_ton,
+            destination_npi=message.source_npi,
+            destination=message.source,
+            created_at=now,
+            due=now + (account.outbox_ttl_h if account else 72.0) * _HOUR_S,
+            message_id=message.id,
+            state=state,
+            error=error if error.isdigit() else "000",
+            submitted_at=message.accepted_at,
+            done_at=at or now,
+            user_message_reference=reference_of(message),
+        )
+        self.owe(delivery)
+
+    def owe(self, delivery: Delivery) -> None:
+        """Keep a delivery and, once it is durable, give it to the outbox."""
+        if not self.outbox.has_room(delivery.account):
+            self.outbox.make_room(delivery.account)
+        self.spool.owe(delivery)
+        self._then(self._owed, delivery)
+
+    def _owed(self, deliveries: list[Any]) -> None:
+        self.outbox.add(deliveries)
+
+    # -- for people ---------------------------------------------------------------------------------------------
+
+    def _say(self, fate: str, journey: Journey, **facts: Any) -> None:
+        if self.trail.wants:
+            message = journey.message
+            self.trail.say(fate, message=f"{message.id:x}", account=message.account, handset=message.destination, **facts)
+
+
+def whole(journey: Journey) -> Message:
+    """What is really sent: the joined text where parts were joined, else the message as it came."""
+    message, payload = journey.message, journey.progress.payload
+    if not journey.progress.parts:
+        return message
+    return msgspec.structs.replace(
+        message, payload=payload, udh=b"", concat=None, esm_class=message.esm_class & ~0x40, tlvs=_without_sar(message)
+    )
+
+
+def _without_sar(message: Message) -> tuple[tuple[int, bytes], ...]:
+    return tuple(tlv for tlv in message.tlvs if tlv[0] not in (0x020C, 0x020E, 0x020F))
+
+
+def reference_of(message: Message) -> int:
+    """The application's user_message_reference (SMPP 3.4 5.3.2.17), or -1."""
+    for tag, value in message.tlvs:
+        if tag == 0x0204:
+            return int.from_bytes(value, "big")
+    return -1
+
+
+def still_queued(journeys: Iterable[Journey], link: str) -> list[Journey]:
+    """Those whose place in the link's queue is still true: others were finished or moved meanwhile."""
+    return [j for j in journeys if j.progress.stage is Stage.QUEUED and j.progress.queue == link]
+
+
+def _terms(name: str, link: schema.Link) -> LinkTerms:
+    channel = Channel.SMS if link.kind == "smpp" else Channel.RCS
+    return LinkTerms(name, channel, link.retry_max, link.deadline_s)
+
+
+def _family(reason: str) -> str:
+    """A reason as a label of few values: platforms' own codes stay in the trail."""
+    return "failed" if reason.startswith("failed_") else reason

@@ -1,0 +1,200 @@
+"""The whole of flow behind one door: what senders hand in, what links report, what the clock brings.
+
+This is the listener that every link is given, and the intake that every sender is given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
+from gatewayd.flow.desk import Desk, LinkQueue
+from gatewayd.flow.inbound import InboundDesk
+from gatewayd.flow.joining import Joiner
+from gatewayd.flow.outbound import Limits, Outbound
+from gatewayd.flow.reach import Reach
+from gatewayd.message import Channel, Message, Unknown
+from gatewayd.policy import journey as steps
+from gatewayd.policy.journey import Progress, Stage
+from gatewayd.policy.numbering import handset_of
+from gatewayd.policy.routing import Decision, RouteTable
+from gatewayd.store.kinds import CAPABILITY, SEEN, SENT, SESSION
+from gatewayd.store.spool import Journey
+
+TICK_S = 0.25
+LOOK_AHEAD_S = 20.0
+_CLASS_LANES = {"otp": 3}
+
+
+class Dispatcher:
+    """Flow, as its neighbours see it."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        routes: RouteTable,
+        limits: dict[str, Limits],
+        *,
+        session_window_h: float,
+        join_timeout_s: float,
+        incomplete_max: int,
+    ) -> None:
+        self._desk = desk
+        self._routes = routes
+        self._join_timeout_s = join_timeout_s
+        self._reach = Reach(desk)
+        self._outbound = Outbound(desk, self._reach, limits, session_window_h)
+        self._inbound = InboundDesk(desk)
+        self._outbound.on_named = self._inbound.on_named
+        self._joiner = Joiner(desk, incomplete_max)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._looked_at = 0.0
+
+    # -- from senders -------------------------------------------------------------------------------------------
+
+    def plan(self, message: Message) -> Progress | None:
+        """How a new message will travel, or None when no rule of the routing table takes it."""
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        decision: Decision | None = self._routes.decide(
+            message.account, message.source, handset, message.traffic_class
+        )
+        if decision is None:
+            return None
+        progress = Progress(
+            id=message.id,
+            account=message.account,
+            stage=Stage.QUEUED,
+            links=decision.links,
+            reason=decision.reason,
+            on_unknown=decision.on_unknown or self._desk.settings[decision.links[0]].on_unknown,
+            lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
+        )
+        if message.concat is not None and self._desk.channels[decision.links[0]] is Channel.RCS:
+            progress.stage = Stage.JOINING
+            progress.due = self._desk.now() + self._join_timeout_s
+        else:
+            steps.enqueue(progress, message.expires_at)
+        return progress
+
+    def accepted(self, journeys: list[Journey]) -> None:
+        """These are durable now and were acknowledged."""
+        queues, accounts = self._desk.queues, self._desk.accounts
+        for journey in journeys:
+            progress = journey.progress
+            if progress.stage is Stage.JOINING:
+                self._joiner.add(journey)
+                continue
+            queues[progress.queue].fair.push(
+                progress.lane, progress.account, accounts[progress.account].weight, progress.id
+            )
+            self._outbound.wake(progress.queue)
+
+    # -- from links (the LinkListener contract) -----------------------------------------------------------------
+
+    def on_results(self, link: Link, results: Sequence[Result]) -> None:
+        """Outcomes of segments."""
+        self._outbound.on_results(link, results)
+
+    def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
+        """Receipts and MOs."""
+        self._inbound.on_reports(link, reports)
+
+    def on_ready(self, link: Link) -> None:
+        """Capacity came back."""
+        self._outbound.on_ready(link)
+
+    def on_revoked(self, link: Link, revocation: Revocation) -> None:
+        """The end of a revoke."""
+        self._outbound.on_revoked(link, revocation)
+
+    def on_capability(self, link: Link, capability: Capability) -> None:
+        """The end of a capability question."""
+        self._reach.on_capability(link, capability)
+
+    # -- the clock ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take up what the last run left, and keep time from now on. The store must have been folded."""
+        desk = self._desk
+        for message_id, link, lane, account in desk.spool.waiting():
+            if link not in desk.queues:
+                continue
+            weight = desk.accounts[account].weight if account in desk.accounts else 1
+            desk.queues[link].fair.push(lane, account, weight, message_id)
+        for journey in desk.spool.interrupted():
+            self._resume(journey)
+        for name in desk.queues:
+            self._outbound.wake(name)
+        self._tick()
+
+    def stop(self) -> None:
+        """Send nothing more and let the clock rest."""
+        self._outbound.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _resume(self, journey: Journey) -> None:
+        """An answer was owed to it when the last process ended: it will not come any more."""
+        desk, progress, expires_at = self._desk, journey.progress, journey.message.expires_at
+        match progress.stage:
+            case Stage.JOINING:
+                self._joiner.add(journey)
+            case Stage.CHECKING:
+                desk.apply(journey, steps.enqueue(progress, expires_at))
+            case Stage.REVOKING:
+                progress.stage = Stage.SENT
+                desk.apply(journey, steps.on_due(progress, expires_at, desk.now()))
+            case Stage.SENDING:
+                terms = desk.terms.get(progress.link)
+                if terms is not None:
+                    self._resume_sending(journey, terms)
+
+    def _resume_sending(self, journey: Journey, terms: steps.LinkTerms) -> None:
+        desk, progress, expires_at = self._desk, journey.progress, journey.message.expires_at
+        desk.metrics.link_results.labels(terms.name, "unknown", "restart").value += 1
+        for segment in steps.unsent(progress, max(len(progress.segments), 1)):
+            was_queued = progress.queue
+            step = steps.on_result(progress, terms, segment, Unknown("restart"), expires_at, desk.now())
+            desk.apply(journey, step, was_queued, segment if len(progress.segments) > 1 else None)
+
+    def _tick(self) -> None:
+        desk = self._desk
+        if time.monotonic() - self._looked_at > LOOK_AHEAD_S:
+            self._looked_at = time.monotonic()
+            desk.spool.look_ahead()
+            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN))
+            self._inbound.purge()
+        for journey in desk.spool.take_due():
+            self._on_due(journey)
+        self._timer = self._loop.call_later(TICK_S, self._tick)
+
+    def _on_due(self, journey: Journey) -> None:
+        desk, progress = self._desk, journey.progress
+        if progress.stage is Stage.JOINING:
+            self._joiner.on_due(journey)
+            return
+        was_queued = progress.queue
+        step = steps.on_due(progress, journey.message.expires_at, desk.now())
+        desk.apply(journey, step, was_queued)
+
+    # -- for metrics --------------------------------------------------------------------------------------------
+
+    def queue_depths(self) -> list[tuple[tuple[str, ...], float]]:
+        """Messages that wait, by link."""
+        return [((name,), len(queue)) for name, queue in self._desk.queues.items()]
+
+    def queue_ages(self) -> list[tuple[tuple[str, ...], float]]:
+        """Seconds that the oldest waiting message of each link has waited since it was accepted."""
+        now = self._desk.now()
+        return [((name,), self._age(queue, now)) for name, queue in self._desk.queues.items()]
+
+    def _age(self, queue: LinkQueue, now: float) -> float:
+        ids = queue.heads()
+        if not ids:
+            return 0.0
+        journey = self._desk.journey(min(ids))
+        return max(0.0, now - journey.message.accepted_at) if journey is not None else 0.0

@@ -1,0 +1,200 @@
+"""What carriers tell us: receipts joined to their messages, MOs joined to their sessions, both acknowledged once durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gatewayd.carriers.link import Link, Report
+from gatewayd.flow.desk import Desk
+from gatewayd.message import Channel, Inbound, Receipt, State
+from gatewayd.policy import journey as steps
+from gatewayd.policy.correlation import Owner, owner_of
+from gatewayd.policy.numbering import handset_of
+from gatewayd.store.kinds import PARKED, SEEN
+from gatewayd.store.records import Delivery, Parked, Seen, Session
+from gatewayd.store.spool import Journey
+
+PARKED_MAX = 100_000
+SEEN_TTL_S = 86_400.0
+_HOUR_S = 3_600.0
+
+
+class InboundDesk:
+    """Takes reports from links."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._then = desk.spool.journal.then
+        self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
+        self._owners = {
+            handset_of(number, 1, 1): name for name, account in desk.accounts.items() for number in account.numbers
+        }
+
+    def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
+        """All that one read or one webhook brought. Each is acknowledged after the commit, or refused for now."""
+        for report in reports:
+            content = report.content
+            if type(content) is Receipt:
+                self._on_receipt(link, content)
+            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the other half of the union
+                link.acknowledge([report.token], False)
+                continue
+            self._then(self._durable, (link, report.token))
+
+    def _durable(self, items: list[Any]) -> None:
+        tokens: dict[str, tuple[Link, list[object]]] = {}
+        for link, token in items:
+            tokens.setdefault(link.name, (link, []))[1].append(token)
+        for link, of_link in tokens.values():
+            link.acknowledge(of_link, True)
+
+    # -- receipts -----------------------------------------------------------------------------------------------
+
+    def _on_receipt(self, link: Link, receipt: Receipt) -> None:
+        desk = self._desk
+        desk.metrics.receipts.labels(link.name, receipt.state.value).value += 1
+        sent = desk.spool.named(link.name, receipt.carrier_id)
+        for alias in receipt.aliases if sent is None else ():
+            sent = desk.spool.named(link.name, alias)
+            if sent is not None:
+                break
+        if sent is None:
+            self._park(link, receipt)
+            return
+        journey = None if sent.ended else desk.journey(sent.message_id)
+        if journey is None:
+            self._count_ended(link, receipt)
+            return
+        self._join(link, journey, sent.segment, receipt)
+
+    def _join(self, link: Link, journey: Journey, segment: int, receipt: Receipt) -> None:
+        desk, progress = self._desk, journey.progress
+        was_queued = progress.queue
+        is_rcs = link.channel is Channel.RCS
+        late = is_rcs and bool(progress.rcs_id) and progress.link != link.name and receipt.state is State.DELIVRD
+        step = steps.on_receipt(progress, is_rcs, segment, receipt, journey.message.expires_at)
+        if late:
+            desk.metrics.receipt_events.labels(link.name, "late_delivered").value += 1
+        if type(step) is steps.Ignore:
+            desk.metrics.receipt_events.labels(link.name, step.event).value += 1
+        desk.apply(journey, step, was_queued)
+
+    def _count_ended(self, link: Link, receipt: Receipt) -> None:
+        if receipt.displayed:
+            event = "displayed"
+        elif link.channel is Channel.RCS and receipt.state is State.DELIVRD:
+            event = "late_delivered"
+        else:
+            event = "duplicate"
+        self._desk.metrics.receipt_events.labels(link.name, event).value += 1
+
+    # -- receipts that match nothing yet ------------------------------------------------------------------------
+
+    def _park(self, link: Link, receipt: Receipt) -> None:
+        """Keep it: the answer to the submit may still be on its way. It is never taken for an MO."""
+        events = self._desk.metrics.receipt_events
+        if len(self._parked) >= PARKED_MAX:
+            events.labels(link.name, "parked_full").value += 1
+            return
+        events.labels(link.name, "parked").value += 1
+        due = self._desk.now() + self._desk.settings[link.name].parked_receipt_ttl_s
+        for carrier_id in (receipt.carrier_id, *receipt.aliases):
+            key = f"{link.name}|{carrier_id}"
+            parked = self._parked.setdefault(key, Parked(link.name, [], due))
+            parked.receipts.append(receipt)
+            parked.due = due
+            self._desk.spool.journal.put(PARKED, key, parked)
+
+    def on_named(self, link: Link, carrier_id: str) -> None:
+        """A carrier just told its id for a segment: did receipts come before that?"""
+        parked = self._parked.get(f"{link.name}|{carrier_id}") if self._parked else None
+        if parked is None:
+            return
+        for receipt in parked.receipts:
+            self._desk.metrics.receipt_events.labels(link.name, "early").value += 1
+            self._unpark(link, receipt)
+            self._on_receipt(link, receipt)
+
+    def _unpark(self, link: Link, receipt: Receipt) -> None:
+        for spelling in (receipt.carrier_id, *receipt.aliases):
+            key = f"{link.name}|{spelling}"
+            if self._parked.pop(key, None) is not None:
+                self._desk.spool.journal.delete(PARKED, key)
+
+    def purge(self) -> None:
+        """Give up on parked receipts whose time is over."""
+        now = self._desk.now()
+        for key in [key for key, parked in self._parked.items() if parked.due <= now]:
+            parked = self._parked.pop(key)
+            self._desk.spool.journal.delete(PARKED, key)
+            self._desk.metrics.receipt_events.labels(parked.link, "parked_expired").value += 1
+
+    # -- MO -----------------------------------------------------------------------------------------------------
+
+    def _on_inbound(self, link: Link, inbound: Inbound) -> bool:
+        """Whether it is taken; what is not taken stays with the carrier, which will offer it again."""
+        desk = self._desk
+        if inbound.dedup_id and self._was_seen(link, inbound):
+            desk.metrics.mo.labels(link.name, "", "duplicate").value += 1
+            return True
+        handset = handset_of(inbound.source, inbound.source_ton, inbound.source_npi)
+        number = handset_of(inbound.destination, inbound.destination_ton, inbound.destination_npi)
+        session = desk.spool.session(number, handset)
+        owner = owner_of(
+            session.account if session else None,
+            session.due if session else 0.0,
+            self._owners.get(number),
+            desk.now(),
+        )
+        fate = self._fate(owner)
+        desk.metrics.mo.labels(link.name, owner.account if owner else "", fate).value += 1
+        if owner is None or fate != owner.reason:
+            desk.trail.say("mo_refused", link=link.name, handset=handset, reason=fate)
+            return False
+        if inbound.dedup_id:
+            desk.spool.journal.put(SEEN, f"{link.name}|{inbound.dedup_id}", Seen(desk.now() + SEEN_TTL_S))
+        joined = session if owner.reason == "session" else None
+        if joined is not None:
+            joined.replies += 1
+            desk.spool.save_session(number, handset, joined)
+        desk.owe(self._delivery(link, inbound, owner.account, joined))
+        return True
+
+    def _fate(self, owner: Owner | None) -> str:
+        if owner is None or owner.account not in self._desk.accounts:
+            return "unrouted"
+        return owner.reason if self._desk.outbox.has_room(owner.account) else "outbox_full"
+
+    def _was_seen(self, link: Link, inbound: Inbound) -> bool:
+        return self._desk.spool.journal.get(SEEN, f"{link.name}|{inbound.dedup_id}") is not None
+
+    def _delivery(self, link: Link, inbound: Inbound, account: str, session: Session | None) -> Delivery:
+        """As the application knows it: a reply to a bot comes back to the address that the application had sent from."""
+        now = self._desk.now()
+        to_sender = session if session is not None and link.channel is Channel.RCS else None
+        return Delivery(
+            id=self._desk.spool.new_id(),
+            account=account,
+            kind="mo",
+            source_ton=inbound.source_ton,
+            source_npi=inbound.source_npi,
+            source=inbound.source,
+            destination_ton=to_sender.sender_ton if to_sender else inbound.destination_ton,
+            destination_npi=to_sender.sender_npi if to_sender else inbound.destination_npi,
+            destination=to_sender.sender if to_sender else inbound.destination,
+            created_at=now,
+            due=now + self._desk.accounts[account].outbox_ttl_h * _HOUR_S,
+            payload=inbound.payload,
+            encoding=inbound.encoding,
+            data_coding=inbound.data_coding,
+            esm_class=inbound.esm_class,
+            protocol_id=inbound.protocol_id,
+            udh=inbound.udh,
+            tlvs=inbound.tlvs,
+            postback=inbound.postback,
+            session_id=session.id if session else "",
+            session_number=session.message_id & 0xFF if session else 0,
+            session_sequence=session.replies if session else 0,
+            user_message_reference=session.user_message_reference if session else -1,
+        )

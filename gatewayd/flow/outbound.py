@@ -1,0 +1,311 @@
+"""The dispatcher: takes what waits for a link, asks the limits, sends, and settles what comes back.
+
+Works in batches: a link is looked at once a loop turn, however many messages, answers or windows asked for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from gatewayd.carriers.link import Link, Result, Revocation
+from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
+from gatewayd.flow.reach import Reach
+from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
+from gatewayd.policy import journey as steps
+from gatewayd.policy.journey import Stage
+from gatewayd.policy.numbering import handset_of, is_repliable
+from gatewayd.policy.pacing import Rate
+from gatewayd.runtime.shared_limits import Slot, take_all
+from gatewayd.store.records import Session
+from gatewayd.store.spool import Journey
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 256
+_HOUR_S = 3_600.0
+REASON_THROTTLED = 1
+
+
+class Limits:
+    """The limits of one link: its own, and its provider's, which all of the provider's links share."""
+
+    __slots__ = ("pause_slot", "slots")
+
+    def __init__(self, slots: Sequence[tuple[Slot, Rate]], pause_slot: Slot) -> None:
+        self.slots = tuple(slots)
+        self.pause_slot = pause_slot
+
+    def take(self, wanted: int) -> tuple[int, float]:
+        """How many may go now, and how long until the next may."""
+        return take_all(self.slots, wanted, time.monotonic())
+
+    def give_back(self, unused: int) -> None:
+        """Return what was taken and not sent."""
+        now = time.monotonic()
+        for slot, rate in self.slots:
+            slot.give_back(unused, rate, now)
+
+    def pause(self, seconds: float) -> None:
+        """Nothing goes for a while: the carrier said so."""
+        self.pause_slot.pause(time.monotonic() + seconds, REASON_THROTTLED)
+
+
+class Outbound:
+    """Brings queued messages to their links."""
+
+    def __init__(self, desk: Desk, reach: Reach, limits: dict[str, Limits], session_window_h: float) -> None:
+        self._desk = desk
+        self._reach = reach
+        self._limits = limits
+        self._session_window_s = session_window_h * _HOUR_S
+        self._loop = asyncio.get_running_loop()
+        self._dirty: set[str] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._reserved: dict[str, int] = dict.fromkeys(desk.queues, 0)
+        self._is_stopping = False
+        self.on_named: Callable[[Link, str], None] = lambda link, carrier_id: None
+        desk.wake = self.wake
+
+    # -- the pump -----------------------------------------------------------------------------------------------
+
+    def wake(self, link: str) -> None:
+        """Look at this link at the end of the loop turn."""
+        if not self._dirty:
+            self._loop.call_soon(self._pump_all)
+        self._dirty.add(link)
+
+    def on_ready(self, link: Link) -> None:
+        """The link can take more."""
+        self.wake(link.name)
+
+    def stop(self) -> None:
+        """Send nothing more; what waits stays in the store."""
+        self._is_stopping = True
+        for timer in self._timers.values():
+            timer.cancel()
+
+    def _pump_all(self) -> None:
+        dirty, self._dirty = self._dirty, set()
+        for name in dirty:
+            if not self._is_stopping and name in self._desk.links:
+                self._pump(self._desk.links[name])
+
+    def _pump(self, link: Link) -> None:
+        """Send what the link, its limits and its queue allow, up to one batch; then come back for more."""
+        queue = self._desk.queues[link.name]
+        room = min(link.capacity() - self._reserved[link.name], len(queue), BATCH_MAX)
+        if room <= 0:
+            return
+        granted, wait_s = self._limits[link.name].take(room)
+        if granted == 0:
+            self._wait(link.name, wait_s)
+            return
+        ids = [message_id for _ in range(granted) if (message_id := queue.pop()) is not None]
+        left = granted
+        for journey in still_queued(self._in_order(ids), link.name):
+            left -= self._send(link, journey, left)
+        if left > 0:
+            self._limits[link.name].give_back(left)
+        if len(queue):
+            self.wake(link.name)
+
+    def _in_order(self, ids: list[int]) -> list[Journey]:
+        flying = self._desk.flying
+        if not any(message_id in flying for message_id in ids):
+            return self._desk.spool.journeys(ids)
+        return [journey for message_id in ids if (journey := self._desk.journey(message_id)) is not None]
+
+    def _wait(self, name: str, wait_s: float) -> None:
+        self._desk.metrics.limiter_waits.labels(name).value += 1
+        if name not in self._timers:
+            self._timers[name] = self._loop.call_later(max(wait_s, 0.001), self._wait_over, name)
+
+    def _wait_over(self, name: str) -> None:
+        del self._timers[name]
+        self.wake(name)
+
+    # -- sending ------------------------------------------------------------------------------------------------
+
+    def _send(self, link: Link, journey: Journey, allowed: int) -> int:
+        """Send as many of its segments as are allowed; returns how many tokens that took."""
+        progress = journey.progress
+        desk = self._desk
+        if allowed <= 0:
+            desk.queues[link.name].give_back(progress.lane, progress.id)
+            return 0
+        expires_at = journey.message.expires_at
+        if expires_at and expires_at <= desk.now():
+            desk.apply(journey, steps.Finish(State.EXPIRED, "validity"))
+            return 0
+        if link.channel is Channel.RCS:
+            return self._send_rcs(link, journey)
+        return self._send_sms(link, journey, allowed)
+
+    def _send_sms(self, link: Link, journey: Journey, allowed: int) -> int:
+        progress, desk = journey.progress, self._desk
+        message = whole(journey)
+        todo = desk.partial.pop(progress.id, None)
+        if todo is None:
+            total = link.cost(message)
+            todo = [0] if total == 1 else steps.unsent(progress, total)
+            if total > 1:
+                progress.segments.extend(steps.Segment() for _ in range(total - len(progress.segments)))
+        now_segments, rest = todo[:allowed], todo[allowed:]
+        desk.flying[progress.id] = journey
+        if rest:
+            desk.partial[progress.id] = rest
+            desk.queues[link.name].give_back(progress.lane, progress.id)
+        else:
+            steps.take(progress)
+        if steps.needs_intent(progress, link.channel):
+            self._intend(link, journey, now_segments)
+        else:
+            link.submit(message, None if len(todo) == 1 and not progress.segments else now_segments, message.expires_at)
+        return len(now_segments)
+
+    def _send_rcs(self, link: Link, journey: Journey) -> int:
+        """Reach first: a platform that must be asked is asked now, within the same limits."""
+        progress, desk = journey.progress, self._desk
+        handset = handset_of(
+            journey.message.destination, journey.message.destination_ton, journey.message.destination_npi
+        )
+        known = self._reach.of(link.name, handset)
+        if known is None:
+            self._reach.ask(link, handset, journey)
+            return 1
+        if not known.capable:
+            progress.stage, progress.queue = Stage.CHECKING, ""
+            desk.apply(journey, steps.on_capability(progress, False, known.reason, journey.message.expires_at))
+            return 0
+        desk.flying[progress.id] = journey
+        steps.take(progress)
+        self._intend(link, journey, [0])
+        return 1
+
+    def _intend(self, link: Link, journey: Journey, segments: list[int]) -> None:
+        """Write down that this will be sent, and send it once that is durable."""
+        self._reserved[link.name] += len(segments)
+        self._desk.spool.save(journey)
+        self._desk.spool.journal.then(self._intended, (link, journey, segments))
+
+    def _intended(self, intents: list[tuple[Link, Journey, list[int]]]) -> None:
+        for link, journey, segments in intents:
+            self._reserved[link.name] -= len(segments)
+            message = whole(journey)
+            if link.channel is Channel.RCS:
+                link.submit(message, None, self._rcs_expiry(link.name, message))
+            else:
+                link.submit(message, segments, message.expires_at)
+
+    def _rcs_expiry(self, link: str, message: Message) -> float:
+        deadline = self._desk.now() + self._desk.terms[link].deadline_s
+        return min(deadline, message.expires_at) if message.expires_at else deadline
+
+    # -- what came of it ----------------------------------------------------------------------------------------
+
+    def on_results(self, link: Link, results: Sequence[Result]) -> None:
+        """Outcomes of one read."""
+        for result in results:
+            self._settle(link, result)
+        self.wake(link.name)
+
+    def _settle(self, link: Link, result: Result) -> None:
+        desk, outcome = self._desk, result.outcome
+        self._count(link.name, outcome)
+        journey = desk.journey(result.message_id)
+        if journey is None or journey.progress.link != link.name:
+            desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
+            return
+        progress = journey.progress
+        now = desk.now()
+        was_queued = progress.queue
+        expires_at = journey.message.expires_at
+        step = steps.on_result(progress, desk.terms[link.name], result.segment, outcome, expires_at, now)
+        if type(outcome) is Accepted:
+            self._accepted(link, journey, result.segment, outcome.carrier_id, now)
+        elif type(outcome) is Deferred and outcome.pauses:
+            self._limits[link.name].pause(outcome.retry_s)
+            desk.metrics.limiter_pauses.labels(link.name).value += 1
+        if desk.trail.wants:
+            self._say(link, journey, outcome)
+        handed_back = result.segment if type(outcome) is Deferred or type(outcome) is Unknown else None
+        if progress.stage is Stage.SENT:
+            desk.flying.pop(progress.id, None)
+        desk.apply(journey, step, was_queued, handed_back)
+        if type(outcome) is Accepted:
+            self.on_named(link, outcome.carrier_id)
+
+    def _accepted(self, link: Link, journey: Journey, segment: int, carrier_id: str, now: float) -> None:
+        message, desk = journey.message, self._desk
+        desk.metrics.accept_to_carrier.labels(link.name).observe(now - message.accepted_at)
+        if carrier_id:
+            desk.spool.name(link.name, carrier_id, message.id, segment)
+        if link.channel is Channel.RCS or is_repliable(message.source_ton, message.source):
+            self._touch_session(link, message, now)
+
+    def _touch_session(self, link: Link, message: Message, now: float) -> None:
+        """The last MT from a sender to a handset opens its conversation, or keeps it open."""
+        sender = desk_sender(self._desk, link, message)
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        known = self._desk.spool.session(sender, handset)
+        due = now + self._session_window_s
+        same = known is not None and known.account == message.account and known.sender == message.source
+        if known is not None and same:
+            known.due, known.message_id = due, message.id
+            session = known
+        else:
+            session = Session(
+                id=f"{message.id:x}",
+                account=message.account,
+                sender_ton=message.source_ton,
+                sender_npi=message.source_npi,
+                sender=message.source,
+                opened_at=now,
+                due=due,
+                message_id=message.id,
+                user_message_reference=reference_of(message),
+            )
+        self._desk.spool.save_session(sender, handset, session)
+
+    def on_revoked(self, link: Link, revocation: Revocation) -> None:
+        """The platform took a message back, or did not."""
+        desk = self._desk
+        journey = desk.journey(revocation.message_id)
+        if journey is None:
+            desk.metrics.receipt_events.labels(link.name, "late_revocation").value += 1
+            return
+        was_queued = journey.progress.queue
+        expires_at = journey.message.expires_at
+        step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())
+        desk.apply(journey, step, was_queued)
+
+    def _count(self, link: str, outcome: Outcome) -> None:
+        metrics = self._desk.metrics
+        if isinstance(outcome, Accepted):
+            metrics.link_results.labels(link, "accepted", "").value += 1
+            return
+        metrics.link_results.labels(link, type(outcome).__name__.lower(), outcome.error).value += 1
+        if type(outcome) is Refused and outcome.unreachable:
+            metrics.link_unreachable.labels(link).value += 1
+
+    def _say(self, link: Link, journey: Journey, outcome: Outcome) -> None:
+        error = "" if isinstance(outcome, Accepted) else outcome.error
+        message = journey.message
+        self._desk.trail.say(
+            type(outcome).__name__.lower(),
+            message=f"{message.id:x}",
+            account=message.account,
+            handset=message.destination,
+            link=link.name,
+            error=error,
+        )
+
+
+def desk_sender(desk: Desk, link: Link, message: Message) -> str:
+    """The address that the handset sees as the sender: the bot over RCS, the digits of the source over SMS."""
+    if link.channel is Channel.RCS:
+        return desk.settings[link.name].bot_id
+    return handset_of(message.source, message.source_ton, message.source_npi)

@@ -1,0 +1,24 @@
+"""When a deliver_sm that an application did not take is offered again, and how long that waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RETRY_FIRST_S: Final = 2.0
+RETRY_MAX_S: Final = 300.0
+
+# ESME_RSYSERR, ESME_RMSGQFUL, ESME_RSUBMITFAIL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RQUERYFAIL (which some send for
+# "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms agree to take for "not now". Any other is final.
+_TEMPORARY: Final = frozenset({0x08, 0x14, 0x45, 0x58, 0x64, 0x67, 0xFE, 0xFF})
+
+
+def is_worth_retrying(status: int) -> bool:
+    """Whether a deliver_sm_resp's command_status (SMPP 3.4 section 5.1.3) says "later" rather than "never"."""
+    return status in _TEMPORARY
+
+
+def retry_delay_s(attempts: int) -> float:
+    """Seconds until the next try after ``attempts`` that failed (at least 1): doubling, bounded."""
+    exponent = min(attempts - 1, 16)
+    delay_s: float = min(RETRY_FIRST_S * 2**exponent, RETRY_MAX_S)
+    return delay_s

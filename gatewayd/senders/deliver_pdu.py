@@ -1,0 +1,113 @@
+"""A delivery as the deliver_sm that an application of twenty years understands: appendix B text, plus TLVs."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+
+from gatewayd.config import schema
+from gatewayd.message import Encoding
+from gatewayd.policy.correlation import session_info
+from gatewayd.store.records import Delivery
+from protocol.smpp import receipt, text
+from protocol.smpp.constants import ESM_RECEIPT, Tag
+from protocol.smpp.pdu import DeliverSm
+
+# Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
+TAG_SESSION_ID = 0x1490
+TAG_POSTBACK = 0x1491
+SHORT_MESSAGE_MAX = 254
+_POSTBACK_MAX = 2_048
+
+_Tlvs = tuple[tuple[int, bytes], ...]
+
+
+def message_id_text(message_id: int) -> str:
+    """A message id as applications see it, in submit_sm_resp and in receipts alike."""
+    return f"{message_id:x}"
+
+
+def deliver_sm(delivery: Delivery, account: schema.Account) -> DeliverSm:
+    """The PDU, without its sequence number. Raises LocalFault when the delivery does not fit one."""
+    return _receipt(delivery) if delivery.kind == "receipt" else _mo(delivery, account)
+
+
+def _receipt(delivery: Delivery) -> DeliverSm:
+    """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
+    message_id = message_id_text(delivery.message_id)
+    state = delivery.state.value
+    body = receipt.build_text(
+        message_id, state, _moment(int(delivery.submitted_at)), _moment(int(delivery.done_at)), delivery.error
+    )
+    return DeliverSm(
+        source_addr_ton=delivery.source_ton,
+        source_addr_npi=delivery.source_npi,
+        source_addr=delivery.source,
+        dest_addr_ton=delivery.destination_ton,
+        dest_addr_npi=delivery.destination_npi,
+        destination_addr=delivery.destination,
+        esm_class=ESM_RECEIPT,
+        short_message=body,
+        tlvs=receipt.build_tlvs(message_id, state) + _reference(delivery),
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _moment(unix: int) -> datetime:
+    """Receipts come in crowds of the same seconds; building a date costs as much as the rest of the PDU."""
+    return datetime.fromtimestamp(unix, UTC)
+
+
+def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
+    payload, data_coding = _coded(delivery, account)
+    body = delivery.udh + payload
+    tlvs = delivery.tlvs + _reference(delivery) + _session(delivery)
+    if len(body) > SHORT_MESSAGE_MAX:
+        tlvs = ((Tag.MESSAGE_PAYLOAD, body), *tlvs)
+        body = b""
+    return DeliverSm(
+        source_addr_ton=delivery.source_ton,
+        source_addr_npi=delivery.source_npi,
+        source_addr=delivery.source,
+        dest_addr_ton=delivery.destination_ton,
+        dest_addr_npi=delivery.destination_npi,
+        destination_addr=delivery.destination,
+        esm_class=delivery.esm_class,
+        protocol_id=delivery.protocol_id,
+        data_coding=data_coding,
+        short_message=body,
+        tlvs=tlvs,
+    )
+
+
+def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int]:
+    """The octets and the data_coding by which this account reads them.
+
+    The carrier's own data_coding stays where it means the same to the account; else the text is coded anew.
+    """
+    same = text.encoding_of(delivery.data_coding, account.data_coding_0) == delivery.encoding
+    if same or delivery.encoding is Encoding.BINARY:
+        return delivery.payload, delivery.data_coding
+    try:
+        return delivery.payload, text.data_coding_of(delivery.encoding, account.data_coding_0)
+    except text.TextFault:
+        words = text.decode(delivery.payload, delivery.encoding, "replace")
+        return text.encode(words, Encoding.UCS2), text.data_coding_of(Encoding.UCS2, account.data_coding_0)
+
+
+def _reference(delivery: Delivery) -> _Tlvs:
+    """user_message_reference (5.3.2.17): the application's own number for the message that this is about."""
+    if delivery.user_message_reference < 0:
+        return ()
+    return ((Tag.USER_MESSAGE_REFERENCE, delivery.user_message_reference.to_bytes(2, "big")),)
+
+
+def _session(delivery: Delivery) -> _Tlvs:
+    """its_session_info (5.3.2.43), the session's id, and the data behind a tapped suggestion."""
+    tlvs: _Tlvs = ()
+    if delivery.session_id:
+        info = session_info(delivery.session_sequence, delivery.session_number)
+        tlvs = ((Tag.ITS_SESSION_INFO, info), (TAG_SESSION_ID, delivery.session_id.encode()))
+    if delivery.postback:
+        tlvs += ((TAG_POSTBACK, delivery.postback.encode()[:_POSTBACK_MAX]),)
+    return tlvs

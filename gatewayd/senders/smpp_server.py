@@ -1,0 +1,293 @@
+"""The SMPP server: accepts connections of ESMEs, lets those bind that may, and passes on what they say.
+
+Moves no message itself: submit_sm goes to the submit desk, deliver_sm comes from the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+
+from gatewayd.config import schema
+from gatewayd.config.addresses import parse_address
+from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.tasks import spawn
+from gatewayd.runtime.transport import Pump
+from gatewayd.senders.accounts import Account, Gatekeeper
+from gatewayd.senders.deliver import Outbox
+from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.submit import SubmitDesk
+from gatewayd.store.records import Delivery
+from protocol.smpp.connection import Connection, Limits
+from protocol.smpp.constants import Command, Status, status_name
+from protocol.smpp.errors import LocalFault
+from protocol.smpp.events import Answered, BindAsked, Closed, Event, FaultSeen, Unanswered
+from protocol.smpp.pdu import DeliverSm, Pdu, SubmitSm
+from protocol.smpp.states import BOUND, ConnState, Role
+
+log = logging.getLogger(__name__)
+
+_REQUESTS_MAX = 10_000
+_RECEIVERS = (Command.BIND_RECEIVER, Command.BIND_TRANSCEIVER)
+
+
+class EsmeConnection:
+    """One TCP connection of an ESME: before its bind a stranger, then one of an account's binds."""
+
+    def __init__(self, server: SmppServer) -> None:
+        self._server = server
+        self.account: Account | None = None
+        self.engine = Connection(Role.SMSC, server.limits, time.monotonic())
+        self.pump = Pump(
+            self.engine,
+            self._on_events,
+            self._on_writable,
+            on_connected=self._on_connected,
+            on_error=lambda error: server.count_fault("internal"),
+        )
+        self.response_timing = server.metrics.submit_response.labels("")
+        self._is_receiver = False
+
+    # -- what the desks use ---------------------------------------------------------------------------------------
+
+    @property
+    def account_name(self) -> str:
+        """The account, empty before the bind."""
+        return self.account.name if self.account is not None else ""
+
+    @property
+    def account_settings(self) -> schema.Account:
+        """The account's configuration; only for bound connections."""
+        assert self.account is not None  # only binds are given to the outbox
+        return self.account.settings
+
+    @property
+    def can_deliver(self) -> bool:
+        """Whether a deliver_sm may be written now."""
+        return self.pump.is_writable and self.engine.state in BOUND
+
+    def deliver(self, pdu: DeliverSm, delivery: Delivery) -> None:
+        """Send a deliver_sm; its fate comes to the outbox. Raises LocalFault as the engine does."""
+        self.engine.request(pdu, time.monotonic(), delivery)
+        self.pump.flush()
+
+    def answer(self, pdu: Pdu) -> None:
+        """Send a response, unless the connection has ended."""
+        if self.engine.state is not ConnState.CLOSED:
+            self.engine.respond(pdu)
+            self._answered_one()
+
+    def answer_submit(self, sequence: int, message_id: int) -> None:
+        """The message is durable: say so, unless the connection has ended."""
+        engine = self.engine
+        if engine.state is not ConnState.CLOSED:
+            engine.respond_submit(sequence, message_id_text(message_id))
+            self._answered_one()
+
+    def _answered_one(self) -> None:
+        self.pump.flush()
+        if self.engine.owed < self._server.settings.window:
+            self.pump.resume_reading()
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
+    def _on_connected(self) -> None:
+        self._server.opened(self)
+
+    def _on_writable(self) -> None:
+        if self._is_receiver:
+            self._server.outbox.ready(self)
+
+    def _on_events(self, events: list[Event]) -> None:
+        submits = [event for event in events if type(event) is SubmitSm]
+        if submits:
+            self._server.submits.take(self, submits)
+            if self.engine.owed >= self._server.settings.window:
+                # The sender's window towards us is full: what it sends on top waits in its own socket.
+                self.pump.pause_reading()
+        if len(submits) == len(events):
+            return
+        for event in events:
+            if type(event) is not SubmitSm:
+                self._on_event(event)
+
+    def _on_event(self, event: Event) -> None:
+        match event:
+            case Answered(context=Delivery() as delivery, pdu=pdu):
+                self._server.outbox.answered(self, delivery, pdu.status)  # type: ignore[attr-defined]
+            case Unanswered(context=Delivery() as delivery, reason=reason, status=status):
+                if reason == "nacked":
+                    self._server.outbox.answered(self, delivery, status)
+                else:
+                    self._server.outbox.unanswered(self, delivery, reason)
+            case BindAsked(pdu=asked):
+                spawn(self._bind(event), name=f"bind {asked.system_id!r}")
+            case FaultSeen(kind=kind, status=status, detail=detail):
+                self._server.count_fault(kind)
+                log.info(
+                    "< fault peer=%s account=%s kind=%s answer=%s %s",
+                    self.pump.peername, self.account_name, kind, status_name(status), detail,
+                )  # fmt: skip
+            case Closed(reason=reason):
+                self._on_closed(reason)
+            case _ if isinstance(event, Pdu):
+                self._not_supported(event)
+
+    def _not_supported(self, pdu: Pdu) -> None:
+        """A request that the state allows and this server does not offer (3.4 section 5.1.3, ESME_RINVCMDID)."""
+        self._server.count_fault("unsupported_command")
+        self.engine.refuse(pdu, Status.ESME_RINVCMDID)
+        self.pump.flush()
+
+    async def _bind(self, event: BindAsked) -> None:
+        asked = event.pdu
+        server = self._server
+        account, status = await server.gatekeeper.check(asked.system_id, asked.password, self.pump.peername)
+        if self.engine.state is not ConnState.OPEN:
+            return
+        # Looked at again: another bind of the account may have been let in while the password was hashed.
+        if account is not None and len(account.binds) >= account.settings.binds_max:
+            account, status = None, Status.ESME_RALYBND
+        if account is None or server.is_draining:
+            status = status or Status.ESME_RBINDFAIL
+            server.metrics.binds_refused.labels(status_name(status)).value += 1
+            log.warning("< bind refused peer=%s status=%s", self.pump.peername, status_name(status))
+            self.engine.refuse_bind(asked, status)
+            self.pump.flush()
+            return
+        self._bound(account, asked.command)
+        self.engine.accept_bind(asked, server.settings.system_id, time.monotonic())
+        self.pump.flush()
+        if self._is_receiver:
+            server.outbox.join(self)
+
+    def _bound(self, account: Account, command: Command) -> None:
+        self.account = account
+        account.binds.add(self)
+        self.response_timing = self._server.metrics.submit_response.labels(account.name)
+        self._is_receiver = command in _RECEIVERS
+        log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, Command(command).name.lower())
+
+    def _on_closed(self, reason: str) -> None:
+        if self.account is not None:
+            self.account.binds.discard(self)
+            log.info("= closed account=%s peer=%s reason=%s", self.account.name, self.pump.peername, reason)
+            if self._is_receiver:
+                self._server.outbox.leave(self)
+        self._server.closed(self)
+
+
+class SmppServer:
+    """The listeners and their connections."""
+
+    def __init__(
+        self,
+        settings: schema.SmppServer,
+        accounts: Mapping[str, Account],
+        submits: SubmitDesk,
+        outbox: Outbox,
+        metrics: Metrics,
+    ) -> None:
+        self.settings = settings
+        self.accounts = accounts
+        self.submits = submits
+        self.outbox = outbox
+        self.metrics = metrics
+        self.gatekeeper = Gatekeeper(accounts)
+        self.is_draining = False
+        self.limits = Limits(
+            pdu_size_max=settings.pdu_size_max,
+            session_init_timeout_s=settings.session_init_timeout_s,
+            enquire_interval_s=settings.enquire_interval_s,
+            inactivity_timeout_s=settings.inactivity_timeout_s,
+            response_timeout_s=settings.response_timeout_s,
+            window=_REQUESTS_MAX,
+        )
+        self._connections: set[EsmeConnection] = set()
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens, plain listeners first."""
+        return [s.getsockname()[:2] for server in self._servers for s in server.sockets]
+
+    async def start(self) -> None:
+        """Open the listeners. Raises OSError with the address in its text."""
+        context = self._tls_context() if self.settings.tls_listen else None
+        await self._listen(self.settings.listen, None)
+        await self._listen(self.settings.tls_listen, context)
+
+    async def _listen(self, listens: Sequence[str], context: ssl.SSLContext | None) -> None:
+        loop = asyncio.get_running_loop()
+        for listen in listens:
+            host, port = parse_address(listen)
+            server = await loop.create_server(
+                lambda: EsmeConnection(self).pump, host, port, ssl=context, backlog=1024, family=_family(host)
+            )
+            self._servers.append(server)
+
+    def _tls_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self.settings.tls_certificate, self.settings.tls_key)
+        return context
+
+    def opened(self, connection: EsmeConnection) -> None:
+        """One more connection, unless there are too many already."""
+        if len(self._connections) >= self.settings.connections_max or self.is_draining:
+            self.count_fault("too_many_connections")
+            connection.pump.abort()
+            return
+        self._connections.add(connection)
+
+    def closed(self, connection: EsmeConnection) -> None:
+        """One connection less."""
+        self._connections.discard(connection)
+
+    def count_fault(self, kind: str) -> None:
+        """A peer did something wrong."""
+        self.metrics.faults.labels("esme", kind).value += 1
+
+    def close_listeners(self) -> None:
+        """Take no new connections, nor binds."""
+        self.is_draining = True
+        for server in self._servers:
+            server.close()
+
+    async def stop(self, drain_s: float) -> None:
+        """Unbind politely, then close what is left when the time is over."""
+        self.close_listeners()
+        for connection in tuple(self._connections):
+            try:
+                connection.engine.unbind(time.monotonic())
+            except LocalFault:
+                connection.engine.close("shutdown")
+            connection.pump.flush()
+        waits = [connection.pump.wait_closed() for connection in self._connections]
+        if waits:
+            try:
+                await asyncio.wait_for(asyncio.gather(*waits), drain_s)
+            except TimeoutError:
+                for connection in tuple(self._connections):
+                    connection.pump.abort()
+
+    # -- for metrics ----------------------------------------------------------------------------------------------
+
+    def binds(self) -> list[tuple[tuple[str, ...], float]]:
+        """Standing binds, by account."""
+        return [(("esme", name), len(account.binds)) for name, account in self.accounts.items()]
+
+    def windows(self) -> list[tuple[tuple[str, ...], float]]:
+        """deliver_sm that wait for their answer, by account."""
+        return [
+            (("esme", name), sum(bind.engine.window_used for bind in account.binds))
+            for name, account in self.accounts.items()
+        ]
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET if host else socket.AF_UNSPEC
