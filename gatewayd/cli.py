@@ -17,6 +17,7 @@ import typer
 
 from gatewayd import __version__
 from gatewayd.config import forms, house
+from gatewayd.config.addresses import parse_address
 from gatewayd.config.effective import effective
 from gatewayd.config.faults import ConfigFaults
 from gatewayd.config.load import Loaded, load
@@ -37,6 +38,15 @@ simulate = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(simulate, name="simulate")
+
+
+def _address(text: str) -> str:
+    """Refuses what is no address while the option that holds it can still be named."""
+    try:
+        parse_address(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is not an address; write 127.0.0.1:2775 or [::1]:2775") from None
+    return text
 
 
 def main() -> None:
@@ -127,7 +137,7 @@ def version() -> None:
 @simulate.command("smsc")
 def simulate_smsc(
     listen: Annotated[
-        str, typer.Option(help="Where to listen, host:port. Port 0 takes a free one.")
+        str, typer.Option(callback=_address, help="Where to listen, host:port. Port 0 takes a free one.")
     ] = "127.0.0.1:2776",
     rules: Annotated[Path | None, typer.Option(help="A TOML file that says how to behave, by destination.")] = None,
     system_id: Annotated[str, typer.Option(help="What it calls itself.")] = "smsc",
@@ -153,7 +163,7 @@ def simulate_smsc(
 @simulate.command("rcs")
 def simulate_rcs(
     listen: Annotated[
-        str, typer.Option(help="Where to listen, host:port. Port 0 takes a free one.")
+        str, typer.Option(callback=_address, help="Where to listen, host:port. Port 0 takes a free one.")
     ] = "127.0.0.1:8081",
     webhook: Annotated[
         str, typer.Option(help="Where to send receipts and replies: the gateway's webhooks address, /rcs/LINK.")
@@ -182,7 +192,9 @@ def simulate_esme(
     to: Annotated[list[str], typer.Option(help="A handset's number; may be given several times.")],
     password_file: Annotated[Path, typer.Option(help="The file that holds the account's password.")],
     system_id: Annotated[str, typer.Option(help="The account to bind as.")] = "shop",
-    connect: Annotated[str, typer.Option(help="The gateway's SMPP address, host:port.")] = "127.0.0.1:2775",
+    connect: Annotated[
+        str, typer.Option(callback=_address, help="The gateway's SMPP address, host:port.")
+    ] = "127.0.0.1:2775",
     source: Annotated[str, typer.Option(help="The sender address: a name or a number.")] = "SHOP",
     text: Annotated[str, typer.Option(help="The text to send; a long one is sent in parts.")] = "Hello",
     count: Annotated[int, typer.Option(min=1, help="How many messages for each number.")] = 1,

@@ -172,16 +172,16 @@ def test_version() -> None:
         ),
         ("rcs", ("127.0.0.1:8081", "http://127.0.0.1:8080/rcs/orange", "secret", "gateway", "secret", None, 0)),
         (
-            "rcs --listen a --webhook b --webhook-token c --client-id d --client-secret e --rules f --quota-per-minute 7",
-            ("a", "b", "c", "d", "e", Path("f"), 7),
+            "rcs --listen a:1 --webhook b --webhook-token c --client-id d --client-secret e --quota-per-minute 7",
+            ("a:1", "b", "c", "d", "e", None, 7),
         ),
         (
-            "esme --to 336001 --to 336002 --password-file p",
-            ("127.0.0.1:2775", "shop", Path("p"), "SHOP", ["336001", "336002"], "Hello", 1, 0.0, 10.0),
+            "esme --to 336001 --to 336002 --password-file p --text f",
+            ("127.0.0.1:2775", "shop", Path("p"), "SHOP", ["336001", "336002"], "f", 1, 0.0, 10.0),
         ),
         (
-            "esme --connect a --system-id b --password-file c --source d --to e --text f --count 2 --rate 3 --wait-s 4",
-            ("a", "b", Path("c"), "d", ["e"], "f", 2, 3.0, 4.0),
+            "esme --connect a:1 --system-id b --password-file c --source d --to e --count 2 --rate 3 --wait-s 4",
+            ("a:1", "b", Path("c"), "d", ["e"], "Hello", 2, 3.0, 4.0),
         ),
     ],
 )
@@ -193,6 +193,15 @@ def test_simulators_get_their_options(
     replace_module(monkeypatch, f"gatewayd.simulate.{command}", run_command=lambda *given: calls.append(given))
     assert runner.invoke(cli.app, ["simulate", command, *options]).exit_code == 0
     assert calls == [handed_over]
+
+
+@pytest.mark.parametrize(
+    "line", ["smsc --listen 2775", "rcs --listen x", "esme --connect :1 --to 336 --password-file p"]
+)
+def test_a_simulator_needs_an_address(line: str) -> None:
+    result = runner.invoke(cli.app, ["simulate", *line.split()], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "is not an address; write 127.0.0.1:2775 or [::1]:2775" in result.stderr
 
 
 def test_a_simulator_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

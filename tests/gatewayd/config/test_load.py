@@ -92,6 +92,18 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         [('system_id = "gateway"', 'system_id = "gateway-of-ours-16"')],
         [f'links.carrier.system_id: "gateway-of-ours-16" is not a system_id; {SYSTEM_ID_REMEDY}'],
     ),
+    "system_type too long": (
+        [(PORT, 'system_type = "thirteen-long"')],
+        ['links.carrier.system_type: "thirteen-long" is not a system_type; use 1 to 12 printable ASCII characters'],
+    ),
+    "listen and nothing else": (
+        [(LISTEN, 'listen = ["*"]')],
+        [f'smpp.listen: "*" is not an address to listen on; {LISTEN_REMEDY}'],
+    ),
+    "web address of half a bracket": (
+        [('"https://rcs.example/rcs"', '"https://[::1/rcs"')],
+        [f'links.orange.server_root: "https://[::1/rcs" is not a web address; {WEB_REMEDY}'],
+    ),
     "host with a port": (
         [(HOST, 'host = "smsc.example:2775"\n')],
         ['links.carrier.host: "smsc.example:2775" is not a host; give a host name or an IP address, without the port'],
@@ -230,6 +242,10 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     "quota below nothing": (
         [("per_minute = 1800", "per_minute = -1800")],
         ["providers.orange.per_minute: -1800 is out of range; give 0 to 1000000000"],
+    ),
+    "provider name": (
+        [("[providers.orange]", '[providers."or/ange"]'), ('provider = "orange"', 'provider = "or/ange"')],
+        ['providers."or/ange": "or/ange" is not a name; use 1 to 32 letters, digits, - and _'],
     ),
     "no such provider": (
         [('provider = "orange"', 'provider = "organe"')],
