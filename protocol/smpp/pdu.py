@@ -156,11 +156,8 @@ def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: in
         return None
     start += 5
     end = start + length
-    size = len(data)
-    if length > SHORT_MESSAGE_MAX or end > size:
-        return None
-    tlvs: Tlvs | None = () if end == size else _parse_tlvs(data, end)
-    if tlvs is None:
+    tlvs: Tlvs | None = () if end == len(data) else _parse_tlvs(data, end)
+    if tlvs is None or length > SHORT_MESSAGE_MAX:
         return None
     return record(
         service_type,
@@ -283,4 +280,3 @@ def build_answer(command: int, sequence: int, status: int) -> bytes:
     if command in _ID_IN_ERRORS:
         return _pack_header(HEADER_SIZE + 1, command | RESPONSE_BIT, status, sequence) + b"\0"
     return _pack_header(HEADER_SIZE, command | RESPONSE_BIT, status, sequence)
-
