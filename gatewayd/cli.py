@@ -31,7 +31,7 @@ app = typer.Typer(
     help="A gateway between SMPP applications and the RCS and SMS carriers.",
     no_args_is_help=True,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
-    pretty_exceptions_show_locals=False,  # a traceback must not print secrets
+    pretty_exceptions_enable=False,  # a log wants a plain traceback, and no values in it
 )
 simulate = typer.Typer(
     help="Stand-ins for carriers, RCS platforms and applications, to try the gateway without any.",

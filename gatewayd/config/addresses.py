@@ -12,11 +12,11 @@ def parse_address(text: str) -> tuple[str, int]:
     """Split ``host:port`` or ``[ipv6]:port``; port 0 asks the kernel for a free one. Raises ValueError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is not host:port")
     if host.startswith("[") and host.endswith("]"):
         return str(ipaddress.IPv6Address(host[1:-1])), int(port)
     if not is_host(host) or ":" in host:
-        raise ValueError(text)
+        raise ValueError(f"{text!r} is not host:port")
     return host, int(port)
 
 

@@ -89,7 +89,7 @@ def _check_numbers(config: schema.Config, findings: Findings) -> None:
         key = dotted("accounts", name, "numbers")
         for number in account.numbers:
             if number not in bots and not forms.is_number(number):
-                remedy = "write 3 to 15 digits without plus, or the bot_id of a link"
+                remedy = "write 3 to 15 digits without plus or 00, or the bot_id of a link"
                 findings.fault(key, f"{shown(number)} is not a number", remedy)
             elif owners.setdefault(number, name) != name:
                 problem = f"{shown(number)} belongs to account {owners[number]} already"

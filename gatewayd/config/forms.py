@@ -22,7 +22,7 @@ PASSWORD_MAX: Final = 8  # section 5.2.2
 SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{3,15}", re.ASCII)
+_NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{0,15}\*|[0-9]{1,15}", re.ASCII)
 
 
@@ -32,7 +32,7 @@ def is_printable(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether the text is a number as accounts own it: 3 to 15 digits, country code first, or a short code."""
+    """Whether the text is a number as accounts own it: 3 to 15 digits, country code first (without 00), or a short code."""
     return _NUMBER.fullmatch(text) is not None
 
 

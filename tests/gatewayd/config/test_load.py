@@ -35,7 +35,7 @@ webhook_token_file = "orange.webhook"
 WEB_REMEDY = 'write "https://host/path"'
 LISTEN_REMEDY = 'write "127.0.0.1:2775" or "[::1]:2775"'
 NETWORK_REMEDY = 'write "10.1.0.0/16", "192.0.2.7" or "2001:db8::/32"'
-NUMBER_REMEDY = "write 3 to 15 digits without plus, or the bot_id of a link"
+NUMBER_REMEDY = "write 3 to 15 digits without plus or 00, or the bot_id of a link"
 PREFIX_REMEDY = 'write digits, country code first, without plus: "336"'
 SENDER_REMEDY = "give up to 20 characters; a * may end it"
 SYSTEM_ID_REMEDY = "use 1 to 15 printable ASCII characters"
@@ -227,9 +227,10 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         ["accounts.shop.password_hash: the value is not a password hash; make one with: gatewayd hash-password"],
     ),
     "numbers": (
-        [(NUMBERS, 'numbers = ["+33700000001", "12", "shop-bot", "other-bot"]')],
+        [(NUMBERS, 'numbers = ["+33700000001", "0033700000001", "12", "shop-bot", "other-bot"]')],
         [
             f'accounts.shop.numbers: "+33700000001" is not a number; {NUMBER_REMEDY}',
+            f'accounts.shop.numbers: "0033700000001" is not a number; {NUMBER_REMEDY}',
             f'accounts.shop.numbers: "12" is not a number; {NUMBER_REMEDY}',
             f'accounts.shop.numbers: "other-bot" is not a number; {NUMBER_REMEDY}',
         ],
