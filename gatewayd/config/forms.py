@@ -32,7 +32,7 @@ def is_printable(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether the text is a number as accounts own it: 3 to 15 digits, country code first (without 00), or a short code."""
+    """Whether the text is a number as accounts own it: a short code, or digits with the country code first and no 00."""
     return _NUMBER.fullmatch(text) is not None
 
 
