@@ -32,7 +32,7 @@ def is_printable(text: str) -> bool:
 
 
 def is_number(text: str) -> bool:
-    """Whether the text is a number as accounts own it: a short code, or digits with the country code first and no 00."""
+    """Whether the text is a number as accounts own it: a short code, or digits that begin with the country code."""
     return _NUMBER.fullmatch(text) is not None
 
 
