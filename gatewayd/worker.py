@@ -106,7 +106,8 @@ class Worker:
         self._build_flow()
         self._build_senders()
         self._build_carriers()
-        self.scrape = ScrapeServer(self.metrics, config.metrics.listen, self._complaints)
+        listen = config.metrics.listen
+        self.scrape = ScrapeServer(self.metrics, listen, self._complaints) if listen else None
         self._register_gauges()
 
     # -- building -----------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ class Worker:
             await link.start()
         if self.webhooks is not None:
             await self.webhooks.start()
-        if self.config.metrics.listen:
+        if self.scrape is not None:
             await self.scrape.start()
         await self.server.start()
         where = ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
@@ -209,12 +210,13 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._left(deadline)):
                 await self.journal.flush()
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         links = [link.stop(self._left(deadline)) for link in self.desk.links.values()]
         await asyncio.gather(self.server.stop(self._left(deadline)), *links)
         self.outbox.stop()
-        if self.webhooks is not None:
-            await self.webhooks.stop()
-        await self.scrape.stop()
+        if self.scrape is not None:
+            await self.scrape.stop()
         await self.journal.close()
         await cancel_all()
         self.shared.close()

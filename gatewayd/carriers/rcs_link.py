@@ -82,6 +82,11 @@ class RcsLink:
         """Whether a token stands."""
         return self._is_open and self._token.is_held
 
+    @property
+    def window_used(self) -> int:
+        """Messages and questions that wait for their answer."""
+        return self._taken
+
     def capacity(self) -> int:
         """Senders that nothing is waiting for; a question takes one as well as a message does."""
         free = self._settings.window - self._taken if self.is_up else 0
