@@ -1,0 +1,158 @@
+"""The carrier of the benchmark: answers every submit_sm at once and sends its receipt a fixed time later.
+
+Takes one JSON object as its argument, prints its port, and on SIGTERM leaves its moments and one line of counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import cast
+
+import uvloop
+from bench_wire import (
+    BIND_TRANSCEIVER,
+    DELIVER_SM,
+    DELIVER_SM_RESP,
+    ENQUIRE_LINK,
+    HANDSET_FIRST,
+    RESPONSE,
+    SUBMIT_SM,
+    SUBMIT_SM_RESP,
+    UNBIND,
+    Stream,
+    fields_of,
+    moments,
+    pdu,
+    save,
+    short_message_of,
+    text_of,
+)
+
+PULSE_S = 0.002
+RECEIPT_MIDDLE = b"\x04\0\0\0\0\0\0\0\0"  # esm_class to sm_default_msg_id
+
+
+class Counts:
+    """What the carrier saw, over all connections."""
+
+    def __init__(self, messages: int) -> None:
+        self.submitted_at = moments(messages)
+        self.receipt_at = moments(messages)
+        self.submits = 0
+        self.duplicates = 0
+        self.damaged = 0
+        self.receipts_refused = 0
+
+
+class Carrier(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, counts: Counts, receipt_delay_s: float, window: int) -> None:
+        self.counts = counts
+        self.receipt_delay_s = receipt_delay_s
+        self.window_free = window
+        self.stream = Stream()
+        self.sequence = 0
+        self.planned: deque[tuple[float, int, bytes, bytes, bytes]] = deque()
+        self.out: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio's without being one.
+        self.transport = cast(asyncio.Transport, transport)
+        asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+
+    def data_received(self, data: bytes) -> None:
+        stream = self.stream
+        now = time.monotonic()
+        for command, status, sequence, start, _ in stream.feed(data):
+            if command == SUBMIT_SM:
+                self.on_submit(stream.octets, sequence, start, now)
+            elif command == DELIVER_SM_RESP:
+                self.window_free += 1
+                self.counts.receipts_refused += status != 0
+            elif command in (ENQUIRE_LINK, UNBIND):
+                self.out.append(pdu(command | RESPONSE, sequence))
+            elif 0 < command <= BIND_TRANSCEIVER:
+                self.out.append(pdu(command | RESPONSE, sequence, b"carrier\0"))
+                print(json.dumps({"bound": True}), flush=True)
+        self.write()
+
+    def on_submit(self, octets: bytes, sequence: int, start: int, now: float) -> None:
+        counts = self.counts
+        source, destination, middle = fields_of(octets, start)
+        counts.submits += 1
+        message_id = b"%08x" % counts.submits
+        self.out.append(pdu(SUBMIT_SM_RESP, sequence, message_id + b"\0"))
+        at = int(destination) - HANDSET_FIRST
+        if short_message_of(octets, middle) != text_of(destination):
+            counts.damaged += 1
+        if counts.submitted_at[at]:
+            counts.duplicates += 1
+        counts.submitted_at[at] = now
+        self.planned.append((now + self.receipt_delay_s, at, message_id, source, destination))
+
+    def pulse(self) -> None:
+        if self.transport is None:
+            return
+        asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
+        now = time.monotonic()
+        planned, receipt_at = self.planned, self.counts.receipt_at
+        while planned and planned[0][0] <= now and self.window_free > 0:
+            _, at, message_id, source, destination = planned.popleft()
+            self.sequence += 1
+            self.window_free -= 1
+            self.out.append(pdu(DELIVER_SM, self.sequence, receipt_body(message_id, source, destination)))
+            receipt_at[at] = now
+        self.write()
+
+    def write(self) -> None:
+        if self.out and self.transport is not None:
+            self.transport.write(b"".join(self.out))
+            self.out.clear()
+
+
+def receipt_body(message_id: bytes, sender: bytes, handset: bytes) -> bytes:
+    """A receipt as SMPP 3.4 appendix B writes it, with the two TLVs that belong to it."""
+    text = (
+        b"id:%b sub:001 dlvrd:001 submit date:2611260900 done date:2611260900 stat:DELIVRD err:000 text:" % message_id
+    )
+    return b"\0\x01\x01%b\0\x05\0%b\0%b%c%b\x00\x1e\x00%c%b\0\x04\x27\x00\x01\x02" % (
+        handset,
+        sender,
+        RECEIPT_MIDDLE,
+        len(text),
+        text,
+        len(message_id) + 1,
+        message_id,
+    )
+
+
+async def serve(options: dict[str, str | int | float]) -> None:
+    counts = Counts(int(options["messages"]))
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    server = await loop.create_server(
+        lambda: Carrier(counts, float(options["receipt_delay_s"]), int(options["window"])), "127.0.0.1", 0
+    )
+    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    await stopped.wait()
+    place = Path(str(options["place"]))
+    save(place / "submitted_at", counts.submitted_at)
+    save(place / "receipt_sent_at", counts.receipt_at)
+    words = ("submits", "duplicates", "damaged", "receipts_refused")
+    print(json.dumps({word: getattr(counts, word) for word in words}), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(json.loads(sys.argv[1])))

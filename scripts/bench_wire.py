@@ -1,0 +1,102 @@
+"""What both ends of the benchmark agree on: the numbers they use, the text of message n, and octets by slices.
+
+Shares no code with the daemon, neither its engine nor its codec, so that neither end can hide a fault of the other.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+
+BIND_TRANSCEIVER = 0x00000009
+SUBMIT_SM = 0x00000004
+SUBMIT_SM_RESP = 0x80000004
+DELIVER_SM = 0x00000005
+DELIVER_SM_RESP = 0x80000005
+UNBIND = 0x00000006
+ENQUIRE_LINK = 0x00000015
+RESPONSE = 0x80000000
+
+THROTTLED = 0x00000058
+QUEUE_FULL = 0x00000014
+
+HANDSET_FIRST = 33_600_000_000
+SENDER = b"Bench"
+TEXT_SIZE = 60
+
+HEADER = struct.Struct(">IIII")
+header_at = HEADER.unpack_from
+
+
+def pdu(command: int, sequence: int, body: bytes = b"", status: int = 0) -> bytes:
+    """One PDU (SMPP 3.4 3.2)."""
+    return HEADER.pack(16 + len(body), command, status, sequence) + body
+
+
+def bind_body(system_id: str, password: str) -> bytes:
+    """The body of a bind (SMPP 3.4 4.1)."""
+    return system_id.encode() + b"\0" + password.encode() + b"\0\0\x34\0\0\0"
+
+
+def text_of(handset: bytes) -> bytes:
+    """The text that belongs to a handset, so that a mix-up on the way is seen."""
+    return (b"Your order for " + handset + b" is on its way to you." + b"." * TEXT_SIZE)[:TEXT_SIZE]
+
+
+class Stream:
+    """Octets as they come, given out as whole PDUs: (command, status, sequence, start, end) into ``octets``."""
+
+    __slots__ = ("octets",)
+
+    def __init__(self) -> None:
+        self.octets = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, int, int, int, int]]:
+        """Take what was read; whatever is incomplete waits for the next time."""
+        octets = self.octets + data if self.octets else data
+        self.octets = octets
+        at, size = 0, len(octets)
+        while at + 16 <= size:
+            length, command, status, sequence = header_at(octets, at)
+            end = at + length
+            if end > size:
+                break
+            yield command, status, sequence, at, end
+            at = end
+        self.octets = octets[at:]
+
+
+def fields_of(octets: bytes, start: int) -> tuple[bytes, bytes, int]:
+    """Source and destination of a submit_sm or deliver_sm, and where its esm_class stands."""
+    source = octets.index(b"\0", start + 16) + 3
+    source_end = octets.index(b"\0", source)
+    destination = source_end + 3
+    destination_end = octets.index(b"\0", destination)
+    return octets[source:source_end], octets[destination:destination_end], destination_end + 1
+
+
+def short_message_of(octets: bytes, esm_class_at: int) -> bytes:
+    """The short_message, from where esm_class stands (SMPP 3.4 4.4.1)."""
+    at = octets.index(b"\0", esm_class_at + 3) + 1  # schedule_delivery_time
+    at = octets.index(b"\0", at) + 1  # validity_period
+    size = octets[at + 4]
+    return octets[at + 5 : at + 5 + size]
+
+
+def moments(count: int) -> array[float]:
+    """A moment for each message, 0 as long as it has not come."""
+    return array("d", bytes(8 * count))
+
+
+def save(path: Path, values: array[float]) -> None:
+    """Leave the moments for the report."""
+    path.write_bytes(values.tobytes())
+
+
+def restore(path: Path) -> array[float]:
+    """Take them up again."""
+    values: array[float] = array("d")
+    values.frombytes(path.read_bytes())
+    return values

@@ -1,0 +1,51 @@
+"""The benchmark itself: small runs, with the daemon and without, lose nothing and say everything."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FIGURES = {"messages_per_s", "cpu_us_per_message", "resp_p50_ms", "resp_p99_ms", "receipt_p50_ms", "receipt_p99_ms"}
+
+
+def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [ROOT / "scripts" / "bench", "--dir", place, "--receipt-delay", "0.01", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+
+def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode == 0, done.stderr
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+@pytest.mark.parametrize("words", [(), ("--direct",)], ids=["daemon", "direct"])
+def test_nothing_is_lost(tmp_path: Path, words: tuple[str, ...]) -> None:
+    figures = figures_of(bench(tmp_path, "--json", "--messages", "500", *words))
+    assert (figures["messages"], figures["lost"], figures["duplicated"], figures["damaged"]) == (500, 0, 0, 0)
+    assert figures.keys() >= FIGURES
+    assert figures["messages_per_s"] > 0
+    assert (figures["cpu_us_per_message"] > 0) == (not words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pace_is_kept(tmp_path: Path) -> None:
+    figures = figures_of(bench(tmp_path, "--json", "--direct", "--messages", "100", "--rate", "500"))
+    assert figures["messages_per_s"] < 600
+
+
+def test_the_table_is_for_people(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--direct", "--messages", "50")
+    assert done.returncode == 0
+    assert "messages a second" in done.stdout
+
+
+def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
+    done = bench(tmp_path / "nowhere", "--direct")
+    assert done.returncode == 2
+    assert done.stderr.startswith("scripts/bench: ")
