@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def test_any_cutting_gives_the_same_pdus(sizes: list[int], cuts: list[int]) -> N
     stream = b"".join(pdus)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     framer = Framer(100)
-    got = [whole for start, end in zip(edges, edges[1:], strict=False) for whole in framer.feed(stream[start:end])]
+    got = [whole for start, end in itertools.pairwise(edges) for whole in framer.feed(stream[start:end])]
     assert got == pdus
 
 

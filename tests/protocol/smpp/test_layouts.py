@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,10 +52,8 @@ def test_parse_undoes_build(pdu: Pdu) -> None:
 @given(st.data())
 def test_strange_octets_raise_nothing_but_our_faults(data: st.DataObject) -> None:
     broken = data.draw(mutations(walk_build(data.draw(any_record()))))
-    try:
-        walk_parse(broken)
-    except RemoteFault as fault:
-        assert fault.sequence == int.from_bytes(broken[12:16], "big")
+    with contextlib.suppress(RemoteFault):
+        assert walk_parse(broken).sequence == int.from_bytes(broken[12:16], "big")
 
 
 @settings(deadline=None, max_examples=100)

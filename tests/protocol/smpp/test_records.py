@@ -33,7 +33,7 @@ def test_the_positions_that_people_use() -> None:
     assert GenericNack(3).status == 3
     assert Bind(Command.BIND_RECEIVER, "id", "pw") == Bind(command=Command.BIND_RECEIVER, system_id="id", password="pw")
     with pytest.raises(TypeError):
-        BindResp(Command.BIND_RECEIVER_RESP)  # type: ignore[misc]
+        BindResp(Command.BIND_RECEIVER_RESP)  # type: ignore[call-arg]
 
 
 def test_submit_and_deliver_have_the_same_fields() -> None:
