@@ -4,7 +4,7 @@ Each message is a submit_sm with a receipt: eight PDUs through the daemon. The g
 processes of their own, and so lean that the daemon is what is measured; `--direct` shows their ceiling.
 
 Messages per second leave out the carrier's fixed delay before a receipt. Processor time is that of all processes of
-the daemon. Three latencies: submit_sm to its response; submit_sm to the carrier; receipt from the carrier to the sender.
+the daemon. Three latencies: submit_sm to its response; submit_sm to the carrier; a receipt from carrier to sender.
 At full load the latter only say how long the queue is; a paced run (`--rate`) shows what the daemon adds.
 """
 

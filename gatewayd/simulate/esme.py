@@ -21,7 +21,7 @@ from rich.table import Table
 from gatewayd.runtime.transport import Pump
 from gatewayd.simulate.composing import LongStyle, compose
 from gatewayd.simulate.esme_ledger import Ledger, Submitted
-from gatewayd.simulate.timetable import Timetable
+from gatewayd.simulate.schedule import Schedule
 from protocol.smpp.connection import (
     Answered,
     BindRefused,
@@ -76,7 +76,7 @@ class Esme:
         self.deliver_status: int | None = 0
         self.bind_status: int | None = None
         self.closed_reason = ""
-        self.timetable = Timetable()
+        self.schedule = Schedule(clock)
         self._asked = Bind(command=_COMMANDS[bind_mode], system_id=system_id, password=password)
         self._connection = Connection(Role.ESME, self.limits, clock())
         self._pump: Pump | None = None
@@ -114,7 +114,7 @@ class Esme:
 
     async def abort(self) -> None:
         """Cut the connection without a word."""
-        self.timetable.clear()
+        self.schedule.close()
         if self._pump is not None and self._pump.is_connected:
             self._pump.abort()
             await self._pump.wait_closed()
@@ -265,13 +265,13 @@ async def _converse(
     await esme.connect(host, port)
     print(f"esme bound to {host}:{port}", flush=True)
     for at, send in enumerate(texts):
-        esme.timetable.after(at / rate if rate else 0.0, send)
+        esme.schedule.after(at / rate if rate else 0.0, send)
     ledger = esme.ledger
 
     def is_complete() -> bool:
         return (
             len(ledger.submits) >= len(texts)
-            and not esme.timetable
+            and not esme.schedule
             and all(submit.lost or submit.status is not None for submit in ledger.submits)
             and {receipt.message_id for receipt in ledger.receipts}
             >= {submit.message_id for submit in ledger.submits if submit.status == 0}

@@ -14,7 +14,7 @@ import msgspec
 from gatewayd.simulate.rcs_behaviour import Behaviour, Rule
 from gatewayd.simulate.rcs_catalogue import words_of
 from gatewayd.simulate.rcs_ledger import InboundRecord, Ledger, MessageRecord
-from gatewayd.simulate.rcs_schedule import Schedule
+from gatewayd.simulate.schedule import Schedule
 from gatewayd.simulate.rcs_validation import Submission
 from gatewayd.simulate.rcs_webhooks import Event, WebhookSender
 

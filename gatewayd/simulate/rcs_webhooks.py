@@ -14,7 +14,7 @@ import msgspec
 
 from gatewayd.runtime.tasks import spawn
 from gatewayd.simulate.rcs_ledger import Ledger, WebhookRecord
-from gatewayd.simulate.rcs_schedule import Schedule
+from gatewayd.simulate.schedule import Schedule
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from gatewayd.simulate.composing import LongStyle, compose
 from gatewayd.simulate.smsc_bind import Bind
 from gatewayd.simulate.smsc_ledger import Delivery, Ledger, Submit
 from gatewayd.simulate.smsc_outbox import Outbox
-from gatewayd.simulate.timetable import Timetable
+from gatewayd.simulate.schedule import Schedule
 from protocol.smpp.connection import Limits
 from protocol.smpp.constants import (
     ESM_RECEIPT,
@@ -73,10 +73,10 @@ class Smsc:
         self.clock = clock
         self.script = Script(self.behaviour)
         self.ledger = Ledger()
-        self.timetable = Timetable()
+        self.schedule = Schedule(clock)
         self.bind_status = status_code(self.behaviour.bind_status)
         self.outbox = Outbox(
-            self.binds, self.ledger, self.timetable, self.behaviour.redeliver_s, self.behaviour.redeliveries_max
+            self.binds, self.ledger, self.schedule, self.behaviour.redeliver_s, self.behaviour.redeliveries_max
         )
         self._password = password
         self._ids = MessageIds(self.behaviour.message_ids)
@@ -94,7 +94,7 @@ class Smsc:
 
     async def stop(self) -> None:
         """Close every connection at once and stop listening."""
-        self.timetable.clear()
+        self.schedule.close()
         if self._server is not None:
             self._server.close()
         self.drop_binds()
@@ -155,9 +155,9 @@ class Smsc:
             if rule.receipt == "before":
                 self._send_receipts(submit, rule)
             else:
-                self.timetable.after(rule.delay_s + delay_s, partial(self._send_receipts, submit, rule))
+                self.schedule.after(rule.delay_s + delay_s, partial(self._send_receipts, submit, rule))
         if rule.reply:
-            self.timetable.after(rule.delay_s + rule.reply_delay_s, partial(self._send_reply, submit, rule.reply))
+            self.schedule.after(rule.delay_s + rule.reply_delay_s, partial(self._send_reply, submit, rule.reply))
 
     def flush(self) -> None:
         """Send what waits for room in a window."""

@@ -116,7 +116,7 @@ class Bind:
         submit = Submit(smsc.clock(), self.number, pdu)
         smsc.take(submit, rule)
         if rule.delay_s:
-            smsc.timetable.after(rule.delay_s, partial(self._answer_late, submit, rule))
+            smsc.schedule.after(rule.delay_s, partial(self._answer_late, submit, rule))
         else:
             self._answer(submit, rule)
 

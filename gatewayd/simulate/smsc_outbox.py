@@ -11,7 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from gatewayd.simulate.smsc_ledger import Delivery, Ledger
-from gatewayd.simulate.timetable import Timetable
+from gatewayd.simulate.schedule import Schedule
 
 WAITING_MAX = 1_000_000
 
@@ -31,19 +31,19 @@ class Receiver(Protocol):
 class Outbox:
     """Deliveries in order; each goes out over its own bind where that still stands, else over any that can take it."""
 
-    __slots__ = ("_binds", "_ledger", "_redeliver_s", "_timetable", "_tries_max", "_waiting")
+    __slots__ = ("_binds", "_ledger", "_redeliver_s", "_schedule", "_tries_max", "_waiting")
 
     def __init__(
         self,
         binds: Callable[[], Iterable[Receiver]],
         ledger: Ledger,
-        timetable: Timetable,
+        schedule: Schedule,
         redeliver_s: float,
         redeliveries_max: int,
     ) -> None:
         self._binds = binds
         self._ledger = ledger
-        self._timetable = timetable
+        self._schedule = schedule
         self._redeliver_s = redeliver_s
         self._tries_max = redeliveries_max + 1
         self._waiting: deque[Delivery] = deque(maxlen=WAITING_MAX)
@@ -73,7 +73,7 @@ class Outbox:
         delivery.status = status
         self._ledger.counts["delivered" if status == 0 else "undelivered"] += 1
         if status != 0 and delivery.tries < self._tries_max:
-            self._timetable.after(self._redeliver_s, partial(self._again, delivery))
+            self._schedule.after(self._redeliver_s, partial(self._again, delivery))
         self._ledger.changed()
 
     def _again(self, delivery: Delivery) -> None:

@@ -14,7 +14,7 @@ FIGURES = {"messages_per_s", "cpu_us_per_message", "resp_p50_ms", "resp_p99_ms",
 
 
 def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [ROOT / "scripts" / "bench", "--dir", place, "--receipt-delay", "0.01", *words]
+    command: list[str | Path] = [ROOT / "scripts" / "bench", "--dir", place, "--receipt-delay", "0.01", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
 
 

@@ -67,7 +67,7 @@ async def test_no_receipt_comes_where_none_was_asked_for(esme: Esme, smsc: Smsc)
     await esme.wait_for(lambda: len(esme.ledger.receipts) == 1)
     assert [(receipt.state, receipt.error) for receipt in esme.ledger.receipts] == [("UNDELIV", "027")]
     await esme.wait_answered()
-    assert len(smsc.timetable) == 0
+    assert len(smsc.schedule) == 0
     assert len(esme.ledger.receipts) == 1
 
 

@@ -152,7 +152,7 @@ async def test_a_delivery_that_is_always_refused_is_given_up() -> None:
         (delivery,) = pair.smsc.send_mo(HANDSET, "36105", "STOP")
         await pair.smsc.ledger.wait_for(lambda: pair.smsc.ledger.counts["undelivered"] == 3)
         assert (delivery.tries, delivery.status) == (3, 0x65)
-        assert len(pair.smsc.timetable) == len(pair.smsc.outbox) == 0
+        assert len(pair.smsc.schedule) == len(pair.smsc.outbox) == 0
 
 
 @pytest.fixture

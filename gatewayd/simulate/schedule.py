@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import Callable
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 class Schedule:
     """Calls actions when they are due by ``clock`` (seconds). A fake clock is served by calling ``tick`` by hand."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self._heap: list[tuple[float, int, Action]] = []
         self._count = 0

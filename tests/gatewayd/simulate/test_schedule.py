@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from gatewayd.simulate.rcs_schedule import Schedule
+from gatewayd.simulate.schedule import Schedule
 
 
 class Clock:
