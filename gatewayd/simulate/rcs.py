@@ -22,10 +22,10 @@ from gatewayd.simulate.rcs_http import FrontDoor
 from gatewayd.simulate.rcs_ledger import Ledger
 from gatewayd.simulate.rcs_lives import Lives
 from gatewayd.simulate.rcs_quota import Quota
-from gatewayd.simulate.schedule import Schedule
 from gatewayd.simulate.rcs_tokens import TokenOffice
 from gatewayd.simulate.rcs_validation import TEXT_MAX
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy, WebhookSender
+from gatewayd.simulate.schedule import Schedule
 
 SHUTDOWN_S = 1.0
 

@@ -19,9 +19,9 @@ from gatewayd.simulate.rcs_catalogue import Refusal
 from gatewayd.simulate.rcs_ledger import Ledger, MessageRecord, RequestRecord
 from gatewayd.simulate.rcs_lives import Lives, rfc3339
 from gatewayd.simulate.rcs_quota import Quota
-from gatewayd.simulate.schedule import Schedule
 from gatewayd.simulate.rcs_tokens import TokenFault, TokenOffice
 from gatewayd.simulate.rcs_validation import Submission, read_contact_query, read_new_status, read_submission
+from gatewayd.simulate.schedule import Schedule
 
 BODY_MAX = 1024 * 1024
 NEEDS = {

@@ -14,9 +14,9 @@ import msgspec
 from gatewayd.simulate.rcs_behaviour import Behaviour, Rule
 from gatewayd.simulate.rcs_catalogue import words_of
 from gatewayd.simulate.rcs_ledger import InboundRecord, Ledger, MessageRecord
-from gatewayd.simulate.schedule import Schedule
 from gatewayd.simulate.rcs_validation import Submission
 from gatewayd.simulate.rcs_webhooks import Event, WebhookSender
+from gatewayd.simulate.schedule import Schedule
 
 
 class Lives:

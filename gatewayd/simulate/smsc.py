@@ -21,10 +21,10 @@ from rich.table import Table
 
 from gatewayd.simulate.behaviour import Behaviour, MessageIds, Rule, Script, load, status_code
 from gatewayd.simulate.composing import LongStyle, compose
+from gatewayd.simulate.schedule import Schedule
 from gatewayd.simulate.smsc_bind import Bind
 from gatewayd.simulate.smsc_ledger import Delivery, Ledger, Submit
 from gatewayd.simulate.smsc_outbox import Outbox
-from gatewayd.simulate.schedule import Schedule
 from protocol.smpp.connection import Limits
 from protocol.smpp.constants import (
     ESM_RECEIPT,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol
 
-from gatewayd.simulate.smsc_ledger import Delivery, Ledger
 from gatewayd.simulate.schedule import Schedule
+from gatewayd.simulate.smsc_ledger import Delivery, Ledger
 
 WAITING_MAX = 1_000_000
 
