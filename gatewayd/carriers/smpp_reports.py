@@ -1,0 +1,58 @@
+"""What a carrier's deliver_sm or data_sm says: a receipt or a handset's message, in the neutral vocabulary.
+
+Knows no connection and answers nothing: it reads one PDU.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatewayd.message import Encoding, Inbound, Receipt, State
+from protocol.smpp.parts import body_of, concat_of
+from protocol.smpp.pdu import DataSm, DeliverSm
+from protocol.smpp.receipt import is_receipt, parse
+from protocol.smpp.receipt_ids import id_keys
+from protocol.smpp.text import encoding_of
+
+_ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
+_STATES: Final = {state.value: state for state in State}
+
+
+def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> Receipt | Inbound | None:
+    """Return what a PDU reports, or None for a receipt that cannot be read: it is never taken for a message.
+
+    ``alphabet`` is what data_coding 0 means on this link. Raises RemoteFault for a broken user data header.
+    """
+    short_message = pdu.short_message if isinstance(pdu, DeliverSm) else b""
+    if pdu.tlvs:
+        short_message, tlvs = body_of(short_message, pdu.tlvs)
+    else:
+        tlvs = ()
+    if is_receipt(pdu.esm_class, tlvs):
+        return _receipt_of(short_message, tlvs, message_id_mode)
+    concat, udh, payload = concat_of(pdu.esm_class, short_message, tlvs)
+    return Inbound(
+        source_ton=pdu.source_addr_ton,
+        source_npi=pdu.source_addr_npi,
+        source=pdu.source_addr,
+        destination_ton=pdu.dest_addr_ton,
+        destination_npi=pdu.dest_addr_npi,
+        destination=pdu.destination_addr,
+        payload=payload,
+        encoding=_ENCODINGS[encoding_of(pdu.data_coding, alphabet)],
+        data_coding=pdu.data_coding,
+        esm_class=pdu.esm_class,
+        protocol_id=pdu.protocol_id if isinstance(pdu, DeliverSm) else 0,
+        udh=udh,
+        concat=concat,
+        tlvs=tlvs,
+    )
+
+
+def _receipt_of(text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str) -> Receipt | None:
+    parsed = parse(text, tlvs)
+    if parsed is None:
+        return None
+    keys = id_keys(parsed.carrier_id, message_id_mode)
+    at = parsed.done.timestamp() if parsed.done is not None else 0.0
+    return Receipt(keys[0], _STATES[parsed.state], parsed.error, at, aliases=keys[1:])
