@@ -1,0 +1,209 @@
+"""One bind's life: refused, silent, lost, stubborn, secured, and always coming back."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ipaddress
+import logging
+import random
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gatewayd.carriers.smpp_seat import Seat
+from gatewayd.config import schema
+from protocol.smpp.connection import BindRefused, Bound, Closed, Event
+from protocol.smpp.constants import Status
+from tests.support.scripted_smsc import ScriptedSmsc
+from tests.support.watch import Watch
+
+
+class Stage:
+    """A seat, its carrier, and the waits it asked for."""
+
+    def __init__(self) -> None:
+        self.watch = Watch()
+        self.smsc = ScriptedSmsc(self.watch)
+        self.faults: list[str] = []
+        self.waits: list[float] = []
+        self.now = 100.0
+        self.seats: list[Seat] = []
+
+    def seat(self, tls: ssl.SSLContext | None = None, **settings: Any) -> Seat:
+        known: dict[str, Any] = {"host": "127.0.0.1", "port": self.smsc.port, "reconnect_min_s": 1.0, "system_id": "us"}
+        seat = Seat(
+            "seat",
+            schema.Link(kind="smpp", **(known | settings)),
+            "secret",
+            self._take,
+            lambda: None,
+            self._fault,
+            lambda: self.now,
+            random.Random(1),
+        )
+        self.seats.append(seat)
+        seat.start(tls)
+        return seat
+
+    async def bound(self, seat: Seat, connections: int) -> None:
+        await self.watch.until(lambda: seat.is_bound and len(self.smsc.binds) == connections)
+
+    def _take(self, seat: Seat, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Bound):
+                seat.bound()
+            elif isinstance(event, BindRefused):
+                seat.refused(event.status)
+            elif isinstance(event, Closed):
+                seat.closed(event.reason)
+        self.watch.ring()
+
+    def _fault(self, kind: str) -> None:
+        self.faults.append(kind)
+        self.watch.ring()
+
+
+@pytest.fixture
+async def stage(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    stage = Stage()
+    yield_to_others = asyncio.sleep
+
+    async def no_sleep(delay_s: float) -> None:
+        if delay_s:
+            stage.waits.append(delay_s)
+            stage.watch.ring()
+        await yield_to_others(0)
+
+    monkeypatch.setattr(asyncio, "sleep", no_sleep)
+    await stage.smsc.start()
+    yield stage
+    for seat in stage.seats:
+        await seat.stop()
+    await stage.smsc.stop()
+
+
+async def test_waits_double_and_are_reset_by_a_bind_that_held(stage: Stage) -> None:
+    seat = stage.seat(reconnect_max_s=8.0)
+    for binds in range(1, 6):
+        await stage.bound(seat, binds)
+        stage.smsc.binds[-1].pump.abort()
+    await stage.bound(seat, 6)
+    for wait_s, doubled_s in zip(stage.waits, [1.0, 2.0, 4.0, 8.0, 8.0], strict=True):
+        assert doubled_s / 2 <= wait_s <= doubled_s
+    stage.now += 10.0
+    stage.smsc.binds[-1].pump.abort()
+    await stage.bound(seat, 7)
+    assert stage.waits[-1] <= 1.0
+
+
+@pytest.mark.parametrize("status", [Status.ESME_RALYBND, Status.ESME_RBINDFAIL, Status.ESME_RINVPASWD])
+async def test_a_stubborn_refusal_is_not_asked_again_in_a_hurry(stage: Stage, status: Status) -> None:
+    stage.smsc.bind_status = status
+    stage.seat()
+    await stage.watch.until(lambda: len(stage.waits) >= 2)
+    assert all(wait_s >= 5.0 for wait_s in stage.waits[:2])
+    assert set(stage.faults) == {"bind_refused"}
+
+
+async def test_another_refusal_is_asked_again_soon(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    stage.smsc.bind_status = Status.ESME_RSYSERR
+    seat = stage.seat()
+    await stage.watch.until(lambda: len(stage.waits) >= 2)
+    assert stage.waits[0] <= 1.0
+    stage.smsc.bind_status = Status.ESME_ROK
+    await stage.watch.until(lambda: seat.is_bound)
+    said = [record.getMessage() for record in caplog.records if record.name == "gatewayd.carriers.smpp_seat"]
+    assert said == ["seat: bind refused, ESME_RSYSERR", "seat: bound to carrier"]
+    assert "secret" not in caplog.text
+
+
+async def test_a_carrier_that_never_answers_a_bind_is_left(stage: Stage) -> None:
+    stage.smsc.bind_status = None
+    stage.seat(bind_timeout_s=30.0)
+    await stage.watch.until(lambda: stage.smsc.binds and stage.smsc.binds[0].asked)
+    stage.now += 30.0
+    stage.seats[0].pump._wake()
+    await stage.watch.until(lambda: stage.faults)
+    assert stage.faults[0] == "bind_failed"
+    await stage.watch.until(lambda: stage.waits)
+
+
+async def test_nobody_listens(stage: Stage) -> None:
+    await stage.smsc.stop()
+    seat = stage.seat()
+    await stage.watch.until(lambda: len(stage.waits) >= 3)
+    assert set(stage.faults) == {"connect_failed"}
+    assert (seat.is_bound, seat.free()) == (False, 0)
+
+
+async def test_a_host_that_accepts_nothing_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", never)
+    stage.seat(bind_timeout_s=0.01)
+    await stage.watch.until(lambda: stage.waits)
+    assert stage.faults[0] == "connect_failed"
+
+
+async def test_stop_while_the_bind_is_unanswered(stage: Stage) -> None:
+    stage.smsc.bind_status = None
+    seat = stage.seat()
+    await stage.watch.until(lambda: stage.smsc.binds and stage.smsc.binds[0].asked)
+    await seat.stop()
+    assert not seat.pump.is_connected
+    assert stage.waits == []
+
+
+async def test_stop_when_unbind_is_never_answered(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewayd.carriers.smpp_seat.UNBIND_WAIT_S", 0.01)
+    seat = stage.seat()
+    await stage.watch.until(lambda: seat.is_bound)
+    stage.smsc.binds[0].pump.pause_reading()
+    await seat.stop()
+    assert not seat.is_bound
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for the loopback and its key, made for one test."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "carrier")])
+    start = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=36_500))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
+    certificate_path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_path, key_path
+
+
+async def test_tls_with_a_known_authority_and_with_none(stage: Stage, tmp_path: Path) -> None:
+    await stage.smsc.stop()
+    certificate_path, key_path = certificate(tmp_path)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate_path, key_path)
+    await stage.smsc.start(served)
+    seat = stage.seat(ssl.create_default_context(cafile=str(certificate_path)))
+    await stage.watch.until(lambda: seat.is_bound)
+    stranger = stage.seat(ssl.create_default_context())
+    await stage.watch.until(lambda: "connect_failed" in stage.faults)
+    assert not stranger.is_bound
