@@ -139,20 +139,21 @@ class SmppLink:
             for segment in segments or (0,):
                 self._owe(message.id, segment, Refused(fault.kind))
             return
-        seat = self._roomiest()
+        seat, free = self._roomiest()
         for segment in range(len(requests)) if segments is None else segments:
             if segment >= len(requests):
                 self._owe(message.id, segment, Refused("no_such_segment"))
                 continue
-            if seat is not None and not seat.free():
-                seat = self._roomiest()
+            if not free:
+                seat, free = self._roomiest()
             if seat is None:
                 error = "window_full" if self.is_up else "link_down"
                 self._owe(message.id, segment, Deferred(error, FULL_RETRY_S))
             else:
+                free -= 1
                 self._send(seat, requests[segment], message.id, segment)
-        if not self._free():
-            self._was_full = True
+        if not free:
+            self.capacity()  # whoever fills the last window hears when there is room again
 
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         """Answer reports; those of a connection that is gone will be repeated by the carrier."""
@@ -218,9 +219,14 @@ class SmppLink:
     def _free(self) -> int:
         return sum(seat.free() for seat in self._seats)
 
-    def _roomiest(self) -> Seat | None:
-        seat = max(self._seats, key=Seat.free, default=None)
-        return seat if seat is not None and seat.free() else None
+    def _roomiest(self) -> tuple[Seat | None, int]:
+        """The bind with the most room, and how much that is."""
+        roomiest, most = None, 0
+        for seat in self._seats:
+            free = seat.free()
+            if free > most:
+                roomiest, most = seat, free
+        return roomiest, most
 
     def _send(self, seat: Seat, request: SubmitSm, message_id: int, segment: int) -> None:
         now = self._clock()

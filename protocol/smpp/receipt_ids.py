@@ -48,10 +48,18 @@ def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:
         return (_stripped(carrier_id) if _DECIMAL.fullmatch(carrier_id) else carrier_id,)
     if mode == "decimal_to_hex":
         return (_stripped(carrier_id.lower()) if _HEX.fullmatch(carrier_id) else carrier_id,)
-    keys = [canonical_key(carrier_id, mode), carrier_id, carrier_id.lower()]
-    if _HEX.fullmatch(carrier_id):
-        keys += (_to_decimal(carrier_id), _to_hex(carrier_id))
+    if _DECIMAL.fullmatch(carrier_id):
+        return _decimal_keys(carrier_id)
+    keys = [canonical_key(carrier_id, mode), carrier_id, carrier_id.lower(), _to_decimal(carrier_id)]
     return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def _decimal_keys(number: str) -> tuple[str, ...]:
+    """The usual case: a decimal number, or a hexadecimal one that happens to have no letter."""
+    stripped = _stripped(number)
+    own = (stripped,) if stripped == number else (stripped, number)
+    # A single digit is the same in both; otherwise reading as hexadecimal makes more of it, writing as such less.
+    return own if len(stripped) == 1 else (*own, str(int(number, 16)), f"{int(number):x}")
 
 
 def _stripped(number: str) -> str:
