@@ -372,8 +372,8 @@ class Connection:
             events.append(Unanswered(waiting.context, "malformed"))
             return
         bare = parse(HEADER.pack(HEADER.size, command, status, sequence))
-        if isinstance(bare, Response):
-            self._take_response(bare, now, events)
+        assert isinstance(bare, Response)
+        self._take_response(bare, now, events)
 
     def _take_fatal(self, fault: RemoteFault, events: list[Event]) -> None:
         """Nobody knows where the next PDU begins: say so and close (3.4 section 4.3)."""

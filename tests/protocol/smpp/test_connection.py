@@ -35,6 +35,7 @@ from protocol.smpp.pdu import (
     Outbind,
     Pdu,
     QuerySm,
+    QuerySmResp,
     ReplaceSm,
     SubmitSm,
     SubmitSmResp,
@@ -174,6 +175,18 @@ def test_requests_come_as_they_are_and_are_answered_by_us() -> None:
     connection.respond(CancelSmResp(5, Status.ESME_RCANCELFAIL))
     assert sent(connection) == [SubmitSmResp(2, 0, "abc"), DataSmResp(3, 0, "def"), CancelSmResp(5, 0x11)]
     assert connection.owed == 2
+
+
+def test_any_request_can_be_refused_in_its_own_words() -> None:
+    connection = smsc()
+    hear(connection, SubmitSm(sequence=2), QuerySm(sequence=3))
+    connection.refuse(SubmitSm(sequence=2), Status.ESME_RTHROTTLED)
+    connection.refuse(QuerySm(sequence=3), Status.ESME_RQUERYFAIL)
+    assert sent(connection) == [SubmitSmResp(2, 0x58), QuerySmResp(3, 0x67)]
+    assert connection.owed == 0
+    connection.close("stopped")
+    with pytest.raises(LocalFault, match="closed"):
+        connection.refuse(SubmitSm(sequence=2), Status.ESME_RTHROTTLED)
 
 
 def test_a_delivery_is_answered_by_us() -> None:

@@ -85,6 +85,13 @@ def test_noise_behind_a_header_meets_the_same_fault(noise: bytes, command: int, 
     assert outcome(parse, data) == outcome(walk_parse, data)
 
 
+@pytest.mark.parametrize("command", [0x00000104, 0x01000005, 0x80000104])
+def test_a_command_that_only_ends_like_a_message_is_not_one(command: int) -> None:
+    data = command.to_bytes(4, "big").join((b"\0\0\0\x11", bytes(9)))
+    with pytest.raises(RemoteFault, match="unknown_command"):
+        parse(data)
+
+
 @pytest.mark.parametrize("record", [SubmitSm, DeliverSm])
 @pytest.mark.parametrize(
     "fields",
