@@ -92,6 +92,12 @@ def test_a_command_that_only_ends_like_a_message_is_not_one(command: int) -> Non
         parse(data)
 
 
+def test_a_message_whose_length_lies_is_fatal() -> None:
+    with pytest.raises(RemoteFault, match="wrong_length") as caught:
+        parse(build(SubmitSm()) + b"x")
+    assert caught.value.fatal
+
+
 @pytest.mark.parametrize("record", [SubmitSm, DeliverSm])
 @pytest.mark.parametrize(
     "fields",
