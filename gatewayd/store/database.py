@@ -5,6 +5,7 @@ Knows SQL and files; knows nothing of groups in the making, nor of what the valu
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -12,6 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -24,10 +26,14 @@ from gatewayd.store.kinds import KINDS, Key, Kind
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 1
-FOLD_SLICE = 500
+FOLD_SLICE = 200
+JOURNAL_SLICE = 20
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 READ_CHUNK = 500
+
+
+_Job = Callable[[sqlite3.Connection], None]
 
 
 class StoreFault(Exception):
@@ -127,12 +133,17 @@ class Database:
 
 
 class Writer:
-    """The one thread that writes. Jobs are done in order; a job that the disk refuses is tried until it succeeds."""
+    """The one thread that writes. A job that the disk refuses is tried until it succeeds.
+
+    Groups are done in order. The slices of a fold are done in order too, but only while no group waits: a fold is never
+    in the way of an acknowledgement.
+    """
 
     def __init__(self, database: Database, tell: Callable[[str, Any], None]) -> None:
         self._database = database
         self._tell = tell
-        self._jobs: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
+        self._slices: deque[_Job] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gatewayd-store", daemon=True)
 
@@ -151,21 +162,36 @@ class Writer:
         self._jobs.put(partial(self._commit, sequence, records))
 
     def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
-        """Write the frozen values to their tables in slices, groups going between, then drop the journal up to here."""
+        """Write the frozen values to their tables in slices, then drop the journal up to here."""
+        slices: deque[_Job] = deque()
         for kind, entries in frozen:
             items = list(entries.items())
             for start in range(0, len(items), FOLD_SLICE):
-                part = items[start : start + FOLD_SLICE]
-                self._jobs.put(partial(_write_slice, kind, part))
-        self._jobs.put(partial(self._end_fold, sequence))
+                slices.append(partial(_write_slice, kind, items[start : start + FOLD_SLICE]))
+        slices.append(partial(self._end_fold, sequence))
+        self._jobs.put(slices)
 
     def _run(self) -> None:
         connection = _connect(self._database.path)
-        while (job := self._jobs.get()) is not None:
-            self._insist(job, connection)
+        while (job := self._next()) is not None:
+            if isinstance(job, deque):
+                self._slices.extend(job)
+            else:
+                self._insist(job, connection)
         connection.close()
 
-    def _insist(self, job: Callable[[sqlite3.Connection], None], connection: sqlite3.Connection) -> None:
+    def _next(self) -> _Job | deque[_Job] | None:
+        if not self._slices:
+            return self._jobs.get()
+        try:
+            job = self._jobs.get_nowait()
+        except queue.Empty:
+            return self._slices.popleft()
+        if job is None:  # the end: the fold goes on at the next start, from the journal
+            self._slices.clear()
+        return job
+
+    def _insist(self, job: _Job, connection: sqlite3.Connection) -> None:
         wait_s = RETRY_FIRST_S
         while True:
             try:
@@ -188,21 +214,47 @@ class Writer:
         self._tell("committed", time.perf_counter() - began)
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
-        connection.execute("DELETE FROM journal WHERE sequence <= ?", (sequence,))
-        self._tell("folded", None)
+        """Drop the folded rows, a few at a time so that groups go between."""
+        row = connection.execute("SELECT min(sequence) FROM journal").fetchone()
+        upto = min(sequence, row[0] + JOURNAL_SLICE - 1) if row[0] is not None else sequence
+        with _unsynced(connection):
+            connection.execute("DELETE FROM journal WHERE sequence <= ?", (upto,))
+        if upto < sequence:
+            self._slices.appendleft(partial(self._end_fold, sequence))
+        else:
+            self._tell("folded", None)
 
 
 def _write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
-    """One transaction of a fold. Doing it twice changes nothing."""
-    gone = [(key,) for key, value in items if value is None]
+    """One transaction of a fold, two statements at most: each gives the interpreter lock away once, not once a row.
+
+    Doing it twice changes nothing.
+    """
+    gone = [key for key, value in items if value is None]
     rows = [_row(kind, key, value) for key, value in items if value is not None]
-    marks = ",".join("?" * (2 + len(kind.columns)))
-    connection.execute("BEGIN IMMEDIATE")
-    if gone:
-        connection.executemany(f"DELETE FROM {kind.name} WHERE key = ?", gone)
-    if rows:
-        connection.executemany(f"INSERT OR REPLACE INTO {kind.name} VALUES ({marks})", rows)
-    connection.execute("COMMIT")
+    with _unsynced(connection):
+        connection.execute("BEGIN IMMEDIATE")
+        if gone:
+            connection.execute(f"DELETE FROM {kind.name} WHERE key IN ({_marks(len(gone))})", gone)
+        if rows:
+            marks = ",".join([f"({_marks(len(rows[0]))})"] * len(rows))
+            connection.execute(f"INSERT OR REPLACE INTO {kind.name} VALUES {marks}", [v for row in rows for v in row])
+        connection.execute("COMMIT")
+
+
+def _marks(count: int) -> str:
+    return ",".join("?" * count)
+
+
+@contextlib.contextmanager
+def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit without waiting for the disk. The log is one sequence: what is lost with a power cut is its end, so a lost
+    slice of a fold is lost together with the end of that fold, and the journal still has what it held."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
 
 
 def _row(kind: Kind, key: Key, value: bytes) -> tuple[Any, ...]:

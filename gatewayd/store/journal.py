@@ -31,6 +31,7 @@ from gatewayd.store.kinds import KINDS, Key, Kind
 log = logging.getLogger(__name__)
 
 FOLD_INTERVAL_S = 60.0
+FOLD_OCTETS = 32 * 1024 * 1024
 
 Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]
@@ -105,6 +106,7 @@ class Journal:
         self._records: list[bytes] = []
         self._waiters: dict[Callback, list[Any]] = {}
         self._sequence = self._replay()
+        self._octets = 0
         self._sealed_at = 0.0
         self._folded_at = self._loop.time()
         self._is_scheduled = False
@@ -224,7 +226,9 @@ class Journal:
         self._sequence += 1
         self._in_flight = (len(records), waiters)
         self._idle.clear()
-        self._writer.commit(self._sequence, b"[" + b",\n".join(records) + b"]")
+        row = b"[" + b",\n".join(records) + b"]"
+        self._octets += len(row)
+        self._writer.commit(self._sequence, row)
         if self._wants_fold():
             self._start_fold()
 
@@ -237,13 +241,14 @@ class Journal:
         if self._is_folding:
             return False
         entries = sum(map(len, self._overlays.values()))
-        is_old = self._sealed_at - self._folded_at > FOLD_INTERVAL_S and entries > 0
-        return self._fold_wanted or entries >= self._fold_entries or is_old
+        is_old = self._sealed_at - self._folded_at > FOLD_INTERVAL_S and self._octets > 0
+        return self._fold_wanted or entries >= self._fold_entries or self._octets >= FOLD_OCTETS or is_old
 
     def _start_fold(self) -> None:
         """Freeze now: the group that holds the last of these values is already ahead in the writer's line."""
         self._is_folding, self._fold_wanted = True, False
         self._folded_at = self._loop.time()
+        self._octets = 0
         frozen = [(overlay.kind, overlay.freeze()) for overlay in self._overlays.values() if len(overlay)]
         self._writer.fold(frozen, self._sequence)
 

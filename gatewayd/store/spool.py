@@ -21,6 +21,7 @@ HOT_MAX = 20_000
 HORIZON_S = 180.0
 DUE_LIMIT = 2_000
 ID_STEP_BITS = 10
+NAME_TTL_S = 7 * 86_400.0
 
 
 class Journey:
@@ -108,7 +109,10 @@ class Spool:
 
     def name(self, link: str, carrier_id: str, message_id: int, segment: int) -> None:
         """From now on this carrier's id leads to this segment."""
-        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment))
+        # ``new``, although a carrier may use an id again after a wrap: a name that outlived its message says nothing,
+        # is counted when a receipt comes by it, and goes when its time is over.
+        due = self._clock() + NAME_TTL_S
+        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment, due=due), new=True)
 
     def named(self, link: str, carrier_id: str) -> Sent | None:
         """Whose segment a carrier's id names."""
