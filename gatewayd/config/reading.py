@@ -24,12 +24,16 @@ _REMEDIES: Mapping[object, str] = {bool: "write true or false, without quotes", 
 
 
 class _Kind(msgspec.Struct, frozen=True):
-    """A field's type taken apart. ``of`` is the plain type, ``items`` says that the field is a list of such."""
+    """A field's type taken apart. ``of`` is the plain type, ``items`` says that the field is a list of such.
+
+    ``words`` may stand in the place of a number.
+    """
 
     of: Any
     items: bool
     meta: msgspec.Meta
     choices: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
     def extra(self, name: str) -> Any:
         return (self.meta.extra or {}).get(name)
@@ -83,20 +87,22 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
 
 def _noted(verdict: Verdict, key: str, findings: Findings, value: object, kind: _Kind) -> object:
     if verdict is None:
-        return msgspec.convert(value, type=kind.of)
+        return value if value in kind.words else msgspec.convert(value, type=kind.of)
     findings.fault(key, *verdict)
     return UNSET
 
 
 def _judge(kind: _Kind, value: object) -> Verdict:
     """What is wrong with a single value, or None."""
+    if value in kind.words:
+        return None
     label = "the value" if kind.extra("hidden") else shown(value)
     try:
         read: object = msgspec.convert(value, type=kind.of)
     except msgspec.ValidationError:
         noun = "known here" if kind.choices else _NOUNS[kind.of]
         is_quoted = isinstance(value, str) and kind.of in (int, float)
-        return f"{label} is not {noun}", _remedy(kind) + (", without quotes" if is_quoted else "")
+        return f"{label} is not {noun}", _remedy(kind, ", without quotes" if is_quoted else "")
     if isinstance(read, (int, float)) and not _is_within(kind.meta, read):
         noun = kind.extra("noun")
         return f"{label} is not {noun}" if noun else f"{label} is out of range", _remedy(kind)
@@ -114,16 +120,17 @@ def _is_within(meta: msgspec.Meta, value: float) -> bool:
     )
 
 
-def _remedy(kind: _Kind) -> str:
+def _remedy(kind: _Kind, manner: str = "") -> str:
     if kind.items and kind.of is str:
         return 'write a list of texts: ["a", "b"]'
     if kind.choices:
         return "give one of " + ", ".join(kind.choices)
     if kind.meta.le is None:
         return _REMEDIES[kind.of]
+    words = "".join(f", or {shown(word)}" for word in kind.words)
     if kind.meta.gt is not None:
-        return f"give more than {kind.meta.gt} and at most {kind.meta.le}"
-    return f"give {kind.meta.ge} to {kind.meta.le}"
+        return f"give more than {kind.meta.gt} and at most {kind.meta.le}{manner}{words}"
+    return f"give {kind.meta.ge} to {kind.meta.le}{manner}{words}"
 
 
 @functools.cache
@@ -135,6 +142,8 @@ def _kind_of(annotation: Any) -> _Kind:
     if origin is Annotated:
         return _Kind(arguments[0], False, arguments[1], ())
     if origin in (typing.Union, types.UnionType):
-        return _kind_of(next(argument for argument in arguments if argument is not type(None)))
+        first, *others = (argument for argument in arguments if argument is not type(None))
+        words = tuple(word for other in others for word in typing.get_args(other))
+        return msgspec.structs.replace(_kind_of(first), words=words)
     choices = arguments if origin is Literal else ()
     return _Kind(annotation, False, msgspec.Meta(), choices)

@@ -24,6 +24,7 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
+Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 SecondsOrOff = Annotated[float, Meta(ge=0, le=31_536_000)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]
@@ -52,6 +53,8 @@ class Daemon(_Table, frozen=True, kw_only=True):
 
     spool_dir: str = "/var/lib/gatewayd"
     runtime_dir: str = "/run/gatewayd"
+    workers: Workers | Literal["auto"] = 1
+    worker_silence_s: Seconds = 10.0
     drain_timeout_s: SecondsOrOff = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

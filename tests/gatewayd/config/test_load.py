@@ -55,6 +55,14 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         [(PORT, "port = true")],
         ["links.carrier.port: true is not a whole number; give 1 to 65535"],
     ),
+    "no worker": (
+        [("[smpp]", "[daemon]\nworkers = 0\n[smpp]")],
+        ['daemon.workers: 0 is not a number of workers; give 1 to 64, or "auto"'],
+    ),
+    "workers in quotes": (
+        [("[smpp]", '[daemon]\nworkers = "2"\n[smpp]')],
+        ['daemon.workers: "2" is not a whole number; give 1 to 64, without quotes, or "auto"'],
+    ),
     "no window": ([(PORT, "window = 0")], ["links.carrier.window: 0 is out of range; give 1 to 10000"]),
     "negative rate": (
         [(PORT, "rate_per_s = -1")],
@@ -409,6 +417,12 @@ def test_the_repr_of_what_was_loaded_holds_no_secret(desk: Desk) -> None:
     shown = repr(desk.load())
     assert "s3cret" not in shown
     assert "scrypt" not in shown
+
+
+@pytest.mark.parametrize(("text", "value"), [("4", 4), ('"auto"', "auto")])
+def test_workers_are_a_number_or_auto(desk: Desk, text: str, value: object) -> None:
+    loaded = desk.load(("[smpp]", f"[daemon]\nworkers = {text}\n[smpp]"))
+    assert loaded.config.daemon.workers == value
 
 
 def test_relative_paths_start_beside_the_file(desk: Desk) -> None:

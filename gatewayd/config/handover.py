@@ -1,0 +1,58 @@
+"""A checked configuration on its way from the process that read it to those that work by it, and what a reload keeps.
+
+Reads no file: a worker that starts anew must get what is in force, whatever stands in the file by then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gatewayd.config import schema
+from gatewayd.config.load import Loaded
+
+# What is opened, mapped or counted once, when the daemon starts.
+RESTART_KEYS: Final = (
+    ("daemon", "spool_dir"),
+    ("daemon", "runtime_dir"),
+    ("daemon", "workers"),
+    ("smpp", "listen"),
+    ("smpp", "tls_listen"),
+    ("webhooks", "listen"),
+    ("metrics", "listen"),
+)
+
+
+def pack(loaded: Loaded) -> dict[str, Any]:
+    """The configuration and its secrets as plain values, for a private channel and for nothing else."""
+    return {
+        "path": str(loaded.path),
+        "config": msgspec.to_builtins(loaded.config),
+        "secrets": dict(loaded.secrets),
+    }
+
+
+def unpack(packed: Mapping[str, Any]) -> Loaded:
+    """What ``pack`` was given, without its warnings."""
+    return Loaded(
+        path=Path(packed["path"]),
+        config=msgspec.convert(packed["config"], schema.Config),
+        warnings=(),
+        secrets=packed["secrets"],
+    )
+
+
+def in_force(old: Loaded, new: Loaded) -> tuple[Loaded, tuple[str, ...]]:
+    """``new``, but for the keys that only a restart can change; and the names of those that differ."""
+    config, waiting = new.config, []
+    for table, key in RESTART_KEYS:
+        before, after = getattr(getattr(old.config, table), key), getattr(getattr(config, table), key)
+        if before != after:
+            waiting.append(f"{table}.{key}")
+            kept = msgspec.structs.replace(getattr(config, table), **{key: before})
+            config = msgspec.structs.replace(config, **{table: kept})
+    return dataclasses.replace(new, config=config), tuple(waiting)
