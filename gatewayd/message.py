@@ -48,7 +48,7 @@ class State(enum.StrEnum):
         return self not in (State.ENROUTE, State.ACCEPTD)
 
 
-class Message(msgspec.Struct, frozen=True, gc=False):
+class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one submit_sm asked for; never changed after it was accepted.
 
     ``payload`` is the user data without its UDH; ``udh`` is the whole header with its length octet, or empty.
@@ -81,13 +81,13 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
-class Accepted(msgspec.Struct, frozen=True, gc=False):
+class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The carrier took it and named it; a receipt may follow under that name."""
 
     carrier_id: str
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
+class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The carrier said no for good: another link may try, this one must not.
 
     ``error`` is a short stable word or code for people and metrics (``ESME_RINVDSTADR``, ``http_404``).
@@ -98,7 +98,7 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     unreachable: bool = False
 
 
-class Deferred(msgspec.Struct, frozen=True, gc=False):
+class Deferred(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Not now: the same link may be asked again after ``retry_s`` seconds. Nothing was sent.
 
     ``pauses`` says that everything behind this message must wait as well (throttling), so that order is kept.
@@ -109,7 +109,7 @@ class Deferred(msgspec.Struct, frozen=True, gc=False):
     pauses: bool = False
 
 
-class Unknown(msgspec.Struct, frozen=True, gc=False):
+class Unknown(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Sent, or perhaps sent, and no answer came: it may or may not have been taken."""
 
     error: str
@@ -118,7 +118,7 @@ class Unknown(msgspec.Struct, frozen=True, gc=False):
 Outcome = Accepted | Refused | Deferred | Unknown
 
 
-class Receipt(msgspec.Struct, frozen=True, gc=False):
+class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
     """What a carrier later said of a message that it had accepted.
 
     ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal, case,
@@ -132,9 +132,10 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     at: float = 0.0
     displayed: bool = False
     aliases: tuple[str, ...] = ()
+    handset: str = ""
 
 
-class Inbound(msgspec.Struct, frozen=True, gc=False):
+class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
     """A text or a suggestion reply from a handset (MO).
 
     ``dedup_id`` names it at the carrier, empty when the carrier names nothing; ``postback`` is the data behind a

@@ -84,6 +84,12 @@ class Link(Protocol):
     def capacity(self) -> int:
         """How many segments may be submitted right now (0 when down or full)."""
 
+    def want(self, waiting: int, keep: int) -> None:
+        """So many more segments wait than could be sent; of the capacity not used, ``keep`` is still needed.
+
+        Where workers share a link, this is how they agree on its window.
+        """
+
     def cost(self, message: Message) -> int:
         """How many segments the message becomes on this link (RCS: always 1)."""
 

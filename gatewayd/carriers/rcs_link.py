@@ -95,6 +95,9 @@ class RcsLink:
             return 0
         return free
 
+    def want(self, waiting: int, keep: int) -> None:
+        """Nothing to share: each worker speaks to the platform itself."""
+
     def cost(self, message: Message) -> int:
         """One: no message is cut here."""
         return 1

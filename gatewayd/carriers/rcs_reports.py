@@ -95,6 +95,7 @@ def _receipt(event: StatusEvent) -> Receipt:
         error=error,
         at=event.at,
         displayed=event.status is Status.DISPLAYED,
+        handset=event.number,
     )
 
 

@@ -6,6 +6,7 @@ Knows no route, no store and no account; it neither queues nor retries.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import ssl
@@ -87,6 +88,8 @@ class SmppLink:
         self._alphabet: str = settings.data_coding_0
         self._id_mode: str = settings.message_id_mode
         self._seats: list[Seat] = []
+        self._opened = 0
+        self._tls: ssl.SSLContext | None = None
         self._results: list[Result] = []
         self._reports: list[Report] = []
         self._is_telling_asked = False
@@ -175,6 +178,9 @@ class SmppLink:
         revocation = Revocation(message_id, carrier_id, None, "unsupported")
         asyncio.get_running_loop().call_soon(self._listener.on_revoked, self, revocation)
 
+    def want(self, waiting: int, keep: int) -> None:
+        """Nothing to share: the whole window is this process's."""
+
     def check_capability(self, handset: str) -> None:
         """Not over SMPP: whether a handset takes RCS is another channel's knowledge."""
         capability = Capability(handset, None, "unsupported")
@@ -182,21 +188,42 @@ class SmppLink:
 
     async def start(self) -> None:
         """Begin to connect every bind."""
+        self.prepare()
+        for _ in range(self._settings.binds):
+            self.open_bind()
+
+    def prepare(self) -> None:
+        """Get ready to ``open_bind``; for those who count the binds themselves, instead of ``start``."""
         settings = self._settings
-        tls = ssl.create_default_context(cafile=settings.tls_ca or None) if settings.tls else None
-        for number in range(1, settings.binds + 1):
-            seat = Seat(
-                f"link {self.name} bind {number}",
-                settings,
-                self._password,
-                self._take,
-                self._writable,
-                self._on_fault,
-                self._clock,
-                self._rng,
-            )
-            self._seats.append(seat)
-            seat.start(tls)
+        self._tls = ssl.create_default_context(cafile=settings.tls_ca or None) if settings.tls else None
+
+    def open_bind(self) -> Seat:
+        """One bind more, kept connected from now on."""
+        self._opened += 1
+        seat = Seat(
+            f"link {self.name} bind {self._opened}",
+            self._settings,
+            self._password,
+            self._take,
+            self._writable,
+            self._on_fault,
+            self._clock,
+            self._rng,
+        )
+        self._seats.append(seat)
+        seat.start(self._tls)
+        return seat
+
+    async def close_bind(self, seat: Seat, drain_s: float) -> None:
+        """One bind less: let its answers come, for a while, then unbind."""
+        seat.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_s):
+                while seat.connection.window_used:
+                    self._idle.clear()
+                    await self._idle.wait()
+        await seat.stop()
+        self._seats.remove(seat)
 
     async def stop(self, drain_s: float) -> None:
         """Take no more, wait for answers, unbind, and give back the rest as Unknown."""
@@ -204,10 +231,11 @@ class SmppLink:
         for seat in self._seats:
             seat.drain()
         if self.window_used:
-            self._idle.clear()
             try:
                 async with asyncio.timeout(drain_s):
-                    await self._idle.wait()
+                    while self.window_used:
+                        self._idle.clear()
+                        await self._idle.wait()
             except TimeoutError:
                 logger.warning("link %s: %d segments unanswered after %.0f s", self.name, self.window_used, drain_s)
         await asyncio.gather(*(seat.stop() for seat in self._seats))
@@ -285,8 +313,7 @@ class SmppLink:
         if (self._became_ready or self._was_full) and self._free():
             self._became_ready = self._was_full = False
             self._listener.on_ready(self)
-        if self._is_stopping and not self.window_used:
-            self._idle.set()
+        self._idle.set()
 
     def _answered(self, event: Answered) -> None:
         sent, pdu = event.context, event.pdu

@@ -29,7 +29,7 @@ def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> R
     else:
         tlvs = ()
     if is_receipt(pdu.esm_class, tlvs):
-        return _receipt_of(short_message, tlvs, message_id_mode)
+        return _receipt_of(short_message, tlvs, message_id_mode, pdu.source_addr)
     concat, udh, payload = concat_of(pdu.esm_class, short_message, tlvs)
     return Inbound(
         source_ton=pdu.source_addr_ton,
@@ -49,10 +49,12 @@ def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> R
     )
 
 
-def _receipt_of(text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str) -> Receipt | None:
+def _receipt_of(
+    text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str, handset: str
+) -> Receipt | None:
     parsed = parse(text, tlvs)
     if parsed is None:
         return None
     keys = id_keys(parsed.carrier_id, message_id_mode)
     at = parsed.done.timestamp() if parsed.done is not None else 0.0
-    return Receipt(keys[0], _STATES[parsed.state], parsed.error, at, aliases=keys[1:])
+    return Receipt(keys[0], _STATES[parsed.state], parsed.error, at, aliases=keys[1:], handset=handset)

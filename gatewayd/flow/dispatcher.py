@@ -16,7 +16,7 @@ from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.outbound import Limits, Outbound
 from gatewayd.flow.reach import Reach
-from gatewayd.message import Channel, Message, Unknown
+from gatewayd.message import Channel, Message, Receipt, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
@@ -114,6 +114,20 @@ class Dispatcher:
     def on_capability(self, link: Link, capability: Capability) -> None:
         """The end of a capability question."""
         self._reach.on_capability(link, capability)
+
+    # -- between workers ----------------------------------------------------------------------------------------
+
+    def ask_around(self, ask: Callable[[Link, Receipt], None]) -> None:
+        """Call this for receipts whose message is not known here."""
+        self._inbound.ask_around = ask
+
+    def claim(self, link: Link, receipt: Receipt) -> bool:
+        """Take a receipt that another worker could not match, if this one knows the message."""
+        return self._inbound.claim(link, receipt)
+
+    def claimed(self, link: Link, receipt: Receipt) -> None:
+        """Another worker took it."""
+        self._inbound.claimed(link, receipt)
 
     # -- the clock ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
@@ -26,6 +26,7 @@ class InboundDesk:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._then = desk.spool.journal.then
+        self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
         self._owners = {
             handset_of(number, 1, 1): name for name, account in desk.accounts.items() for number in account.numbers
@@ -54,19 +55,30 @@ class InboundDesk:
     def _on_receipt(self, link: Link, receipt: Receipt) -> None:
         desk = self._desk
         desk.metrics.receipts.labels(link.name, receipt.state.value).value += 1
+        if not self.claim(link, receipt):
+            self._park(link, receipt)
+            self.ask_around(link, receipt)
+
+    def claim(self, link: Link, receipt: Receipt) -> bool:
+        """Join a receipt to its message; False when no message of this worker has that name."""
+        desk = self._desk
         sent = desk.spool.named(link.name, receipt.carrier_id)
         for alias in receipt.aliases if sent is None else ():
             sent = desk.spool.named(link.name, alias)
             if sent is not None:
                 break
         if sent is None:
-            self._park(link, receipt)
-            return
+            return False
         journey = None if sent.ended else desk.journey(sent.message_id)
         if journey is None:
             self._count_ended(link, receipt)
-            return
-        self._join(link, journey, sent.segment, receipt)
+        else:
+            self._join(link, journey, sent.segment, receipt)
+        return True
+
+    def claimed(self, link: Link, receipt: Receipt) -> None:
+        """Another worker knew the message: the receipt need not wait here."""
+        self._unpark(link, receipt)
 
     def _join(self, link: Link, journey: Journey, segment: int, receipt: Receipt) -> None:
         desk, progress = self._desk, journey.progress
@@ -114,7 +126,7 @@ class InboundDesk:
         for receipt in parked.receipts:
             self._desk.metrics.receipt_events.labels(link.name, "early").value += 1
             self._unpark(link, receipt)
-            self._on_receipt(link, receipt)
+            self.claim(link, receipt)
 
     def _unpark(self, link: Link, receipt: Receipt) -> None:
         for spelling in (receipt.carrier_id, *receipt.aliases):

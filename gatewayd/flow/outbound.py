@@ -96,11 +96,14 @@ class Outbound:
     def _pump(self, link: Link) -> None:
         """Send what the link, its limits and its queue allow, up to one batch; then come back for more."""
         queue = self._desk.queues[link.name]
-        room = min(link.capacity() - self._reserved[link.name], len(queue), BATCH_MAX)
+        reserved = self._reserved[link.name]
+        room = min(link.capacity() - reserved, len(queue), BATCH_MAX)
         if room <= 0:
+            link.want(len(queue), reserved)
             return
         granted, wait_s = self._limits[link.name].take(room)
         if granted == 0:
+            link.want(0, reserved)
             self._wait(link.name, wait_s)
             return
         ids = [message_id for _ in range(granted) if (message_id := queue.pop()) is not None]
@@ -111,6 +114,8 @@ class Outbound:
             self._limits[link.name].give_back(left)
         if len(queue):
             self.wake(link.name)
+        else:
+            link.want(0, self._reserved[link.name])
 
     def _in_order(self, ids: list[int]) -> list[Journey]:
         flying = self._desk.flying

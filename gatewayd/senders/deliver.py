@@ -16,6 +16,7 @@ from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
 from gatewayd.senders.deliver_pdu import deliver_sm
+from gatewayd.senders.sharing import Guest, Sharing
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Spool
 from protocol.smpp.errors import LocalFault
@@ -23,12 +24,16 @@ from protocol.smpp.errors import LocalFault
 if TYPE_CHECKING:
     from gatewayd.senders.smpp_server import EsmeConnection
 
+# Beside any command_status: no answer came; or none could, for it cannot be written as a deliver_sm.
+NO_STATUS = -1
+UNBUILDABLE = 0x0000_FFFF
+
 HOT_MAX = 2_000
 LOAD_MAX = 200
 SWEEP_S = 30.0
 
 
-class _Box:
+class Box:
     """What one account is owed: ids in order, and the binds that can take them."""
 
     __slots__ = ("account", "depth_max", "hot", "ids", "receivers", "returned", "window")
@@ -49,6 +54,14 @@ class _Box:
         """The oldest id; those that came back go first."""
         return heapq.heappop(self.returned) if self.returned else self.ids.popleft()
 
+    def room(self, connection: EsmeConnection) -> int:
+        """How many deliver_sm a bind may be given now."""
+        return max(0, self.window - connection.engine.window_used) if connection.can_deliver else 0
+
+    def free(self) -> int:
+        """The same over all binds of this account."""
+        return sum(map(self.room, self.receivers))
+
 
 class Outbox:
     """All accounts' deliveries."""
@@ -67,12 +80,13 @@ class Outbox:
         self._trail = trail
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._boxes = {name: _Box(name, depth, window) for name, (depth, window) in depths.items()}
+        self._boxes = {name: Box(name, depth, window) for name, (depth, window) in depths.items()}
         self._dirty: set[str] = set()
         self._later: list[tuple[float, int, str]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._is_stopping = False
+        self.sharing: Sharing | None = None
 
     def start(self) -> None:
         """Take up what the last run owed. The store must have been folded."""
@@ -99,7 +113,7 @@ class Outbox:
             box.ids.append(delivery.id)
             if len(box.hot) < HOT_MAX:
                 box.hot[delivery.id] = delivery
-            self._wake(box)
+            self.wake(box)
 
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
@@ -118,7 +132,7 @@ class Outbox:
         """A receiver or transceiver is bound."""
         box = self._boxes[connection.account_name]
         box.receivers.append(connection)
-        self._wake(box)
+        self._offer(box)
 
     def leave(self, connection: EsmeConnection) -> None:
         """It is gone; what it had not answered comes back through ``unanswered``."""
@@ -128,14 +142,40 @@ class Outbox:
 
     def ready(self, connection: EsmeConnection) -> None:
         """Its window or its socket has room again."""
-        self._wake(self._boxes[connection.account_name])
+        self._offer(self._boxes[connection.account_name])
 
-    def answered(self, connection: EsmeConnection, delivery: Delivery, status: int) -> None:
+    def answered(self, connection: EsmeConnection, context: Delivery | Guest, status: int) -> None:
         """An ESME's deliver_sm_resp."""
-        box = self._boxes[connection.account_name]
+        self._told(connection, context, status, "")
+
+    def unanswered(self, connection: EsmeConnection, context: Delivery | Guest, reason: str) -> None:
+        """No answer: it goes to the next bind that can take it, a second time perhaps."""
+        self._told(connection, context, NO_STATUS, reason)
+
+    def _told(self, connection: EsmeConnection, context: Delivery | Guest, status: int, reason: str) -> None:
+        if isinstance(context, Guest):
+            assert self.sharing is not None  # nobody else brings guests
+            self.sharing.carried(context, status, reason)
+        else:
+            self.settle(connection.account_name, context, status, reason)
+        box = self._boxes.get(connection.account_name)
+        if box is not None:
+            self._offer(box)
+
+    def settle(self, account: str, delivery: Delivery, status: int, reason: str) -> None:
+        """What came of one delivery: a command_status, or NO_STATUS and why there was none."""
+        box = self._boxes.get(account)
+        if box is None:
+            return
         if status == 0:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
+        elif status == NO_STATUS:
+            self._metrics.deliveries.labels(box.account, delivery.kind, f"unanswered_{reason}").value += 1
+            if reason == "lost":
+                self.give_back(box, delivery)
+            else:
+                self._retry_later(box, delivery)
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
@@ -144,77 +184,100 @@ class Outbox:
                 "delivery_rejected", account=box.account, kind=delivery.kind, handset=delivery.source, status=status
             )
             self._end(box, delivery.id, delivery.kind, "rejected")
-        self._wake(box)
-
-    def unanswered(self, connection: EsmeConnection, delivery: Delivery, reason: str) -> None:
-        """No answer: it goes to the next bind that can take it, a second time perhaps."""
-        box = self._boxes.get(connection.account_name)
-        if box is None:
-            return
-        self._metrics.deliveries.labels(box.account, delivery.kind, f"unanswered_{reason}").value += 1
-        if reason == "lost":
-            self._give_back(box, delivery)
-        else:
-            self._retry_later(box, delivery)
 
     # -- the pump -------------------------------------------------------------------------------------------------
 
-    def _wake(self, box: _Box) -> None:
+    def _offer(self, box: Box) -> None:
+        """A bind of the account has room, perhaps."""
+        if self.sharing is not None:
+            self.sharing.serve(box.account)
+        self.wake(box)
+
+    def wake(self, box: Box) -> None:
+        """Look at this box at the end of the loop turn."""
         if not self._dirty:
             self._loop.call_soon(self._pump_all)
         self._dirty.add(box.account)
 
+    def wake_account(self, account: str) -> None:
+        """The same, by name."""
+        box = self._boxes.get(account)
+        if box is not None:
+            self.wake(box)
+
+    def box(self, account: str) -> Box | None:
+        """An account's box."""
+        return self._boxes.get(account)
+
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
-        if not self._is_stopping:
-            for account in dirty:
+        for account in () if self._is_stopping else dirty:
+            if self.sharing is not None:
+                self.sharing.pump(self._boxes[account])
+            else:
                 self._pump(self._boxes[account])
 
-    def _pump(self, box: _Box) -> None:
+    def _pump(self, box: Box) -> None:
         """Fill the windows of the account's binds, each in turn."""
-        for _ in range(len(box.receivers)):
-            connection = box.receivers[0]
-            box.receivers.rotate(-1)
-            free = min(box.window - connection.engine.window_used, len(box), LOAD_MAX)
-            if free > 0 and connection.can_deliver:
-                for delivery in self._load(box, [box.pop() for _ in range(free)]):
-                    self._send(box, connection, delivery)
-        if len(box) and any(r.can_deliver and r.engine.window_used < box.window for r in box.receivers):
-            self._wake(box)
+        free = min(box.free(), len(box), LOAD_MAX)
+        if free > 0:
+            for delivery in self.load(box, [box.pop() for _ in range(free)]):
+                if not self.end_expired(box, delivery) and not self.send_here(box, delivery, delivery):
+                    self.give_back(box, delivery)
+            if len(box):
+                self.wake(box)
 
-    def _load(self, box: _Box, ids: list[int]) -> Iterable[Delivery]:
+    def load(self, box: Box, ids: list[int]) -> Iterable[Delivery]:
+        """The deliveries of these ids; settled ones are left out."""
         if all(delivery_id in box.hot for delivery_id in ids):
             return [box.hot.pop(delivery_id) for delivery_id in ids]
         for delivery_id in ids:
             box.hot.pop(delivery_id, None)
         return self._spool.deliveries(ids)
 
-    def _send(self, box: _Box, connection: EsmeConnection, delivery: Delivery) -> None:
-        if delivery.due <= self._clock():
-            self._end(box, delivery.id, delivery.kind, "expired")
-            return
-        try:
-            connection.deliver(deliver_sm(delivery, connection.account_settings), delivery)
-        except LocalFault as fault:
-            if fault.kind in ("wrong_state", "window_full", "closed"):
-                self._give_back(box, delivery)
-            else:  # it cannot be said in a deliver_sm at all: nobody will ever take it
-                self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=fault.kind)
-                self._end(box, delivery.id, delivery.kind, "unbuildable")
+    def end_expired(self, box: Box, delivery: Delivery) -> bool:
+        """Whether its time is over; then it is ended."""
+        if delivery.due > self._clock():
+            return False
+        self._end(box, delivery.id, delivery.kind, "expired")
+        return True
+
+    def send_here(self, box: Box, delivery: Delivery, context: Delivery | Guest) -> bool:
+        """Send it over the bind whose turn it is; False when none has room."""
+        for _ in range(len(box.receivers)):
+            connection = box.receivers[0]
+            box.receivers.rotate(-1)
+            if box.room(connection):
+                try:
+                    connection.deliver(deliver_sm(delivery, connection.account_settings), context)
+                except LocalFault as fault:
+                    if fault.kind in ("wrong_state", "window_full", "closed"):
+                        continue
+                    # It cannot be said in a deliver_sm at all: nobody will ever take it.
+                    self._told(connection, context, UNBUILDABLE, fault.kind)
+                return True
+        return False
 
     # -- fates ----------------------------------------------------------------------------------------------------
 
-    def _end(self, box: _Box, delivery_id: int, kind: str, outcome: str) -> None:
+    def _end(self, box: Box, delivery_id: int, kind: str, outcome: str) -> None:
         box.hot.pop(delivery_id, None)
         self._spool.settle_delivery(delivery_id)
         self._metrics.deliveries.labels(box.account, kind, outcome).value += 1
 
-    def _give_back(self, box: _Box, delivery: Delivery) -> None:
+    def give_back(self, box: Box, delivery: Delivery) -> None:
+        """It was not sent: it keeps its place."""
         heapq.heappush(box.returned, delivery.id)
         box.hot[delivery.id] = delivery
-        self._wake(box)
+        self.wake(box)
 
-    def _retry_later(self, box: _Box, delivery: Delivery) -> None:
+    def give_back_to(self, delivery: Delivery) -> None:
+        """The same, by the account's name."""
+        box = self._boxes.get(delivery.account)
+        if box is not None:
+            self.give_back(box, delivery)
+
+    def _retry_later(self, box: Box, delivery: Delivery) -> None:
         delivery.attempts += 1
         self._spool.save_delivery(delivery)
         at = self._loop.time() + retry_delay_s(delivery.attempts)
@@ -232,7 +295,7 @@ class Outbox:
             _, delivery_id, account = heapq.heappop(self._later)
             box = self._boxes[account]
             heapq.heappush(box.returned, delivery_id)
-            self._wake(box)
+            self.wake(box)
         self._arm()
 
     def _sweep(self) -> None:
@@ -258,7 +321,7 @@ class Outbox:
         now = self._clock()
         return [((box.account,), max(0.0, now - self._oldest(box, now))) for box in self._boxes.values()]
 
-    def _oldest(self, box: _Box, now: float) -> float:
+    def _oldest(self, box: Box, now: float) -> float:
         if not len(box):
             return now
         found = self._spool.deliveries([box.returned[0] if box.returned else box.ids[0]])

@@ -20,6 +20,7 @@ from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account, Gatekeeper
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.sharing import Guest
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.store.records import Delivery
 from protocol.smpp.connection import Connection, Limits
@@ -70,9 +71,9 @@ class EsmeConnection:
         """Whether a deliver_sm may be written now."""
         return self.pump.is_writable and self.engine.state in BOUND
 
-    def deliver(self, pdu: DeliverSm, delivery: Delivery) -> None:
+    def deliver(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
         """Send a deliver_sm; its fate comes to the outbox. Raises LocalFault as the engine does."""
-        self.engine.request(pdu, time.monotonic(), delivery)
+        self.engine.request(pdu, time.monotonic(), context)
         self.pump.flush()
 
     def answer(self, pdu: Pdu) -> None:
@@ -117,9 +118,9 @@ class EsmeConnection:
 
     def _on_event(self, event: Event) -> None:
         match event:
-            case Answered(context=Delivery() as delivery, pdu=pdu):
+            case Answered(context=Delivery() | Guest() as delivery, pdu=pdu):
                 self._server.outbox.answered(self, delivery, pdu.status)  # type: ignore[attr-defined]
-            case Unanswered(context=Delivery() as delivery, reason=reason, status=status):
+            case Unanswered(context=Delivery() | Guest() as delivery, reason=reason, status=status):
                 if reason == "nacked":
                     self._server.outbox.answered(self, delivery, status)
                 else:

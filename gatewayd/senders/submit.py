@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.message import Encoding, Message
@@ -44,6 +45,18 @@ class Intake(Protocol):
         """These are durable and acknowledged: bring them on their way."""
 
 
+class Elsewhere(Protocol):
+    """The other workers, as the senders see them."""
+
+    slot: int
+
+    def home_of(self, message: Message) -> int:
+        """The slot of the worker that is the handset's home."""
+
+    def submit(self, home: int, message: Message, answer: Callable[[int, str], None]) -> None:
+        """Hand a message to its home; ``answer`` gets a command_status (0: durable) and a word for the counter."""
+
+
 class Refusal(Exception):
     """A submit_sm that is not taken: the status that says so, and the word for the counter."""
 
@@ -69,6 +82,7 @@ class SubmitDesk:
         self._metrics = metrics
         self._pending_max = pending_max
         self._clock = clock
+        self.elsewhere: Elsewhere | None = None
         self._encodings = {str(encoding): encoding for encoding in Encoding}
 
     def take(self, connection: EsmeConnection, pdus: Sequence[SubmitSm]) -> None:
@@ -86,15 +100,29 @@ class SubmitDesk:
                 self._refuse(connection, account, pdu, refusal)
 
     def _accept(self, connection: EsmeConnection, account: Account, pdu: SubmitSm, began: float) -> None:
+        message = self._read(account, pdu)
+        elsewhere = self.elsewhere
+        if elsewhere is not None and (home := elsewhere.home_of(message)) != elsewhere.slot:
+            elsewhere.submit(home, message, partial(self._answered, connection, pdu, message.id, began))
+            return
         journal = self._spool.journal
         if journal.is_failing or journal.pending > self._pending_max:
             raise Refusal(Status.ESME_RMSGQFUL, "store_full")
-        message = self._read(account, pdu)
         progress = self._intake.plan(message)
         if progress is None:
             raise Refusal(Status.ESME_RINVDSTADR, "no_route")
         journey = self._spool.accept(message, progress)
         journal.then(self._stored, (connection, pdu.sequence, journey, began))
+
+    def _answered(
+        self, connection: EsmeConnection, pdu: SubmitSm, message_id: int, began: float, status: int, kind: str
+    ) -> None:
+        """The message's home has spoken."""
+        if status == 0:
+            connection.answer_submit(pdu.sequence, message_id)
+            connection.response_timing.observe(time.perf_counter() - began)
+        elif connection.account is not None:
+            self._refuse(connection, connection.account, pdu, Refusal(Status(status), kind))
 
     def _read(self, account: Account, pdu: SubmitSm) -> Message:
         """The message that a submit_sm stands for; raises Refusal."""

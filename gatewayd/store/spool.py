@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gatewayd.message import Message
+from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION
@@ -37,20 +38,22 @@ class Journey:
 class Spool:
     """The durable queue."""
 
-    def __init__(self, journal: Journal, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, journal: Journal, *, slot: int = 0, clock: Callable[[], float] = time.time) -> None:
+        """``slot`` is the worker's: it makes ids unique over all of them."""
         self.journal = journal
+        self._slot = slot
         self._clock = clock
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
         highest = journal.highest_key((MESSAGE, DELIVERY))
-        self._last_id = max(int(clock() * 1000) << ID_STEP_BITS, highest)
+        self._sequence = max(int(clock() * 1000) << ID_STEP_BITS, sequence_of(highest))
         self._due_heap: list[tuple[float, int]] = []
         self._scheduled: dict[int, float] = {}
 
     def new_id(self) -> int:
         """The next id for a message or a delivery."""
-        self._last_id += 1
-        return self._last_id
+        self._sequence += 1
+        return id_of(self._sequence, self._slot)
 
     # -- messages -----------------------------------------------------------------------------------------------
 

@@ -47,12 +47,16 @@ class Contact(msgspec.Struct, frozen=True, gc=False):
 
 
 class StatusEvent(msgspec.Struct, frozen=True, gc=False):
-    """A status of our message ``msg_id``. ``error`` is the platform's code, if any; ``at`` Unix seconds or 0."""
+    """A status of our message ``msg_id``. ``error`` is the platform's code, if any; ``at`` Unix seconds or 0.
+
+    ``number`` is the contact's, as the platform writes it; empty when it names none.
+    """
 
     msg_id: str
     status: Status
     at: float
     error: str = ""
+    number: str = ""
 
 
 class MessageEvent(msgspec.Struct, frozen=True, gc=False):
@@ -201,7 +205,9 @@ def _status(envelope: _Envelope) -> Event:
     if not msg_id:
         raise RcsFault("no_msg_id")
     error = code_of(message.reason) or code_of(envelope.reason)
-    return StatusEvent(msg_id, status, timestamps.read(message.timestamp), error)
+    contact = envelope.message_contact
+    number = (contact.user_contact or "") if contact is not None else ""
+    return StatusEvent(msg_id, status, timestamps.read(message.timestamp), error, number)
 
 
 def _user_message(envelope: _Envelope) -> Event:

@@ -1,0 +1,31 @@
+"""Which worker is the home of a handset, and what a message id says of where it was made.
+
+Everything about a handset happens in its home: its messages, their parts and receipts, its conversation.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+from zlib import crc32
+
+SLOTS_MAX: Final = 256
+
+# The same handset is written with a plus, with 00, nationally with 0 or bare: the last eight digits are always its own.
+_DIGITS: Final = 8
+
+
+@lru_cache(maxsize=65_536)
+def home_of(address: str, workers: int) -> int:
+    """The slot, 0 to ``workers`` - 1, of the home of an address, however it is written."""
+    return crc32(address[-_DIGITS:].encode()) % workers if workers > 1 else 0
+
+
+def id_of(sequence: int, slot: int) -> int:
+    """A message id: unique over all workers, rising with time in each."""
+    return sequence << 8 | slot
+
+
+def sequence_of(message_id: int) -> int:
+    """The part of an id that rises with time."""
+    return message_id >> 8

@@ -1,0 +1,204 @@
+"""The mesh: every worker talks to every other over Unix stream sockets, in one batch for each loop turn and peer.
+
+Carries values of one message type; knows nothing of what they mean. What waits for a peer that is away is bounded: the
+caller looks at ``is_clogged`` before it gives more. A frame is its length in four octets, then a msgpack list.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewayd.runtime.tasks import spawn
+
+log = logging.getLogger(__name__)
+
+FRAME_MAX = 64 * 1024 * 1024
+RETRY_S = 0.05
+UNSENT_MAX = 8 * 1024 * 1024
+WAITING_MAX = 20_000
+
+
+class _Peer(asyncio.Protocol):
+    """One connection to another worker."""
+
+    def __init__(self, mesh: Mesh, slot: int | None) -> None:
+        self._mesh = mesh
+        self.slot = slot
+        self._buffer = bytearray()
+        self.transport: asyncio.Transport | None = None
+        self.is_writable = True
+        self.ended = asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]  # a stream transport, whatever the loop calls it
+        transport.set_write_buffer_limits(UNSENT_MAX)  # type: ignore[attr-defined]
+        if self.slot is not None:
+            transport.write(bytes((self._mesh.slot,)))  # type: ignore[attr-defined]
+            self._mesh.joined(self.slot, self)
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        if self.slot is None:
+            self.slot = buffer[0]
+            del buffer[:1]
+            self._mesh.joined(self.slot, self)
+        start = 0
+        while len(buffer) - start >= 4:
+            size = int.from_bytes(buffer[start : start + 4], "big")
+            if len(buffer) - start - 4 < size:
+                break
+            frame = bytes(buffer[start + 4 : start + 4 + size])
+            start += 4 + size
+            self._mesh.received(self.slot, frame)
+        del buffer[:start]
+
+    def pause_writing(self) -> None:
+        self.is_writable = False
+
+    def resume_writing(self) -> None:
+        self.is_writable = True
+        if self.slot is not None:
+            self._mesh.writable(self.slot)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.ended.set()
+        if self.slot is not None:
+            self._mesh.lost(self.slot, self)
+
+
+class Mesh:
+    """This worker's connections to all others.
+
+    ``on_items`` gets (peer, items) of one frame; ``on_up`` and ``on_down`` a peer. After ``on_down`` nothing that was
+    sent to that peer and not answered will be answered.
+    """
+
+    def __init__(
+        self,
+        slot: int,
+        count: int,
+        folder: Path,
+        item_type: Any,
+        *,
+        on_items: Callable[[int, Sequence[Any]], None],
+        on_up: Callable[[int], None],
+        on_down: Callable[[int], None],
+        on_writable: Callable[[int], None] = lambda peer: None,
+    ) -> None:
+        self.slot = slot
+        self.peers = tuple(peer for peer in range(count) if peer != slot)
+        self._folder = folder
+        self._on_items = on_items
+        self._on_up = on_up
+        self._on_down = on_down
+        self.writable = on_writable
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decoder = msgspec.msgpack.Decoder(list[item_type])
+        self._connections: dict[int, _Peer] = {}
+        self._waiting: dict[int, list[Any]] = {peer: [] for peer in self.peers}
+        self._is_flush_asked = False
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    async def start(self) -> None:
+        """Listen for the workers above, and keep connecting to those below."""
+        path = self._path(self.slot)
+        path.unlink(missing_ok=True)
+        self._server = await self._loop.create_unix_server(lambda: _Peer(self, None), str(path))
+        path.chmod(0o600)
+        self._tasks = [spawn(self._keep(peer), name=f"mesh {peer}") for peer in self.peers if peer < self.slot]
+
+    async def stop(self) -> None:
+        """Close everything."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
+        if self._server is not None:
+            self._server.close()
+            self._path(self.slot).unlink(missing_ok=True)
+        for connection in list(self._connections.values()):
+            if connection.transport is not None:
+                connection.transport.close()
+
+    def is_up(self, peer: int) -> bool:
+        """Whether the peer is connected."""
+        return peer in self._connections
+
+    def is_clogged(self, peer: int) -> bool:
+        """Whether the peer has as much as it may have from us: wait until it reads."""
+        connection = self._connections.get(peer)
+        if connection is not None and not connection.is_writable:
+            return True
+        return len(self._waiting[peer]) >= WAITING_MAX
+
+    def send(self, peer: int, item: Any) -> None:
+        """Gather an item; it goes with all others of this loop turn. It waits while the peer is away."""
+        self._waiting[peer].append(item)
+        if not self._is_flush_asked:
+            self._is_flush_asked = True
+            self._loop.call_soon(self._flush)
+
+    def drop_waiting(self, peer: int) -> list[Any]:
+        """Take back what waits for a peer."""
+        waiting, self._waiting[peer] = self._waiting[peer], []
+        return waiting
+
+    def _flush(self) -> None:
+        self._is_flush_asked = False
+        for peer, connection in self._connections.items():
+            self._flush_to(peer, connection)
+
+    def _flush_to(self, peer: int, connection: _Peer) -> None:
+        items = self._waiting[peer]
+        if items and connection.transport is not None:
+            self._waiting[peer] = []
+            frame = self._encode(items)
+            connection.transport.write(len(frame).to_bytes(4, "big") + frame)
+
+    def received(self, peer: int, frame: bytes) -> None:
+        """A frame came."""
+        self._on_items(peer, self._decoder.decode(frame))
+
+    def joined(self, peer: int, connection: _Peer) -> None:
+        """A peer is there, perhaps a new one in place of one whose end was not noticed yet."""
+        old = self._connections.get(peer)
+        if old is not None:
+            self._forget(peer, old)
+        self._connections[peer] = connection
+        self._on_up(peer)
+        self._flush_to(peer, connection)
+
+    def lost(self, peer: int, connection: _Peer) -> None:
+        """A connection ended."""
+        if self._connections.get(peer) is connection:
+            self._forget(peer, connection)
+
+    def _forget(self, peer: int, connection: _Peer) -> None:
+        del self._connections[peer]
+        if connection.transport is not None:
+            connection.transport.abort()
+        if not self._is_stopping:
+            self._on_down(peer)
+
+    async def _keep(self, peer: int) -> None:
+        """Stay connected to a worker below: it listens, we call."""
+        while True:
+            with contextlib.suppress(OSError):
+                _, connection = await self._loop.create_unix_connection(
+                    lambda: _Peer(self, peer), str(self._path(peer))
+                )
+                await connection.ended.wait()
+            await asyncio.sleep(RETRY_S)
+
+    def _path(self, slot: int) -> Path:
+        return self._folder / f"mesh-{slot}.sock"

@@ -1,0 +1,162 @@
+"""An application's binds, wherever they are, for the deliveries of every home.
+
+A delivery is its home's; the worker that holds a bind only carries it there, on credits that it granted itself, so that
+the window of a bind is shared by all homes and never exceeded. With one worker none of this is used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from gatewayd.policy.credits import Office, Purse
+from gatewayd.store.records import Delivery
+
+if TYPE_CHECKING:
+    from gatewayd.senders.deliver import Box, Outbox
+
+LOAD_MAX = 200
+
+
+class Wire(Protocol):
+    """What carries words between workers."""
+
+    slot: int
+
+    def everybody(self) -> Iterator[int]:
+        """This worker and every other that is there."""
+
+    def hungry(self, peer: int, account: str, wanted: int) -> None:
+        """Ask for credits."""
+
+    def grant(self, peer: int, account: str, count: int) -> None:
+        """Hand out credits."""
+
+    def give_back(self, peer: int, account: str, count: int) -> None:
+        """Return credits."""
+
+    def deliver(self, peer: int, delivery: Delivery) -> None:
+        """Let another worker carry it."""
+
+    def delivered(self, peer: int, account: str, delivery_id: int, status: int, reason: str) -> None:
+        """Tell a home how its delivery fared: a command_status, or -1 and why there was none."""
+
+
+class Guest(msgspec.Struct, frozen=True):
+    """The context of a deliver_sm that is carried for another home."""
+
+    peer: int
+    delivery: Delivery
+
+
+class Sharing:
+    """Both sides, for all accounts."""
+
+    def __init__(self, outbox: Outbox, wire: Wire) -> None:
+        self._outbox = outbox
+        self._wire = wire
+        self._purses: dict[str, Purse] = {}
+        self._offices: dict[str, Office] = {}
+        self._away: dict[int, dict[int, Delivery]] = {}
+        self._serving: set[str] = set()
+
+    # -- the home's side ------------------------------------------------------------------------------------------
+
+    def pump(self, box: Box) -> None:
+        """Send what the credits in hand allow; ask for more, or give back."""
+        purse = self._purses.setdefault(box.account, Purse())
+        wanted = min(len(purse), len(box), LOAD_MAX)
+        if wanted:
+            for delivery in self._outbox.load(box, [box.pop() for _ in range(wanted)]):
+                if not self._outbox.end_expired(box, delivery):
+                    self._carry(box, purse, delivery)
+        if not len(box):
+            for holder, count in purse.give_back(0):
+                self._wire.give_back(holder, box.account, count)
+        elif not len(purse):
+            for holder in purse.ask(self._wire.everybody()):
+                self._wire.hungry(holder, box.account, len(box))
+        else:
+            self._outbox.wake(box)
+
+    def _carry(self, box: Box, purse: Purse, delivery: Delivery) -> None:
+        holder, _ = purse.spend(1)
+        if holder == self._wire.slot:
+            self._offices[box.account].spent(holder, 1)
+            if not self._outbox.send_here(box, delivery, delivery):
+                self._outbox.give_back(box, delivery)
+        else:
+            self._away.setdefault(holder, {})[delivery.id] = delivery
+            self._wire.deliver(holder, delivery)
+
+    def granted(self, peer: int, account: str, count: int) -> None:
+        """Credits came."""
+        self._purses.setdefault(account, Purse()).receive(peer, count)
+        self._outbox.wake_account(account)
+
+    def delivered(self, peer: int, account: str, delivery_id: int, status: int, reason: str) -> None:
+        """How another worker fared with one of ours."""
+        delivery = self._away.get(peer, {}).pop(delivery_id, None)
+        if delivery is not None:
+            self._outbox.settle(account, delivery, status, reason)
+
+    # -- the holder's side ----------------------------------------------------------------------------------------
+
+    def hungry(self, peer: int, account: str, wanted: int) -> None:
+        """A home asks."""
+        self._offices.setdefault(account, Office()).hungry(peer, wanted)
+        self.serve(account)
+
+    def given_back(self, peer: int, account: str, count: int) -> None:
+        """A home returns credits."""
+        self._offices.setdefault(account, Office()).spent(peer, count)
+        self.serve(account)
+
+    def deliver_for(self, peer: int, delivery: Delivery) -> None:
+        """Carry another home's delivery."""
+        self._offices.setdefault(delivery.account, Office()).spent(peer, 1)
+        box = self._outbox.box(delivery.account)
+        if box is None or not self._outbox.send_here(box, delivery, Guest(peer, delivery)):
+            self._wire.delivered(peer, delivery.account, delivery.id, -1, "lost")
+
+    def carried(self, guest: Guest, status: int, reason: str) -> None:
+        """An ESME's answer, or the lack of one, to a delivery of another home."""
+        self._wire.delivered(guest.peer, guest.delivery.account, guest.delivery.id, status, reason)
+
+    def serve(self, account: str) -> None:
+        """Hand out what the account's binds here have free, once a loop turn."""
+        if not self._serving:
+            asyncio.get_running_loop().call_soon(self._serve_now)
+        self._serving.add(account)
+
+    def _serve_now(self) -> None:
+        serving, self._serving = self._serving, set()
+        for account in serving:
+            office, box = self._offices.get(account), self._outbox.box(account)
+            if office is not None and box is not None:
+                for peer, count in office.grants(box.free()):
+                    self._wire.grant(peer, account, count)
+
+    # -- peers that go and come -----------------------------------------------------------------------------------
+
+    def peer_down(self, peer: int, unsent: Collection[int]) -> None:
+        """A worker is gone. What it had is offered again; what never reached it is no second try."""
+        for delivery in self._away.pop(peer, {}).values():
+            if delivery.id in unsent:
+                self._outbox.give_back_to(delivery)
+            else:
+                self._outbox.settle(delivery.account, delivery, -1, "lost")
+        for purse in self._purses.values():
+            purse.forget(peer)
+        for account, office in self._offices.items():
+            office.forget(peer)
+            self.serve(account)
+
+    def peer_up(self, peer: int) -> None:
+        """A worker is there: it may hold binds that we have deliveries for."""
+        for account, purse in self._purses.items():
+            purse.forget(peer)
+            self._outbox.wake_account(account)
