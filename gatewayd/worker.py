@@ -199,8 +199,15 @@ class Worker:
         if self.scrape is not None:
             await self.scrape.start()
         await self.server.start()
-        where = ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
-        log.info("= gatewayd %s is ready: smpp on %s", gatewayd.__version__, where)
+        log.info("= gatewayd %s is ready: %s", gatewayd.__version__, "; ".join(self._doors()))
+
+    def _doors(self) -> Iterator[str]:
+        """Where it listens: the configuration may have left the port to the system."""
+        yield "smpp on " + ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
+        if self.scrape is not None:
+            yield f"metrics on {_at_port(self.config.metrics.listen, self.scrape.port)}"
+        if self.webhooks is not None:
+            yield f"webhooks on {_at_port(self.config.webhooks.listen, self.webhooks.port)}"
 
     async def stop(self) -> None:
         """Take nothing new, answer what is durable, unbind, and write down the rest."""
@@ -288,6 +295,10 @@ class Worker:
         now = time.monotonic()
         for name in self.shared.names():
             yield (name,), max(0.0, self.shared.slot(name).paused_until - now)
+
+
+def _at_port(listen: str, port: int) -> str:
+    return f"{listen.rpartition(':')[0]}:{port}"
 
 
 def _rate(per_minute: int, rate_per_s: float, burst: float) -> Rate:

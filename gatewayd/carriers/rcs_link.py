@@ -20,6 +20,7 @@ from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Encoding, Message, Outcome, Refused, Unknown
+from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
 from protocol.rcs import answers, gsma, tokens
 from protocol.rcs.content import Text
@@ -236,7 +237,7 @@ class RcsLink:
         if message.encoding is Encoding.BINARY:
             raise RcsFault("binary")
         words = text.decode(message.payload, message.encoding)
-        contact = f"+{message.destination.removeprefix('+')}"
+        contact = f"+{handset_of(message.destination, message.destination_ton, message.destination_npi)}"
         return gsma.send_request(self.bot_id, Text(words), contact, job.expires_at, self._settings.traffic_type)
 
     def _outcome_of(self, answer: answers.SendAnswer) -> Outcome:

@@ -1,0 +1,100 @@
+"""What handsets answer over RCS, as the application that had written sees it."""
+
+from __future__ import annotations
+
+from gatewayd.simulate.rcs_behaviour import Rule
+from protocol.smpp.constants import Tag
+from protocol.smpp.records import SubmitSm
+from tests.daemon.conftest import Stage
+from tests.daemon.scene import BOT, WAIT_S
+
+HANDSET = "+33610000001"
+SESSION_ID, POSTBACK = 0x1490, 0x1491
+
+
+def question() -> SubmitSm:
+    return SubmitSm(
+        source_addr_ton=5,
+        source_addr="SHOP",
+        dest_addr_ton=1,
+        dest_addr_npi=1,
+        destination_addr=HANDSET.removeprefix("+"),
+        registered_delivery=1,
+        short_message=b"Yes or no?",
+        tlvs=((Tag.USER_MESSAGE_REFERENCE, b"\x00\x2a"),),
+    )
+
+
+async def test_a_text_and_a_tap_come_back_with_their_session(stage: Stage) -> None:
+    scene = await stage()
+    esme = await scene.esme()
+    submitted = esme.submit(question())
+    await esme.wait_for(lambda: bool(esme.ledger.receipts), WAIT_S)
+    assert await scene.final(esme, submitted.message_id) == "DELIVRD"
+    scene.platform.send_text(HANDSET, "Oui 😀", BOT)
+    await esme.wait_for(lambda: len(esme.ledger.texts) == 1, WAIT_S)
+    scene.platform.send_reply(HANDSET, "No", "answer=no", BOT)
+    await esme.wait_for(lambda: len(esme.ledger.texts) == 2, WAIT_S)
+
+    assert [(t.source, t.destination, t.text) for t in esme.ledger.texts] == [
+        (HANDSET.removeprefix("+"), "SHOP", "Oui 😀"),
+        (HANDSET.removeprefix("+"), "SHOP", "No"),
+    ]
+    session = submitted.message_id.encode()
+    number = int(submitted.message_id, 16) & 0xFF
+    text, tap = (dict(each.pdus[0].tlvs) for each in esme.ledger.texts)
+    assert text == {
+        Tag.USER_MESSAGE_REFERENCE: b"\x00\x2a",
+        Tag.ITS_SESSION_INFO: bytes((number, 1 << 1)),
+        SESSION_ID: session,
+    }
+    assert tap == {
+        Tag.USER_MESSAGE_REFERENCE: b"\x00\x2a",
+        Tag.ITS_SESSION_INFO: bytes((number, 2 << 1)),
+        SESSION_ID: session,
+        POSTBACK: b"answer=no",
+    }
+
+
+async def test_a_long_reply_travels_as_message_payload(stage: Stage) -> None:
+    scene = await stage()
+    scene.tell_handsets(Rule(reply_text="Très long " * 60))
+    esme = await scene.esme()
+    esme.submit(question())
+    await esme.wait_for(lambda: bool(esme.ledger.texts), WAIT_S)
+    (reply,) = esme.ledger.texts
+    assert reply.text == "Très long " * 60
+    assert reply.pdus[0].short_message == b""
+
+
+async def test_a_reply_waits_for_an_application_that_is_away(stage: Stage) -> None:
+    scene = await stage()
+    esme = await scene.esme()
+    submitted = esme.submit(question())
+    await esme.wait_answered()
+    assert await scene.final(esme, submitted.message_id) == "DELIVRD"
+    await esme.unbind()
+    scene.platform.send_text(HANDSET, "Oui", BOT)
+    await scene.until_samples(lambda s: s.value("gatewayd_outbox_deliveries", account="shop") == 1)
+    await scene.kill()
+    await scene.start()
+    again = await scene.esme()
+    await again.wait_for(lambda: bool(again.ledger.texts), WAIT_S)
+    assert [text.text for text in again.ledger.texts] == ["Oui"]
+
+
+async def test_a_text_to_a_bot_that_nobody_wrote_from_is_left_with_the_platform(stage: Stage) -> None:
+    scene = await stage()
+    scene.platform.send_text(HANDSET, "Hello?", BOT)
+    await scene.platform.ledger.wait_for(lambda ledger: bool(ledger.webhooks), WAIT_S)
+    assert scene.platform.ledger.webhooks[0].http_status == 503
+    samples = await scene.samples()
+    assert samples.value("gatewayd_mo_total", link="rcs", fate="unrouted") == 1
+
+
+async def test_a_bot_that_belongs_to_an_account_has_an_owner(stage: Stage) -> None:
+    scene = await stage({"accounts": {"bank": {"numbers": ["33700000002", BOT]}}})
+    bank = await scene.esme("bank")
+    scene.platform.send_text(HANDSET, "Hello?", BOT)
+    await bank.wait_for(lambda: bool(bank.ledger.texts), WAIT_S)
+    assert [(text.destination, text.text) for text in bank.ledger.texts] == [(BOT, "Hello?")]
