@@ -58,9 +58,10 @@ def main() -> None:
 def run(
     config: Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")] = DEFAULT_CONFIG,
 ) -> None:
-    """Run the gateway until SIGTERM or SIGINT.
+    """Run the gateway until SIGTERM or SIGINT, with daemon.workers processes that act as one.
 
-    A stop takes no more messages, waits daemon.drain_timeout_s for answers under way, and keeps the rest on disk.
+    A stop takes no more messages, waits daemon.drain_timeout_s for answers under way, and keeps the rest on disk; a
+    second SIGINT waits no longer. SIGHUP reads the configuration again: a faulty one changes nothing, see the log.
 
     Exit codes: 0 stopped as asked; 1 a failure while running, see the log; 2 the configuration, the command line or
     the installation is wrong, and nothing was started.
@@ -68,9 +69,22 @@ def run(
     _insist_on_own_house()
     loaded = _load(config, credentials=None)
     _say_warnings(loaded.warnings)
+    from gatewayd import supervisor
+
+    raise typer.Exit(supervisor.run(loaded))
+
+
+@app.command("worker", hidden=True)
+def worker_command(
+    control: Annotated[int, typer.Option(help="The descriptor of the channel to the supervisor.")],
+) -> None:
+    """Be one of the processes that `gatewayd run` starts. Of no use to anyone else.
+
+    Exit codes: 0 the supervisor asked for it, or has gone; 1 a failure, which the supervisor was told.
+    """
     from gatewayd import worker
 
-    raise typer.Exit(worker.main(loaded))
+    raise typer.Exit(worker.run_worker(control))
 
 
 @app.command()

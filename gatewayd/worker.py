@@ -7,36 +7,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import logging
+import os
 import random
 import signal
+import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 import uvloop
 
 import gatewayd
-from gatewayd.carriers.link import Link
+from gatewayd import gauges
+from gatewayd.carriers.link import Link, LinkListener
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
+from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
-from gatewayd.config import schema
+from gatewayd.config import handover, schema
 from gatewayd.config.load import Loaded
+from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.outbound import Limits
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
+from gatewayd.reloading import Reloading
+from gatewayd.runtime.control import Line, WorkerChannel
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
+from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
-from gatewayd.runtime.tasks import cancel_all
+from gatewayd.runtime.tasks import cancel_all, spawn
 from gatewayd.runtime.trail import Trail, configure_logging
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver import Outbox
+from gatewayd.senders.sharing import Sharing
 from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.store.database import StoreFault
@@ -46,7 +57,8 @@ from gatewayd.store.spool import Spool
 log = logging.getLogger("gatewayd")
 
 EXIT_OK, EXIT_FAILED = 0, 1
-SPOOL_FILE, LIMITS_FILE = "worker-0.spool", "limits"
+BEAT_S = 1.0
+SPOOL_FILE, LIMITS_FILE, SEATS_FILE = "worker-{slot}.spool", "limits", "seats"
 
 # The store's writer thread must get the interpreter soon after each fsync, although the loop is busy.
 SWITCH_INTERVAL_S = 0.0005
@@ -54,61 +66,102 @@ SWITCH_INTERVAL_S = 0.0005
 GC_THRESHOLDS = (50_000, 20, 50)
 
 
-def main(loaded: Loaded) -> int:
-    """Run until SIGTERM or SIGINT; returns the exit code."""
-    configure_logging(loaded.config.daemon.log_level)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """Where a worker stands among all: its slot, how many there are, and the sockets that listen already."""
+
+    slot: int = 0
+    count: int = 1
+    sockets: Mapping[str, Sequence[socket.socket]] = dataclasses.field(default_factory=dict)
+
+
+def run_worker(control: int) -> int:
+    """Be one of the supervisor's processes; returns the exit code."""
+    return uvloop.run(_serve(control))
+
+
+async def _serve(control: int) -> int:
+    channel = await WorkerChannel.open(control)
+    loaded = handover.unpack(channel.orders["loaded"])
+    _prepare_process(loaded.config)
+    try:
+        worker = Worker(loaded, _place(channel.orders))
+        await worker.start()
+    except (StoreFault, OSError) as error:
+        channel.send({"fatal": str(error)})
+        channel.close()
+        return EXIT_FAILED
+    channel.send({"ready": worker.beat()})
+    beating = spawn(_beat(worker, channel), name="heartbeat")
+    async for line in channel:
+        if "reload" in line:
+            channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
+        if "drain" in line:
+            await worker.drain(line["drain"])
+            beating.cancel()
+            await worker.stop()
+            channel.close()
+            return EXIT_OK
+    # The supervisor is gone, and another one may want our spool: what is not durable was not acknowledged.
+    os._exit(EXIT_FAILED)
+
+
+async def _beat(worker: Worker, channel: WorkerChannel) -> None:
+    while True:
+        await asyncio.sleep(BEAT_S)
+        channel.send({"beat": worker.beat()})
+
+
+def _prepare_process(config: schema.Config) -> None:
+    """What is set once in a process. Signals are the supervisor's: it drains us when it is time."""
+    configure_logging(config.daemon.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
-    try:
-        uvloop.run(_run(loaded))
-    except StoreFault as fault:
-        log.error("%s", fault)
-        return EXIT_FAILED
-    except OSError as error:
-        log.error("cannot start: %s", error)
-        return EXIT_FAILED
-    return EXIT_OK
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
-async def _run(loaded: Loaded) -> None:
-    worker = Worker(loaded)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        await worker.start()
-        await stop.wait()
-        log.info("= draining for up to %.0f s", loaded.config.daemon.drain_timeout_s)
-    finally:
-        await worker.stop()
+def _place(orders: Line) -> Place:
+    sockets = {
+        kind: [socket.socket(fileno=descriptor) for descriptor in descriptors]
+        for kind, descriptors in orders["sockets"].items()
+    }
+    return Place(orders["slot"], orders["count"], sockets)
 
 
 class Worker:
-    """A complete gateway on one event loop."""
+    """A complete gateway on one event loop, alone or one of several that act as one."""
 
-    def __init__(self, loaded: Loaded) -> None:
+    def __init__(self, loaded: Loaded, place: Place | None = None) -> None:
         """Open what must be there before anything starts. Raises StoreFault or OSError."""
-        config = self.config = loaded.config
-        self._loaded = loaded
+        self.loaded = loaded
+        config = loaded.config
+        self._place = place or Place()
         self.metrics = Metrics(gatewayd.__version__)
         self.trail = Trail()
-        Path(config.daemon.runtime_dir).mkdir(parents=True, exist_ok=True)
-        self.shared = SharedLimits.open(Path(config.daemon.runtime_dir) / LIMITS_FILE)
+        self._runtime = Path(config.daemon.runtime_dir)
+        self._runtime.mkdir(parents=True, exist_ok=True)
+        self.shared = SharedLimits.open(self._runtime / LIMITS_FILE)
+        self._seats = SeatFile(self._runtime / SEATS_FILE, self._place.slot)
         self.journal = Journal(
-            Path(config.daemon.spool_dir) / SPOOL_FILE,
+            Path(config.daemon.spool_dir) / SPOOL_FILE.format(slot=self._place.slot),
             group_wait_s=config.store.group_wait_ms / 1000,
             fold_entries=config.store.fold_entries,
             check=config.store.check_at_start,
             hooks=JournalTimes(self._on_commit, self._on_commit_failure),
         )
-        self.spool = Spool(self.journal)
+        self.spool = Spool(self.journal, slot=self._place.slot)
         self._build_flow()
         self._build_senders()
+        self._build_community()
         self._build_carriers()
-        listen = config.metrics.listen
-        self.scrape = ScrapeServer(self.metrics, listen, self._complaints) if listen else None
-        self._register_gauges()
+        self._build_doors()
+        gauges.register(self)
+
+    @property
+    def config(self) -> schema.Config:
+        """The configuration in force."""
+        return self.loaded.config
 
     # -- building -----------------------------------------------------------------------------------------------
 
@@ -121,18 +174,26 @@ class Worker:
             metrics=self.metrics,
             trail=self.trail,
         )
-        depths = {name: (account.outbox_depth_max, account.window) for name, account in config.accounts.items()}
-        self.outbox = self.desk.outbox = Outbox(self.spool, depths, self.metrics, self.trail)
+        self.outbox = self.desk.outbox = Outbox(self.spool, self.outbox_bounds(), self.metrics, self.trail)
         self.dispatcher = Dispatcher(
             self.desk,
-            RouteTable([_rule(route) for route in config.routes]),
-            {name: self._limits_of(name, link) for name, link in config.links.items()},
+            self.route_table(),
+            {name: self.limits_of(name, link) for name, link in config.links.items()},
             session_window_h=config.sessions.window_h,
             join_timeout_s=config.parts.join_timeout_s,
             incomplete_max=config.parts.incomplete_max,
         )
 
-    def _limits_of(self, name: str, link: schema.Link) -> Limits:
+    def route_table(self) -> RouteTable:
+        """The routes in force."""
+        return RouteTable([_rule(route) for route in self.config.routes])
+
+    def outbox_bounds(self) -> dict[str, tuple[int, int]]:
+        """Each account's depth and window."""
+        return {name: (account.outbox_depth_max, account.window) for name, account in self.config.accounts.items()}
+
+    def limits_of(self, name: str, link: schema.Link) -> Limits:
+        """What paces a link."""
         own = self.shared.slot(f"link:{name}")
         slots: list[tuple[Slot, Rate]] = [(own, _rate(0, link.rate_per_s, link.burst))]
         if not link.provider:
@@ -144,94 +205,173 @@ class Worker:
 
     def _build_senders(self) -> None:
         config = self.config
-        accounts = {
-            name: Account(name, settings, self._loaded.password_hash(name), self.shared)
-            for name, settings in config.accounts.items()
-        }
-        submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max)
-        self.server = SmppServer(config.smpp, accounts, submits, self.outbox, self.metrics)
+        accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
+        self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max)
+        self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics)
+
+    def account(self, name: str, settings: schema.Account) -> Account:
+        """An account, alive."""
+        seats = self._seats.group(f"account:{name}", settings.binds_max)
+        return Account(name, settings, self.loaded.password_hash(name), self.shared, seats)
+
+    def _build_community(self) -> None:
+        """The other workers, where there are any."""
+        self.community: Community | None = None
+        if self._place.count > 1:
+            self.community = Community(
+                self._place.slot,
+                self._place.count,
+                self._runtime,
+                self.dispatcher,
+                self.spool,
+                self.metrics.registry.collect,
+                pending_max=self.config.store.pending_max,
+            )
+            self.outbox.sharing = Sharing(self.outbox, self.community.crossing)
+            self.community.crossing.outbox = self.outbox.sharing
+            self.submits.elsewhere = self.community.crossing
 
     def _build_carriers(self) -> None:
-        rcs: dict[str, RcsLink] = {}
+        self.own_links: dict[str, SmppLink | RcsLink] = {}
+        self._rcs_links: dict[str, RcsLink] = {}
+        self._keepers: dict[str, SeatKeeper] = {}
         for name, settings in self.config.links.items():
-            if settings.kind == "smpp":
-                self.desk.links[name] = self._smpp_link(name, settings)
-            else:
-                self.desk.links[name] = rcs[name] = self._rcs_link(name, settings)
-        self.webhooks: WebhookServer | None = None
-        if self.config.webhooks.listen and rcs:
-            self.webhooks = WebhookServer(
-                self.config.webhooks, rcs, on_fault=self._count_fault("webhook"), on_ignored=lambda name: None
-            )
+            self.add_link(name, settings)
 
-    def _smpp_link(self, name: str, settings: schema.Link) -> Link:
+    def add_link(self, name: str, settings: schema.Link) -> None:
+        """Build a link and make it known; ``start_link`` connects it."""
+        crossing = self.community.crossing if self.community is not None else None
+        listener: LinkListener = crossing if crossing is not None else self.dispatcher
+        link: SmppLink | RcsLink
+        if settings.kind == "smpp":
+            link = self._smpp_link(name, settings, listener)
+            if self.community is not None:
+                seats = self._seats.group(f"link:{name}", settings.binds)
+                alive = self.community.alive
+                self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, alive)
+        else:
+            link = self._rcs_links[name] = self._rcs_link(name, settings, listener)
+        self.own_links[name] = link
+        self.desk.add_link(crossing.share(link) if crossing is not None else link, settings)
+
+    async def start_link(self, name: str) -> None:
+        """Connect it."""
+        if name in self._keepers:
+            await self._keepers[name].start()
+        else:
+            await self.own_links[name].start()
+
+    async def remove_link(self, name: str, drain_s: float) -> None:
+        """Let its answers come for a while, unbind, and forget it; what waits for it stays in its queue."""
+        self.desk.remove_link(name)
+        keeper = self._keepers.pop(name, None)
+        if keeper is not None:
+            await keeper.stop()
+        await self.own_links.pop(name).stop(drain_s)
+        if keeper is not None:
+            keeper.release()
+        self._rcs_links.pop(name, None)
+
+    def _smpp_link(self, name: str, settings: schema.Link, listener: LinkListener) -> SmppLink:
         return SmppLink(
             name,
             settings,
-            self._loaded.link_secret(name, "password_file"),
-            self.dispatcher,
+            self.loaded.link_secret(name, "password_file"),
+            listener,
             rng=random.Random(),
             on_fault=self._link_fault(name),
         )
 
-    def _rcs_link(self, name: str, settings: schema.Link) -> RcsLink:
+    def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
+        # To a platform each worker speaks itself, with its part of the window.
+        own = msgspec.structs.replace(settings, window=max(1, settings.window // self._place.count))
         return RcsLink(
             name,
-            settings,
+            own,
             self.config.providers.get(settings.provider),
-            self._loaded.link_secret(name, "client_secret_file"),
-            self.dispatcher,
-            webhook_token=self._loaded.link_secret(name, "webhook_token_file"),
+            self.loaded.link_secret(name, "client_secret_file"),
+            listener,
+            webhook_token=self.loaded.link_secret(name, "webhook_token_file"),
             on_fault=self._link_fault(name),
         )
+
+    def _build_doors(self) -> None:
+        config, sockets = self.config, self._place.sockets
+        self.webhooks: WebhookServer | None = None
+        if config.webhooks.listen:
+            self.webhooks = WebhookServer(
+                config.webhooks,
+                self._rcs_links,
+                on_fault=self._count_fault("webhook"),
+                on_ignored=lambda name: None,
+                sockets=sockets.get("webhooks", ()),
+            )
+        self.scrape: ScrapeServer | None = None
+        if config.metrics.listen:
+            collect = self.community.collect if self.community is not None else None
+            self.scrape = ScrapeServer(
+                self.metrics,
+                config.metrics.listen,
+                self._complaints,
+                collect=collect,
+                sockets=sockets.get("metrics", ()),
+            )
 
     # -- running ------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Take up what the last run left, connect south, then open the doors in the north."""
         await self.journal.fold()
+        if self.community is not None:
+            await self.community.start()
         self.outbox.start()
         self.dispatcher.start()
-        for link in self.desk.links.values():
-            await link.start()
+        for name in self.own_links:
+            await self.start_link(name)
         if self.webhooks is not None:
             await self.webhooks.start()
         if self.scrape is not None:
             await self.scrape.start()
-        await self.server.start()
-        log.info("= gatewayd %s is ready: %s", gatewayd.__version__, "; ".join(self._doors()))
+        await self.server.start(self._place.sockets.get("smpp", ()), self._place.sockets.get("smpp_tls", ()))
 
-    def _doors(self) -> Iterator[str]:
-        """Where it listens: the configuration may have left the port to the system."""
-        yield "smpp on " + ", ".join(f"{host}:{port}" for host, port in self.server.addresses)
-        if self.scrape is not None:
-            yield f"metrics on {_at_port(self.config.metrics.listen, self.scrape.port)}"
-        if self.webhooks is not None:
-            yield f"webhooks on {_at_port(self.config.webhooks.listen, self.webhooks.port)}"
-
-    async def stop(self) -> None:
-        """Take nothing new, answer what is durable, unbind, and write down the rest."""
-        deadline = time.monotonic() + self.config.daemon.drain_timeout_s
+    async def drain(self, drain_s: float) -> None:
+        """Take nothing new, answer what is durable, let answers come for a while, and unbind."""
+        deadline = time.monotonic() + drain_s
         self.server.close_listeners()
         self.dispatcher.stop()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._left(deadline)):
+            async with asyncio.timeout(_left(deadline)):
                 await self.journal.flush()
         if self.webhooks is not None:
             await self.webhooks.stop()
-        links = [link.stop(self._left(deadline)) for link in self.desk.links.values()]
-        await asyncio.gather(self.server.stop(self._left(deadline)), *links)
+        for keeper in self._keepers.values():
+            await keeper.stop()
+        stops: list[Awaitable[None]] = [link.stop(_left(deadline)) for link in self.own_links.values()]
+        await asyncio.gather(self.server.stop(_left(deadline)), *stops)
         self.outbox.stop()
+
+    async def stop(self) -> None:
+        """Write down the rest and be gone."""
         if self.scrape is not None:
             await self.scrape.stop()
         await self.journal.close()
+        if self.community is not None:
+            await self.community.stop()
         await cancel_all()
+        self._seats.close()
         self.shared.close()
-        log.info("= stopped")
 
-    @staticmethod
-    def _left(deadline: float) -> float:
-        return max(0.0, deadline - time.monotonic())
+    async def reload(self, loaded: Loaded) -> list[str]:
+        """Take up a new configuration; returns what could not be taken up."""
+        return await Reloading(self).take_up(loaded)
+
+    def beat(self) -> dict[str, float]:
+        """What the supervisor tells systemd: a few numbers."""
+        return {
+            "binds": sum(len(account.binds) for account in self.server.accounts.values()),
+            "carrier_binds": sum(link.binds_up for link in self.own_links.values() if isinstance(link, SmppLink)),
+            "messages": self.submits.accepted,
+        }
 
     # -- hooks --------------------------------------------------------------------------------------------------
 
@@ -259,46 +399,9 @@ class Worker:
     def _complaints(self) -> tuple[str, ...]:
         return ("the store cannot commit",) if self.journal.is_failing else ()
 
-    # -- gauges -------------------------------------------------------------------------------------------------
 
-    def _register_gauges(self) -> None:
-        register = self.metrics.gauges.register
-        register("gatewayd_queue_messages", self.dispatcher.queue_depths)
-        register("gatewayd_queue_oldest_age_seconds", self.dispatcher.queue_ages)
-        register("gatewayd_outbox_deliveries", self.outbox.depths)
-        register("gatewayd_outbox_oldest_age_seconds", self.outbox.ages)
-        register("gatewayd_binds", self._binds)
-        register("gatewayd_window_used", self._windows_used)
-        register("gatewayd_window_size", self._window_sizes)
-        register("gatewayd_link_up", lambda: [((n,), float(link.is_up)) for n, link in self.desk.links.items()])
-        register("gatewayd_limiter_paused_seconds", self._pauses)
-        register("gatewayd_store_pending_records", lambda: [((), self.journal.pending)])
-
-    def _binds(self) -> Iterator[tuple[tuple[str, ...], float]]:
-        yield from self.server.binds()
-        for name, link in self.desk.links.items():
-            if isinstance(link, SmppLink):
-                yield ("carrier", name), link.binds_up
-
-    def _windows_used(self) -> Iterator[tuple[tuple[str, ...], float]]:
-        yield from self.server.windows()
-        for name, link in self.desk.links.items():
-            yield ("carrier", name), link.window_used
-
-    def _window_sizes(self) -> Iterator[tuple[tuple[str, ...], float]]:
-        for name, account in self.server.accounts.items():
-            yield ("esme", name), account.settings.window * len(account.binds)
-        for name, settings in self.config.links.items():
-            yield ("carrier", name), settings.window * (settings.binds if settings.kind == "smpp" else 1)
-
-    def _pauses(self) -> Iterator[tuple[tuple[str, ...], float]]:
-        now = time.monotonic()
-        for name in self.shared.names():
-            yield (name,), max(0.0, self.shared.slot(name).paused_until - now)
-
-
-def _at_port(listen: str, port: int) -> str:
-    return f"{listen.rpartition(':')[0]}:{port}"
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
 
 
 def _rate(per_minute: int, rate_per_s: float, burst: float) -> Rate:

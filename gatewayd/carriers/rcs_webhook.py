@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -49,12 +50,14 @@ class WebhookServer:
         on_fault: Callable[[str], None] = lambda kind: None,
         on_ignored: Callable[[str], None] = lambda name: None,
         store_timeout_s: float = STORE_TIMEOUT_S,
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         self._settings = settings
         self._links = links
         self._on_fault = on_fault
         self._on_ignored = on_ignored
         self._store_timeout_s = store_timeout_s
+        self._sockets = sockets
         self._open = 0
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -69,10 +72,9 @@ class WebhookServer:
             app, handle_signals=False, access_log=None, shutdown_timeout=self._store_timeout_s + 1.0
         )
         await self._runner.setup()
-        host, port = _address(self._settings.listen)
-        site = web.TCPSite(self._runner, host, port, ssl_context=self._tls())
         try:
-            await site.start()
+            for site in self._sites(self._runner):
+                await site.start()
         except OSError:
             await self.stop()
             raise
@@ -83,6 +85,14 @@ class WebhookServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    def _sites(self, runner: web.AppRunner) -> list[web.BaseSite]:
+        """On sockets that listen already, or on the configured address."""
+        tls = self._tls()
+        if self._sockets:
+            return [web.SockSite(runner, listening, ssl_context=tls) for listening in self._sockets]
+        host, port = _address(self._settings.listen)
+        return [web.TCPSite(runner, host, port, ssl_context=tls)]
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self._settings.tls_certificate:

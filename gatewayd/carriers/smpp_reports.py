@@ -49,9 +49,7 @@ def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> R
     )
 
 
-def _receipt_of(
-    text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str, handset: str
-) -> Receipt | None:
+def _receipt_of(text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str, handset: str) -> Receipt | None:
     parsed = parse(text, tlvs)
     if parsed is None:
         return None

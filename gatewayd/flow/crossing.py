@@ -53,9 +53,7 @@ Answer = Callable[[int, str], None]
 class Crossing:
     """This worker's customs office."""
 
-    def __init__(
-        self, slot: int, count: int, dispatcher: Dispatcher, spool: Spool, *, pending_max: int
-    ) -> None:
+    def __init__(self, slot: int, count: int, dispatcher: Dispatcher, spool: Spool, *, pending_max: int) -> None:
         self.slot = slot
         self.count = count
         self.dispatcher = dispatcher

@@ -84,7 +84,7 @@ class Desk:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.accounts = accounts
-        self.settings = links
+        self.settings = dict(links)
         self.spool = spool
         self.metrics = metrics
         self.trail = trail
@@ -98,6 +98,20 @@ class Desk:
         self.flying: dict[int, Journey] = {}
         self.partial: dict[int, list[int]] = {}
         self._then = spool.journal.then
+
+    def add_link(self, link: Link, settings: schema.Link) -> None:
+        """A link that messages may be sent over from now on."""
+        name = link.name
+        self.links[name] = link
+        self.settings[name] = settings
+        self.terms[name] = _terms(name, settings)
+        self.channels[name] = self.terms[name].channel
+        self.queues.setdefault(name, LinkQueue())
+
+    def remove_link(self, name: str) -> None:
+        """Nothing more goes over it; what waits for it goes on waiting, and what is in flight still comes to its end."""
+        self.links.pop(name, None)
+        self.settings.pop(name, None)
 
     def journey(self, message_id: int) -> Journey | None:
         """A message by its id; what is in flight is one object for everybody."""
@@ -228,7 +242,9 @@ class Desk:
     def _say(self, fate: str, journey: Journey, **facts: Any) -> None:
         if self.trail.wants:
             message = journey.message
-            self.trail.say(fate, message=f"{message.id:x}", account=message.account, handset=message.destination, **facts)
+            self.trail.say(
+                fate, message=f"{message.id:x}", account=message.account, handset=message.destination, **facts
+            )
 
 
 def whole(journey: Journey) -> Message:

@@ -16,7 +16,7 @@ from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.outbound import Limits, Outbound
 from gatewayd.flow.reach import Reach
-from gatewayd.message import Channel, Message, Receipt, Unknown
+from gatewayd.message import Channel, Message, Receipt, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
@@ -59,9 +59,7 @@ class Dispatcher:
     def plan(self, message: Message) -> Progress | None:
         """How a new message will travel, or None when no rule of the routing table takes it."""
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
-        decision: Decision | None = self._routes.decide(
-            message.account, message.source, handset, message.traffic_class
-        )
+        decision: Decision | None = self._routes.decide(message.account, message.source, handset, message.traffic_class)
         if decision is None:
             return None
         progress = Progress(
@@ -79,6 +77,36 @@ class Dispatcher:
         else:
             steps.enqueue(progress, message.expires_at)
         return progress
+
+    def reconfigure(self, routes: RouteTable, session_window_h: float) -> None:
+        """Route by another table from now on; what waits for a link that is gone finds another way."""
+        self._routes = routes
+        self._outbound.set_session_window(session_window_h)
+        self._inbound.learn_owners()
+        for name in [name for name in self._desk.queues if name not in self._desk.links]:
+            queue = self._desk.queues.pop(name)
+            while (message_id := queue.pop()) is not None:
+                journey = self._desk.journey(message_id)
+                if journey is not None and journey.progress.queue == name:
+                    self._replan(journey)
+        for name in self._desk.links:
+            self._outbound.wake(name)
+
+    def set_limits(self, link: str, limits: Limits) -> None:
+        """Pace a link by other limits from now on."""
+        self._outbound.set_limits(link, limits)
+
+    def _replan(self, journey: Journey) -> None:
+        """Its link is no longer configured: route it anew, as if it came now."""
+        message, progress = journey.message, journey.progress
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        decision = self._routes.decide(message.account, message.source, handset, message.traffic_class)
+        if decision is None:
+            self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
+            return
+        progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
+        progress.attempts, progress.segments = 0, []
+        self._desk.apply(journey, steps.enqueue(progress, message.expires_at))
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable now and were acknowledged."""
@@ -134,11 +162,17 @@ class Dispatcher:
     def start(self) -> None:
         """Take up what the last run left, and keep time from now on. The store must have been folded."""
         desk = self._desk
+        homeless: list[int] = []
         for message_id, link, lane, account in desk.spool.waiting():
             if link not in desk.queues:
+                homeless.append(message_id)
                 continue
             weight = desk.accounts[account].weight if account in desk.accounts else 1
             desk.queues[link].fair.push(lane, account, weight, message_id)
+        for message_id in homeless:
+            journey = desk.journey(message_id)
+            if journey is not None:
+                self._replan(journey)
         for journey in desk.spool.interrupted():
             self._resume(journey)
         for name in desk.queues:

@@ -28,9 +28,13 @@ class InboundDesk:
         self._then = desk.spool.journal.then
         self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
-        self._owners = {
-            handset_of(number, 1, 1): name for name, account in desk.accounts.items() for number in account.numbers
-        }
+        self._owners: dict[str, str] = {}
+        self.learn_owners()
+
+    def learn_owners(self) -> None:
+        """Which account owns which number or bot."""
+        accounts = self._desk.accounts.items()
+        self._owners = {handset_of(number, 1, 1): name for name, account in accounts for number in account.numbers}
 
     def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
         """All that one read or one webhook brought. Each is acknowledged after the commit, or refused for now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
@@ -64,7 +65,7 @@ class Outbound:
         self._loop = asyncio.get_running_loop()
         self._dirty: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._reserved: dict[str, int] = dict.fromkeys(desk.queues, 0)
+        self._reserved: Counter[str] = Counter()
         self._is_stopping = False
         self.on_named: Callable[[Link, str], None] = lambda link, carrier_id: None
         desk.wake = self.wake
@@ -80,6 +81,14 @@ class Outbound:
     def on_ready(self, link: Link) -> None:
         """The link can take more."""
         self.wake(link.name)
+
+    def set_limits(self, link: str, limits: Limits) -> None:
+        """Pace a link by these from now on."""
+        self._limits[link] = limits
+
+    def set_session_window(self, hours: float) -> None:
+        """How long a conversation stays open from now on."""
+        self._session_window_s = hours * _HOUR_S
 
     def stop(self) -> None:
         """Send nothing more; what waits stays in the store."""

@@ -6,7 +6,8 @@ Knows no metric: it renders whatever the registry holds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from aiohttp import web
 from prometheus_client.core import Metric
@@ -21,9 +22,22 @@ _STOP_TIMEOUT_S = 1.0
 class ScrapeServer:
     """Serves ``/metrics`` and ``/healthz`` on one address (``host:port``; port 0 takes a free one)."""
 
-    def __init__(self, metrics: Metrics, listen: str, complaints: Callable[[], Sequence[str]] = tuple) -> None:
-        """``complaints`` says what is wrong right now, a short sentence each; none means healthy."""
+    def __init__(
+        self,
+        metrics: Metrics,
+        listen: str,
+        complaints: Callable[[], Sequence[str]] = tuple,
+        *,
+        collect: Callable[[], Awaitable[list[Metric]]] | None = None,
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
+        """``complaints`` says what is wrong right now, a short sentence each; none means healthy.
+
+        ``collect`` gathers more than this process's own ``metrics``; ``sockets`` listen already, in place of ``listen``.
+        """
         self._metrics = metrics
+        self._collect = collect
+        self._sockets = sockets
         self._host, self._port = parse_address(listen)
         self._complaints = complaints
         self._runner: web.AppRunner | None = None
@@ -38,11 +52,17 @@ class ScrapeServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_STOP_TIMEOUT_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            for site in self._sites(runner):
+                await site.start()
         except OSError:
             await runner.cleanup()
             raise
         self._runner = runner
+
+    def _sites(self, runner: web.AppRunner) -> list[web.BaseSite]:
+        if self._sockets:
+            return [web.SockSite(runner, listening) for listening in self._sockets]
+        return [web.TCPSite(runner, self._host, self._port)]
 
     async def stop(self) -> None:
         """Close the listener and what is connected to it; no harm before ``start`` or twice."""
@@ -61,7 +81,11 @@ class ScrapeServer:
         encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", ())))
         async with self._rendering:
             # Read on the loop, whose instruments these are; written out beside it, which takes ten times as long.
-            snapshot = _Snapshot(list(self._metrics.registry.collect()))
+            if self._collect is None:
+                families = list(self._metrics.registry.collect())
+            else:
+                families = await self._collect()
+            snapshot = _Snapshot(families)
             page = await asyncio.get_running_loop().run_in_executor(None, encode, snapshot)
         return web.Response(body=page, headers={"Content-Type": content_type})
 

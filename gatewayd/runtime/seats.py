@@ -38,6 +38,10 @@ class Seats:
                 return number
         return None
 
+    def resize(self, count: int) -> None:
+        """More seats, or fewer: those that are held stay until they are given back."""
+        self._count = min(count, _SEATS_PER_GROUP)
+
     def give_back(self, number: int) -> None:
         """The seat is free again."""
         if number in self.held:

@@ -18,6 +18,7 @@ from gatewayd.config import schema
 from gatewayd.config.passwords import hash_password, verify_password
 from gatewayd.policy.numbering import matches
 from gatewayd.policy.pacing import rate_of
+from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.shared_limits import SharedLimits
 from protocol.smpp.constants import Status
 
@@ -31,17 +32,33 @@ _SENDERS_MAX = 10_000
 class Account:
     """One account, alive."""
 
-    def __init__(self, name: str, settings: schema.Account, password_hash: str, limits: SharedLimits) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: schema.Account,
+        password_hash: str,
+        limits: SharedLimits,
+        seats: Seats | None = None,
+    ) -> None:
+        """``seats`` counts the account's binds over all workers; without it, those of this one count."""
         self.name = name
+        self.binds: dict[EsmeConnection, int] = {}
+        self._limits = limits
+        self._seats = seats
+        self.change(settings, password_hash)
+
+    def change(self, settings: schema.Account, password_hash: str) -> None:
+        """Other settings from now on; binds that stand stay."""
         self.settings = settings
         self.password_hash = password_hash
-        self.binds: set[EsmeConnection] = set()
         self._networks = tuple(ipaddress.ip_network(network) for network in settings.networks)
-        self._slot = limits.slot(f"account:{name}") if settings.rate_per_s else None
+        self._slot = self._limits.slot(f"account:{self.name}") if settings.rate_per_s else None
         # Without a burst of its own an account may send one second's worth at once.
         self._rate = rate_of(0, settings.rate_per_s, settings.burst or max(1.0, settings.rate_per_s))
         self._any_sender = "*" in settings.senders
         self._sender_known: dict[str, bool] = {}
+        if self._seats is not None:
+            self._seats.resize(settings.binds_max)
 
     def admits(self, address: str) -> bool:
         """Whether this account may bind from an IP address; without configured networks, from anywhere."""
@@ -54,6 +71,20 @@ class Account:
         if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
             peer = peer.ipv4_mapped
         return any(peer in network for network in self._networks)
+
+    def seat(self, connection: EsmeConnection) -> bool:
+        """One bind more; False when the account has as many as it may."""
+        number = self._seats.take() if self._seats is not None else len(self.binds)
+        if number is None or len(self.binds) >= self.settings.binds_max:
+            return False
+        self.binds[connection] = number
+        return True
+
+    def unseat(self, connection: EsmeConnection) -> None:
+        """One bind less."""
+        number = self.binds.pop(connection, None)
+        if number is not None and self._seats is not None:
+            self._seats.give_back(number)
 
     def take(self, wanted: int) -> int:
         """How many of ``wanted`` messages the rate lets through now."""

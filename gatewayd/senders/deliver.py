@@ -88,6 +88,15 @@ class Outbox:
         self._is_stopping = False
         self.sharing: Sharing | None = None
 
+    def configure(self, bounds: Mapping[str, tuple[int, int]]) -> None:
+        """Other depths and windows from now on. What is owed to an account that is gone waits for its time to be over."""
+        for name, (depth, window) in bounds.items():
+            box = self._boxes.get(name)
+            if box is None:
+                self._boxes[name] = Box(name, depth, window)
+            else:
+                box.depth_max, box.window = depth, window
+
     def start(self) -> None:
         """Take up what the last run owed. The store must have been folded."""
         for delivery_id, account in self._spool.owed():

@@ -32,6 +32,7 @@ from protocol.smpp.states import BOUND, ConnState, Role
 
 log = logging.getLogger(__name__)
 
+BACKLOG = 4_096
 _REQUESTS_MAX = 10_000
 _RECEIVERS = (Command.BIND_RECEIVER, Command.BIND_TRANSCEIVER)
 
@@ -150,8 +151,8 @@ class EsmeConnection:
         account, status = await server.gatekeeper.check(asked.system_id, asked.password, self.pump.peername)
         if self.engine.state is not ConnState.OPEN:
             return
-        # Looked at again: another bind of the account may have been let in while the password was hashed.
-        if account is not None and len(account.binds) >= account.settings.binds_max:
+        # Only now, for another bind of the account may have been let in while the password was hashed.
+        if account is not None and not server.is_draining and not account.seat(self):
             account, status = None, Status.ESME_RALYBND
         if account is None or server.is_draining:
             status = status or Status.ESME_RBINDFAIL
@@ -168,14 +169,13 @@ class EsmeConnection:
 
     def _bound(self, account: Account, command: Command) -> None:
         self.account = account
-        account.binds.add(self)
         self.response_timing = self._server.metrics.submit_response.labels(account.name)
         self._is_receiver = command in _RECEIVERS
         log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, Command(command).name.lower())
 
     def _on_closed(self, reason: str) -> None:
         if self.account is not None:
-            self.account.binds.discard(self)
+            self.account.unseat(self)
             log.info("= closed account=%s peer=%s reason=%s", self.account.name, self.pump.peername, reason)
             if self._is_receiver:
                 self._server.outbox.leave(self)
@@ -188,7 +188,7 @@ class SmppServer:
     def __init__(
         self,
         settings: schema.SmppServer,
-        accounts: Mapping[str, Account],
+        accounts: dict[str, Account],
         submits: SubmitDesk,
         outbox: Outbox,
         metrics: Metrics,
@@ -216,18 +216,30 @@ class SmppServer:
         """Where it listens, plain listeners first."""
         return [s.getsockname()[:2] for server in self._servers for s in server.sockets]
 
-    async def start(self) -> None:
-        """Open the listeners. Raises OSError with the address in its text."""
+    async def start(self, plain: Sequence[socket.socket] = (), encrypted: Sequence[socket.socket] = ()) -> None:
+        """Listen: on sockets that are open already, else on the configured addresses.
+
+        Raises OSError with the address in its text.
+        """
         context = self._tls_context() if self.settings.tls_listen else None
+        if plain or encrypted:
+            loop = asyncio.get_running_loop()
+            for listening, tls in [*((one, None) for one in plain), *((one, context) for one in encrypted)]:
+                make = self._make_pump
+                self._servers.append(await loop.create_server(make, sock=listening, ssl=tls, backlog=BACKLOG))
+            return
         await self._listen(self.settings.listen, None)
         await self._listen(self.settings.tls_listen, context)
+
+    def _make_pump(self) -> Pump:
+        return EsmeConnection(self).pump
 
     async def _listen(self, listens: Sequence[str], context: ssl.SSLContext | None) -> None:
         loop = asyncio.get_running_loop()
         for listen in listens:
             host, port = parse_address(listen)
             server = await loop.create_server(
-                lambda: EsmeConnection(self).pump, host, port, ssl=context, backlog=1024, family=_family(host)
+                self._make_pump, host, port, ssl=context, backlog=BACKLOG, family=_family(host)
             )
             self._servers.append(server)
 
@@ -244,6 +256,18 @@ class SmppServer:
             connection.pump.abort()
             return
         self._connections.add(connection)
+
+    def end_binds(self, account: Account) -> None:
+        """The account is no longer configured."""
+        for connection in tuple(account.binds):
+            self._end(connection)
+
+    def _end(self, connection: EsmeConnection) -> None:
+        try:
+            connection.engine.unbind(time.monotonic())
+        except LocalFault:
+            connection.engine.close("shutdown")
+        connection.pump.flush()
 
     def closed(self, connection: EsmeConnection) -> None:
         """One connection less."""
@@ -263,11 +287,7 @@ class SmppServer:
         """Unbind politely, then close what is left when the time is over."""
         self.close_listeners()
         for connection in tuple(self._connections):
-            try:
-                connection.engine.unbind(time.monotonic())
-            except LocalFault:
-                connection.engine.close("shutdown")
-            connection.pump.flush()
+            self._end(connection)
         waits = [connection.pump.wait_closed() for connection in self._connections]
         if waits:
             try:

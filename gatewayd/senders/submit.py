@@ -83,6 +83,7 @@ class SubmitDesk:
         self._pending_max = pending_max
         self._clock = clock
         self.elsewhere: Elsewhere | None = None
+        self.accepted = 0
         self._encodings = {str(encoding): encoding for encoding in Encoding}
 
     def take(self, connection: EsmeConnection, pdus: Sequence[SubmitSm]) -> None:
@@ -119,6 +120,7 @@ class SubmitDesk:
     ) -> None:
         """The message's home has spoken."""
         if status == 0:
+            self.accepted += 1
             connection.answer_submit(pdu.sequence, message_id)
             connection.response_timing.observe(time.perf_counter() - began)
         elif connection.account is not None:
@@ -194,6 +196,7 @@ class SubmitDesk:
             connection.answer_submit(sequence, journey.message.id)
             connection.response_timing.observe(now - began)
             journeys.append(journey)
+        self.accepted += len(journeys)
         self._intake.accepted(journeys)
 
 

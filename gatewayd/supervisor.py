@@ -1,0 +1,310 @@
+"""The parent of the workers: opens what they listen on, keeps them alive, reloads and drains them, speaks to systemd.
+
+Carries no message and stays small: it must not import what only a worker needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import site
+import sys
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import gatewayd
+from gatewayd.config import handover
+from gatewayd.config.faults import ConfigFaults
+from gatewayd.config.load import Loaded, load
+from gatewayd.runtime import listeners
+from gatewayd.runtime.control import Line
+from gatewayd.runtime.keeper import Keeper, Restarts, worker_environment
+from gatewayd.runtime.notify import Notifier
+from gatewayd.runtime.tasks import cancel_all, spawn
+from gatewayd.runtime.trail import configure_logging
+
+logger = logging.getLogger("gatewayd")
+
+EXIT_OK, EXIT_FAILED = 0, 1
+# -P: never a module from the folder that the daemon happens to be started in.
+WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "gatewayd", "worker")
+
+# A worker has its drain_timeout_s, and this to write down the rest.
+DRAIN_GRACE_S: Final = 5.0
+RELOAD_PATIENCE_S: Final = 30.0
+STATUS_INTERVAL_S: Final = 3.0
+_LOOK_S: Final = 0.5
+# Later than this, it was we who were stopped: nobody is called silent for it.
+_LATE_S: Final = 1.0
+_RUNTIME_DIR_MODE: Final = 0o750
+
+
+def run(loaded: Loaded) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code."""
+    configure_logging(loaded.config.daemon.log_level)
+    return asyncio.run(Supervisor(loaded).run())
+
+
+class Supervisor:
+    """One daemon."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        command: Sequence[str] = WORKER_COMMAND,
+        environment: MutableMapping[str, str] = os.environ,
+        restarts: Callable[[], Restarts] = Restarts,
+        status_interval_s: float = STATUS_INTERVAL_S,
+    ) -> None:
+        """``environment`` is where systemd's variables are; they are taken out of it."""
+        self._loaded = loaded
+        self._command = command
+        self._environment = environment
+        self._restarts = restarts
+        self._status_interval_s = status_interval_s
+        self.notifier = Notifier.from_environment(environment)
+        self.keepers: list[Keeper] = []
+        self.sockets: listeners.Sockets = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ending = asyncio.Event()
+        self._failure = ""
+        self._is_announced = False
+        self._reload_asked = False
+        self._reload_task: asyncio.Task[None] | None = None
+        self._reload_trouble = ""
+        self._rate = 0.0
+        self._counted: tuple[float, int] = (time.monotonic(), 0)
+
+    # -- the story of a run -------------------------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Start, watch and drain the workers; returns the exit code."""
+        try:
+            self._open()
+        except (listeners.ListenFault, OSError) as fault:
+            logger.error("cannot start: %s", fault)
+            return EXIT_FAILED
+        self._listen_to_signals()
+        self._start_workers()
+        watching = spawn(self._watch(), name="watching workers")
+        await self._ending.wait()
+        await self._drain(self._loaded.config.daemon.drain_timeout_s if not self._failure else 0.0)
+        watching.cancel()
+        await cancel_all()
+        self.notifier.close()
+        if self._failure:
+            logger.error("cannot start: %s", self._failure)
+            return EXIT_FAILED
+        logger.info("= stopped")
+        return EXIT_OK
+
+    def stop(self) -> None:
+        """Drain and end; asked a second time, it goes on as it was."""
+        self._ending.set()
+
+    def interrupt(self) -> None:
+        """Like ``stop``, but the second time there is no waiting any more."""
+        if self._ending.is_set():
+            for keeper in self.keepers:
+                keeper.kill("interrupted twice")
+        self._ending.set()
+
+    def reload(self) -> None:
+        """Read the configuration again. Asked while that is going on, it is done once more afterwards."""
+        self._reload_asked = True
+        if self._reload_task is None and not self._ending.is_set():
+            self._reload_task = spawn(self._reload(), name="reloading")
+
+    # -- starting -----------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        config = self._loaded.config
+        self.sockets = listeners.open_all(config, self._environment)
+        Path(config.daemon.runtime_dir).mkdir(mode=_RUNTIME_DIR_MODE, parents=True, exist_ok=True)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        loop.add_signal_handler(signal.SIGINT, self.interrupt)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    def _start_workers(self) -> None:
+        workers = self._loaded.config.daemon.workers
+        count = len(os.sched_getaffinity(0)) if workers == "auto" else workers
+        descriptors = [one.fileno() for several in self.sockets.values() for one in several]
+        environment = worker_environment(str(Path(gatewayd.__file__).parents[1]), site.getsitepackages())
+        self.keepers = [
+            Keeper(
+                slot,
+                self._command,
+                descriptors,
+                lambda slot=slot: self._orders(slot, count),  # type: ignore[misc]
+                environment=environment,
+                on_change=self._on_change,
+                restarts=self._restarts(),
+            )
+            for slot in range(count)
+        ]
+        self._tasks = [spawn(keeper.keep(), name=f"worker {keeper.slot}") for keeper in self.keepers]
+
+    def _orders(self, slot: int, count: int) -> Line:
+        return {
+            "slot": slot,
+            "count": count,
+            "config": str(self._loaded.path),
+            "sockets": {kind: [one.fileno() for one in several] for kind, several in self.sockets.items()},
+            "loaded": handover.pack(self._loaded),
+        }
+
+    def _on_change(self) -> None:
+        """A worker became ready, or died."""
+        if not any(keeper.was_ready for keeper in self.keepers):
+            reasons = [keeper.fatal for keeper in self.keepers if keeper.fatal]
+            if reasons and not self._ending.is_set():
+                self._failure = reasons[0]
+                self._ending.set()
+        if not self._is_announced and not self._ending.is_set() and all(keeper.is_ready for keeper in self.keepers):
+            self._is_announced = True
+            logger.info("= gatewayd %s is ready: %s", gatewayd.__version__, "; ".join(self._doors()))
+            self.notifier.ready()
+        self._say_status()
+
+    def _doors(self) -> Iterator[str]:
+        """Where it listens: the configuration may have left the port to the system."""
+        for name, kinds in (("smpp", ("smpp", "smpp_tls")), ("metrics", ("metrics",)), ("webhooks", ("webhooks",))):
+            where = [listeners.address_of(one) for kind in kinds for one in self.sockets[kind]]
+            if where:
+                yield f"{name} on {', '.join(where)}"
+
+    # -- watching -----------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Silence, watchdog and status, several times within the shortest of their limits."""
+        alive_at = status_at = looked_at = time.monotonic()
+        while True:
+            limit_s = self._loaded.config.daemon.worker_silence_s
+            watchdog_s = self.notifier.watchdog_s
+            pause = min(_LOOK_S, limit_s / 4, watchdog_s / 4 or _LOOK_S, self._status_interval_s)
+            await asyncio.sleep(pause)
+            now = time.monotonic()
+            if now - looked_at > pause + _LATE_S:
+                for keeper in self.keepers:
+                    keeper.forgive()
+            looked_at = now
+            silent = self._silent(limit_s)
+            if watchdog_s and now - alive_at >= watchdog_s / 2 - pause and not silent:
+                self.notifier.alive()
+                alive_at = now
+            if now - status_at >= self._status_interval_s:
+                status_at = now
+                self._count(now)
+                self._say_status()
+
+    def _silent(self, limit_s: float) -> bool:
+        """Kill who is stuck; whether there was one. On the way out, the drain's own deadline counts instead."""
+        if self._ending.is_set():
+            return False
+        silent = [keeper for keeper in self.keepers if keeper.silent_s() > limit_s]
+        for keeper in silent:
+            keeper.kill(f"silent for {keeper.silent_s():.1f} s")
+        return bool(silent)
+
+    def _count(self, now: float) -> None:
+        before, counted = self._counted
+        messages = sum(keeper.messages for keeper in self.keepers)
+        self._rate = (messages - counted) / (now - before)
+        self._counted = (now, messages)
+
+    def _say_status(self) -> None:
+        alive = [keeper for keeper in self.keepers if keeper.is_ready]
+        words = [
+            f"{len(alive)} of {len(self.keepers)} workers ready",
+            f"{sum(keeper.beat.get('binds', 0) for keeper in alive)} application binds",
+            f"{sum(keeper.beat.get('carrier_binds', 0) for keeper in alive)} carrier binds",
+            f"{self._rate:.1f} messages/s",
+        ]
+        if deaths := sum(keeper.deaths for keeper in self.keepers):
+            words.append(_counted(deaths, "restart"))
+        sentence = ", ".join(words)
+        if self._ending.is_set():
+            sentence = f"draining: {sentence}"
+        troubles = [keeper.trouble for keeper in self.keepers if keeper.trouble]
+        self.notifier.status("; ".join((sentence, *troubles, *filter(None, [self._reload_trouble]))))
+
+    # -- reloading ----------------------------------------------------------------------------------------------------
+
+    async def _reload(self) -> None:
+        try:
+            while self._reload_asked and not self._ending.is_set():
+                self._reload_asked = False
+                self.notifier.reloading()
+                try:
+                    self._reload_trouble = await self._reload_once()
+                finally:
+                    # Also after a fault: the configuration in force is the old one, and running well.
+                    self.notifier.ready()
+                    self._say_status()
+        finally:
+            self._reload_task = None
+
+    async def _reload_once(self) -> str:
+        """Take up what the file says now; returns what is wrong with it, in short."""
+        try:
+            # Off the loop: it may be long, and the watchdog goes on.
+            new = await asyncio.to_thread(load, self._loaded.path)
+        except ConfigFaults as refusal:
+            for fault in refusal.faults:
+                logger.error("= not reloaded: %s", fault)
+            return f"not reloaded, {_counted(len(refusal.faults), 'fault')}: {refusal.faults[0]}"
+        for warning in new.warnings:
+            logger.warning("%s", warning)
+        self._loaded, waiting = handover.in_force(self._loaded, new)
+        if waiting:
+            logger.warning("= a reload cannot change %s: restart for that", ", ".join(waiting))
+        logging.getLogger().setLevel(self._loaded.config.daemon.log_level.upper())
+        return await self._reload_workers()
+
+    async def _reload_workers(self) -> str:
+        line = {"reload": True, "loaded": handover.pack(self._loaded)}
+        answers = await asyncio.gather(*(keeper.reload(line, RELOAD_PATIENCE_S) for keeper in self.keepers))
+        faults: list[str] = []
+        for keeper, answer in zip(self.keepers, answers, strict=True):
+            if answer is None:
+                answer = ["did not answer"] if keeper.pid is not None else []
+            for fault in answer:
+                faults.append(f"worker {keeper.slot}: {fault}")
+                logger.error("= not wholly reloaded: %s", faults[-1])
+        if faults:
+            return f"not wholly reloaded, {_counted(len(faults), 'fault')}: {faults[0]}"
+        logger.info("= reloaded %s", self._loaded.path)
+        return ""
+
+    # -- ending -------------------------------------------------------------------------------------------------------
+
+    async def _drain(self, patience_s: float) -> None:
+        """Let the workers finish within their time, and end those that do not."""
+        self.notifier.stopping(patience_s + 2 * DRAIN_GRACE_S)
+        logger.info("= draining for up to %g s", patience_s)
+        for keeper in self.keepers:
+            keeper.end({"drain": patience_s})
+        # The workers close their own; what systemd holds goes on listening for the next of us.
+        listeners.close_all(self.sockets)
+        self._say_status()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s + DRAIN_GRACE_S):
+                await asyncio.wait(self._tasks)
+        for keeper in self.keepers:
+            if keeper.pid is not None:
+                logger.error("= worker %d is not done in time: killed", keeper.slot)
+                keeper.kill("not done in time")
+        await asyncio.wait(self._tasks)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
