@@ -207,9 +207,7 @@ class Supervisor:
                 self._say_status()
 
     def _silent(self, limit_s: float) -> bool:
-        """Kill who is stuck; whether there was one. On the way out, the drain's own deadline counts instead."""
-        if self._ending.is_set():
-            return False
+        """Kill who is stuck; whether there was one."""
         silent = [keeper for keeper in self.keepers if keeper.silent_s() > limit_s]
         for keeper in silent:
             keeper.kill(f"silent for {keeper.silent_s():.1f} s")

@@ -38,6 +38,7 @@ START_PATIENCE_S = 30.0
 
 CONFIG = """\
 [daemon]
+workers = {workers}
 spool_dir = "{place}/spool"
 runtime_dir = "{place}/run"
 log_level = "warning"
@@ -61,6 +62,7 @@ port = {carrier_port}
 system_id = "bench"
 password_file = "{place}/password"
 window = {window}
+binds = {binds}
 
 [[routes]]
 links = ["carrier"]
@@ -132,7 +134,9 @@ class Actor:
 class Daemon:
     """The process that is measured, with all of its children."""
 
-    def __init__(self, place: Path, port: int, carrier_port: int, window: int) -> None:
+    def __init__(
+        self, place: Path, port: int, carrier_port: int, window: int, workers: int, binds: int
+    ) -> None:
         for name in ("spool", "run"):
             (place / name).mkdir()
         secret = place / "password"
@@ -140,6 +144,7 @@ class Daemon:
         secret.chmod(0o600)
         config = place / "gatewayd.toml"
         words = {"place": place, "port": port, "carrier_port": carrier_port, "window": window}
+        words |= {"workers": workers, "binds": binds}
         config.write_text(CONFIG.format(password_hash=_hash_of(PASSWORD), **words), encoding="utf-8")
         self.log = place / "daemon.log"
         with self.log.open("wb") as log:
@@ -210,7 +215,7 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         port, daemon = carrier_port, None
         if not options.direct:
             port = _free_port()
-            daemon = Daemon(place, port, carrier_port, options.window)
+            daemon = Daemon(place, port, carrier_port, options.window, options.workers, options.binds)
             stack.callback(_end, daemon.process)
         load = Actor(
             "bench_load.py",
@@ -374,6 +379,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--dir", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the spool lies; a real disk is fair"
     )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="the daemon's workers (default 1)")
+    parser.add_argument("--binds", type=int, default=1, metavar="N", help="binds to the carrier (default 1)")
     parser.add_argument("--direct", action="store_true", help="without the daemon: the ceiling of the tools themselves")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args()

@@ -25,6 +25,7 @@ class Notifier:
         self._address = f"\0{address[1:]}" if address.startswith("@") else address
         self._socket: socket.socket | None = None
         self._status = ""
+        self._is_heard = True
 
     @classmethod
     def from_environment(cls, environment: MutableMapping[str, str] = os.environ) -> Notifier:
@@ -70,6 +71,9 @@ class Notifier:
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             self._socket.sendto(words.encode(), self._address)
+            self._is_heard = True
         except OSError as error:
             # A manager that is busy or being replaced must not take the daemon with it; the next word comes soon.
-            logger.warning("systemd could not be told %s: %s", words.partition("=")[0], error)
+            if self._is_heard:
+                logger.warning("systemd could not be told %s: %s", words.partition("=")[0], error)
+            self._is_heard = False
