@@ -27,6 +27,8 @@ from gatewayd.runtime.keeper import Keeper, Restarts, worker_environment
 from gatewayd.runtime.notify import Notifier
 from gatewayd.runtime.tasks import cancel_all, spawn
 from gatewayd.runtime.trail import configure_logging
+from gatewayd.store.database import StoreFault
+from gatewayd.store.rehoming import arrange
 
 logger = logging.getLogger("gatewayd")
 
@@ -87,22 +89,25 @@ class Supervisor:
         """Start, watch and drain the workers; returns the exit code."""
         try:
             self._open()
+            await self._work()
         except (listeners.ListenFault, OSError) as fault:
-            logger.error("cannot start: %s", fault)
-            return EXIT_FAILED
-        self._listen_to_signals()
-        self._start_workers()
-        watching = spawn(self._watch(), name="watching workers")
-        await self._ending.wait()
-        await self._drain(self._loaded.config.daemon.drain_timeout_s if not self._failure else 0.0)
-        watching.cancel()
-        await cancel_all()
-        self.notifier.close()
+            self._failure = str(fault)
+        finally:
+            await cancel_all()
+            listeners.close_all(self.sockets)
+            self.notifier.close()
         if self._failure:
             logger.error("cannot start: %s", self._failure)
             return EXIT_FAILED
         logger.info("= stopped")
         return EXIT_OK
+
+    async def _work(self) -> None:
+        self._listen_to_signals()
+        self._start_workers()
+        spawn(self._watch(), name="watching workers")
+        await self._ending.wait()
+        await self._drain(self._loaded.config.daemon.drain_timeout_s if not self._failure else 0.0)
 
     def stop(self) -> None:
         """Drain and end; asked a second time, it goes on as it was."""
@@ -134,9 +139,19 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGINT, self.interrupt)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
 
-    def _start_workers(self) -> None:
+    async def _arrange_spools(self) -> None:
+        """Off the loop: a backlog of millions that needs other homes takes a while."""
+        config = self._loaded.config
+        await asyncio.to_thread(
+            arrange, Path(config.daemon.spool_dir), self._count_workers(), config.store.check_at_start
+        )
+
+    def _count_workers(self) -> int:
         workers = self._loaded.config.daemon.workers
-        count = len(os.sched_getaffinity(0)) if workers == "auto" else workers
+        return len(os.sched_getaffinity(0)) if workers == "auto" else workers
+
+    def _start_workers(self) -> None:
+        count = self._count_workers()
         descriptors = [one.fileno() for several in self.sockets.values() for one in several]
         environment = worker_environment(str(Path(gatewayd.__file__).parents[1]), site.getsitepackages())
         self.keepers = [

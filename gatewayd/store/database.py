@@ -63,7 +63,7 @@ class Database:
         self._lock = _lock(path)
         try:
             self._prepare(check)
-            self._reader = _connect(path)
+            self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
         except sqlite3.DatabaseError as error:
             self._lock.close()
@@ -75,7 +75,7 @@ class Database:
             raise
 
     def _prepare(self, check: str) -> None:
-        connection = _connect(self.path)
+        connection = connect(self.path)
         try:
             if check != "off":
                 _check(connection, self.path, check)
@@ -172,7 +172,7 @@ class Writer:
         self._jobs.put(slices)
 
     def _run(self) -> None:
-        connection = _connect(self._database.path)
+        connection = connect(self._database.path)
         while (job := self._next()) is not None:
             if isinstance(job, deque):
                 self._slices.extend(job)
@@ -264,7 +264,14 @@ def _row(kind: Kind, key: Key, value: bytes) -> tuple[Any, ...]:
     return (key, value.decode(), *(column(record) for column in kind.columns.values()))
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def write_row(connection: sqlite3.Connection, kind: Kind, key: Key, value: bytes) -> None:
+    """One value, in the caller's transaction."""
+    row = _row(kind, key, value)
+    connection.execute(f"INSERT OR REPLACE INTO {kind.name} VALUES ({_marks(len(row))})", row)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a spool's file for reading and writing; transactions are the caller's to begin."""
     # isolation_level None: transactions are ours to begin; the reader and the writer stay on their own threads.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -1,0 +1,210 @@
+"""Another number of workers: every record goes to the spool of its handset's new home, before any worker starts.
+
+A batch is durable in its new file before it leaves the old one, and copying it twice changes nothing, so the process may
+be killed at any moment and the next start goes on. A file beside the spools says for how many workers they are arranged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewayd.policy.homes import home_of
+from gatewayd.store import kinds
+from gatewayd.store.database import Database, StoreFault, connect, write_row
+from gatewayd.store.kinds import Key, Kind
+
+log = logging.getLogger(__name__)
+
+MARKER_FILE = "workers"
+BATCH = 500
+_UNFINISHED = "rehoming"
+
+_Rows = list[tuple[Key, str]]
+
+
+def spool_path(folder: Path, slot: int) -> Path:
+    """Where a worker's spool lies."""
+    return folder / f"worker-{slot}.spool"
+
+
+def arrange(folder: Path, count: int, check: str = "quick") -> int:
+    """Bring every record home for ``count`` workers; returns how many had to move. Raises StoreFault."""
+    folder.mkdir(parents=True, exist_ok=True)
+    existing = _existing(folder)
+    marker = folder / MARKER_FILE
+    arranged = marker.read_text(encoding="ascii").strip() if marker.exists() else str(len(existing))
+    if existing and arranged != str(count):
+        _write_marker(marker, _UNFINISHED)
+        log.info("= store: arranging the spools of %s workers for %d", arranged, count)
+        moved = _Move(folder, existing, count, check).run()
+        log.info("= store: %d records went to another worker's spool", moved)
+    else:
+        moved = 0
+    _write_marker(marker, str(count))
+    return moved
+
+
+def _existing(folder: Path) -> list[int]:
+    """The slots that have a spool."""
+    names = (path.stem.removeprefix("worker-") for path in folder.glob("worker-*.spool"))
+    return sorted(int(name) for name in names if name.isdigit())
+
+
+def _write_marker(marker: Path, text: str) -> None:
+    spare = marker.with_suffix(".new")
+    with spare.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    spare.replace(marker)
+
+
+class _Move:
+    """One arrangement, over all files at once."""
+
+    def __init__(self, folder: Path, existing: list[int], count: int, check: str) -> None:
+        self._count = count
+        self._undo = contextlib.ExitStack()
+        self._paths = {slot: spool_path(folder, slot) for slot in sorted({*existing, *range(count)})}
+        self._check = check
+        self._files: dict[int, sqlite3.Connection] = {}
+        self._moved = 0
+
+    def run(self) -> int:
+        """Move everything; files that no worker will own are taken away once they are empty."""
+        with self._undo:
+            for slot, path in self._paths.items():
+                database = Database(path, self._check)
+                self._undo.callback(database.close)
+                self._files[slot] = connect(path)
+                self._undo.callback(self._files[slot].close)
+                settle_journal(self._files[slot])
+            for slot in self._paths:
+                self._move_from(slot)
+            for slot in [slot for slot in self._paths if slot >= self._count]:
+                self._insist_empty(slot)
+        for slot in [slot for slot in self._paths if slot >= self._count]:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self._paths[slot]}{suffix}").unlink(missing_ok=True)
+            self._paths[slot].with_suffix(".lock").unlink(missing_ok=True)
+        return self._moved
+
+    def _move_from(self, slot: int) -> None:
+        homes = _Homes(list(self._files.values()), self._count)
+        self._move_kind(slot, kinds.SENT, homes.of_sent)
+        self._move_kind(slot, kinds.PROGRESS, homes.of_message_id)
+        self._move_kind(slot, kinds.MESSAGE, lambda key, value: home_of(value.destination, self._count))
+        self._move_kind(slot, kinds.DELIVERY, lambda key, value: home_of(value.source, self._count))
+        self._move_kind(slot, kinds.SESSION, homes.of_last_word)
+        self._move_kind(slot, kinds.CAPABILITY, homes.of_last_word)
+        self._move_kind(slot, kinds.PARKED, lambda key, value: home_of(value.receipts[0].handset, self._count))
+        self._copy_seen(slot)
+
+    def _move_kind(self, slot: int, kind: Kind, home: Callable[[Any, Any], int]) -> None:
+        decode = msgspec.json.Decoder(kind.type).decode
+        for rows in _batches(self._files[slot], kind):
+            leaving: dict[int, _Rows] = {}
+            for key, text in rows:
+                to = home(key, decode(text))
+                if to != slot:
+                    leaving.setdefault(to, []).append((key, text))
+            for to, of_home in leaving.items():
+                self._copy(to, kind, of_home)
+            self._drop(slot, kind, [key for of_home in leaving.values() for key, _ in of_home])
+
+    def _copy_seen(self, slot: int) -> None:
+        """What was seen already names no handset: every home learns it."""
+        for rows in _batches(self._files[slot], kinds.SEEN):
+            for to in range(self._count):
+                if to != slot:
+                    self._copy(to, kinds.SEEN, rows)
+            if slot >= self._count:
+                self._drop(slot, kinds.SEEN, [key for key, _ in rows])
+
+    def _copy(self, to: int, kind: Kind, rows: _Rows) -> None:
+        target = self._files[to]
+        target.execute("BEGIN IMMEDIATE")
+        for key, text in rows:
+            write_row(target, kind, key, text.encode())
+        target.execute("COMMIT")
+
+    def _drop(self, slot: int, kind: Kind, keys: list[Key]) -> None:
+        source = self._files[slot]
+        source.execute("BEGIN IMMEDIATE")
+        source.executemany(f"DELETE FROM {kind.name} WHERE key = ?", [(key,) for key in keys])
+        source.execute("COMMIT")
+        self._moved += len(keys)
+
+    def _insist_empty(self, slot: int) -> None:
+        for kind in kinds.KINDS:
+            left = self._files[slot].execute(f"SELECT count(*) FROM {kind.name}").fetchone()[0]
+            if left:
+                raise StoreFault(
+                    f"{self._paths[slot]}: {left} records of {kind.name} found no home; nothing was removed"
+                )
+
+
+class _Homes:
+    """Finds the homes of records that name only a message, or end in a handset."""
+
+    def __init__(self, files: list[sqlite3.Connection], count: int) -> None:
+        self._files = files
+        self._count = count
+        self._decode = msgspec.json.Decoder(kinds.MESSAGE.type).decode
+
+    def of_message_id(self, key: int, value: object = None) -> int:
+        """The home of the message with this id, in whichever file it lies by now.
+
+        A name that outlived its message is good for counting only; anybody may have it.
+        """
+        for file in self._files:
+            row = file.execute("SELECT value FROM message WHERE key = ?", (key,)).fetchone()
+            if row is not None:
+                return home_of(self._decode(row[0]).destination, self._count)
+        return 0
+
+    def of_sent(self, key: str, value: Any) -> int:
+        """The home of the message that a carrier's id names."""
+        return self.of_message_id(value.message_id)
+
+    def of_last_word(self, key: str, value: object) -> int:
+        """Keys that end in ``|handset``."""
+        return home_of(key.rpartition("|")[2], self._count)
+
+
+def _batches(connection: sqlite3.Connection, kind: Kind) -> Iterator[_Rows]:
+    """A kind's rows in the order of its keys; what is deleted meanwhile does not disturb."""
+    last: Key = -1 if kind.integer_key else ""
+    while True:
+        sql = f"SELECT key, value FROM {kind.name} WHERE key > ? ORDER BY key LIMIT ?"
+        rows: _Rows = connection.execute(sql, (last, BATCH)).fetchall()
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield rows
+
+
+def settle_journal(connection: sqlite3.Connection) -> None:
+    """Write what only the journal knows to the tables, row by row; an interruption does no harm."""
+    decode = msgspec.json.Decoder(list[tuple[str, Key, msgspec.Raw]]).decode
+    by_name = {kind.name: kind for kind in kinds.KINDS}
+    sequences = [row[0] for row in connection.execute("SELECT sequence FROM journal ORDER BY sequence")]
+    for sequence in sequences:
+        text = connection.execute("SELECT records FROM journal WHERE sequence = ?", (sequence,)).fetchone()[0]
+        connection.execute("BEGIN IMMEDIATE")
+        for name, key, raw in decode(text):
+            value = bytes(raw)
+            if value == b"null":
+                connection.execute(f"DELETE FROM {name} WHERE key = ?", (key,))
+            else:
+                write_row(connection, by_name[name], key, value)
+        connection.execute("DELETE FROM journal WHERE sequence = ?", (sequence,))
+        connection.execute("COMMIT")
