@@ -88,10 +88,8 @@ class Supervisor:
     async def run(self) -> int:
         """Start, watch and drain the workers; returns the exit code."""
         try:
-            self._open()
-            await self._work()
-        except (listeners.ListenFault, OSError) as fault:
-            self._failure = str(fault)
+            if self._open():
+                await self._work()
         finally:
             await cancel_all()
             listeners.close_all(self.sockets)
@@ -104,6 +102,8 @@ class Supervisor:
 
     async def _work(self) -> None:
         self._listen_to_signals()
+        if not await self._arrange_spools() or self._ending.is_set():
+            return
         self._start_workers()
         spawn(self._watch(), name="watching workers")
         await self._ending.wait()
@@ -128,10 +128,14 @@ class Supervisor:
 
     # -- starting -----------------------------------------------------------------------------------------------------
 
-    def _open(self) -> None:
+    def _open(self) -> bool:
         config = self._loaded.config
-        self.sockets = listeners.open_all(config, self._environment)
-        Path(config.daemon.runtime_dir).mkdir(mode=_RUNTIME_DIR_MODE, parents=True, exist_ok=True)
+        try:
+            self.sockets = listeners.open_all(config, self._environment)
+            Path(config.daemon.runtime_dir).mkdir(mode=_RUNTIME_DIR_MODE, parents=True, exist_ok=True)
+        except (listeners.ListenFault, OSError) as fault:
+            self._failure = str(fault)
+        return not self._failure
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -139,12 +143,16 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGINT, self.interrupt)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
 
-    async def _arrange_spools(self) -> None:
+    async def _arrange_spools(self) -> bool:
         """Off the loop: a backlog of millions that needs other homes takes a while."""
         config = self._loaded.config
-        await asyncio.to_thread(
-            arrange, Path(config.daemon.spool_dir), self._count_workers(), config.store.check_at_start
-        )
+        place, count = Path(config.daemon.spool_dir), self._count_workers()
+        self.notifier.status(f"arranging the spools for {_counted(count, 'worker')}")
+        try:
+            await asyncio.to_thread(arrange, place, count, config.store.check_at_start)
+        except (StoreFault, OSError) as fault:
+            self._failure = str(fault)
+        return not self._failure
 
     def _count_workers(self) -> int:
         workers = self._loaded.config.daemon.workers

@@ -104,16 +104,32 @@ def test_beside_a_stranger_nothing_runs(monkeypatch: pytest.MonkeyPatch, argumen
 
 
 @pytest.mark.parametrize("code", [0, 1])
-def test_run_hands_the_configuration_to_the_worker(config: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_run_hands_the_configuration_to_the_supervisor(
+    config: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     seen: list[Loaded] = []
 
     def work(loaded: Loaded) -> int:
         seen.append(loaded)
         return code
 
-    replace_module(monkeypatch, "gatewayd.worker", main=work)
+    replace_module(monkeypatch, "gatewayd.supervisor", run=work)
     assert runner.invoke(cli.app, ["run", "--config", str(config)]).exit_code == code
     assert seen[0].path == config
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_worker_gets_its_channel(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    seen: list[int] = []
+
+    def work(control: int) -> int:
+        seen.append(control)
+        return code
+
+    replace_module(monkeypatch, "gatewayd.worker", run_worker=work)
+    assert runner.invoke(cli.app, ["worker", "--control", "7"]).exit_code == code
+    assert seen == [7]
+    assert "worker" not in runner.invoke(cli.app, ["--help"]).stdout.replace("workers", "")
 
 
 def test_run_refuses_a_broken_configuration(tmp_path: Path) -> None:
