@@ -21,10 +21,11 @@ from pathlib import Path
 
 import msgspec
 import uvloop
+from prometheus_client.core import Metric
 
 import gatewayd
 from gatewayd import gauges
-from gatewayd.carriers.link import Link, LinkListener
+from gatewayd.carriers.link import LinkListener
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.carriers.seat_keeper import SeatKeeper
@@ -38,6 +39,7 @@ from gatewayd.flow.outbound import Limits
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.reloading import Reloading
+from gatewayd.runtime import snapshots
 from gatewayd.runtime.control import Line, WorkerChannel
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
@@ -141,6 +143,7 @@ class Worker:
         self.trail = Trail()
         self._runtime = Path(config.daemon.runtime_dir)
         self._runtime.mkdir(parents=True, exist_ok=True)
+        self._ledger = snapshots.Ledger(snapshots.ledger_path(self._runtime, self._place.slot))
         self.shared = SharedLimits.open(self._runtime / LIMITS_FILE)
         self._seats = SeatFile(self._runtime / SEATS_FILE, self._place.slot)
         self.journal = Journal(
@@ -225,6 +228,7 @@ class Worker:
                 self.dispatcher,
                 self.spool,
                 self.metrics.registry.collect,
+                self._ledger,
                 pending_max=self.config.store.pending_max,
             )
             self.outbox.sharing = Sharing(self.outbox, self.community.crossing)
@@ -308,7 +312,7 @@ class Worker:
             )
         self.scrape: ScrapeServer | None = None
         if config.metrics.listen:
-            collect = self.community.collect if self.community is not None else None
+            collect = self.community.collect if self.community is not None else self._collect_alone
             self.scrape = ScrapeServer(
                 self.metrics,
                 config.metrics.listen,
@@ -355,6 +359,7 @@ class Worker:
         if self.scrape is not None:
             await self.scrape.stop()
         await self.journal.close()
+        self._ledger.snapshot(self.metrics.registry.collect())
         if self.community is not None:
             await self.community.stop()
         await cancel_all()
@@ -395,6 +400,9 @@ class Worker:
                 self.metrics.receipt_events.labels(name, "unparsed").value += 1
 
         return on_fault
+
+    async def _collect_alone(self) -> list[Metric]:
+        return snapshots.metrics_of(self._ledger.snapshot(self.metrics.registry.collect()))
 
     def _complaints(self) -> tuple[str, ...]:
         return ("the store cannot commit",) if self.journal.is_failing else ()

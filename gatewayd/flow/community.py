@@ -17,7 +17,6 @@ from gatewayd.runtime.mesh import Mesh
 from gatewayd.store.spool import Spool
 
 SNAPSHOT_TIMEOUT_S = 1.0
-METRICS_FILE = "metrics-{slot}.json"
 
 
 class Community:
@@ -31,13 +30,14 @@ class Community:
         dispatcher: Dispatcher,
         spool: Spool,
         own_metrics: Callable[[], Iterable[Metric]],
+        ledger: snapshots.Ledger,
         *,
         pending_max: int,
     ) -> None:
         self._slot = slot
         self._folder = folder
         self._own_metrics = own_metrics
-        self._ledger = snapshots.Ledger(folder / METRICS_FILE.format(slot=slot))
+        self._ledger = ledger
         self._asked: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
         self._next_token = 0
         self.crossing = Crossing(slot, count, dispatcher, spool, pending_max=pending_max)
@@ -58,8 +58,7 @@ class Community:
         await self._mesh.start()
 
     async def stop(self) -> None:
-        """Leave, having written down what was counted."""
-        self._ledger.snapshot(self._own_metrics())
+        """Leave."""
         await self._mesh.stop()
 
     def alive(self) -> list[int]:
@@ -75,7 +74,7 @@ class Community:
         heard = {peer for peer, answer in zip(peers, answers, strict=True) if answer}
         for peer in self._mesh.peers:
             if peer not in heard:
-                families.append(snapshots.read_counts(self._folder / METRICS_FILE.format(slot=peer)))
+                families.append(snapshots.read_counts(snapshots.ledger_path(self._folder, peer)))
         return snapshots.metrics_of(snapshots.merge(families))
 
     async def _ask(self, peer: int) -> bytes:

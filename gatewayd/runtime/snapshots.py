@@ -116,6 +116,11 @@ class Ledger:
         return families
 
 
+def ledger_path(folder: Path, slot: int) -> Path:
+    """Where a slot's counts are written down."""
+    return folder / f"metrics-{slot}.json"
+
+
 def read_counts(path: Path) -> list[Family]:
     """What a slot that may be without a worker has counted: gauges are gone with their worker."""
     try:
