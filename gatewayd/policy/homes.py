@@ -11,8 +11,9 @@ from zlib import crc32
 
 SLOTS_MAX: Final = 256
 
-# The same handset is written with a plus, with 00, nationally with 0 or bare: the last eight digits are always its own.
-_DIGITS: Final = 8
+# The same handset is written with a plus, with 00, nationally with 0 or bare. What all spellings share is the end of
+# the number; six digits of it, for there are countries whose whole numbers have no more.
+_DIGITS: Final = 6
 
 
 @lru_cache(maxsize=65_536)
