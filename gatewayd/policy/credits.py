@@ -1,17 +1,14 @@
 """How several workers share what one of them holds: a carrier's window, or an application's binds.
 
-The holder's ``Office`` hands out credits, each good for one request; a home's ``Purse`` spends them. A home that has work
-and no credit says that it is hungry; the office serves the hungry in turn. What a purse does not need goes back. The
-sum of credits handed out and of requests under way never exceeds what the holder has free.
+The holder's ``Office`` hands out credits, each good for one request; a home's ``Purse`` spends them. A home that has
+work and no credit says that it is hungry; the office serves the hungry in turn. What a purse does not need goes back.
+The sum of credits handed out and of requests under way never exceeds what the holder has free.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
-
-QUANTUM: Final = 64
 
 
 class Office:
@@ -47,20 +44,25 @@ class Office:
         self._granted.pop(peer, None)
         self.hungry(peer, 0)
 
-    def grants(self, free: int) -> Iterator[tuple[int, int]]:
-        """(peer, credits) to hand out now, given what the holder has free, in turn and in equal shares."""
+    def grants(self, free: int) -> list[tuple[int, int]]:
+        """(peer, credits) to hand out now, given what the holder has free: in equal shares, odd ones in turn."""
+        given: dict[int, int] = {}
         left = free - self.granted
         while left > 0 and self._turn:
-            peer = self._turn.popleft()
-            share = min(QUANTUM, self._hungry[peer], max(1, left // (len(self._turn) + 1)))
-            left -= share
-            self._granted[peer] = self._granted.get(peer, 0) + share
-            self._hungry[peer] -= share
-            if self._hungry[peer] > 0:
-                self._turn.append(peer)
-            else:
-                del self._hungry[peer]
-            yield peer, share
+            share = max(1, left // len(self._turn))
+            for _ in range(min(left, len(self._turn))):
+                peer = self._turn.popleft()
+                count = min(share, self._hungry[peer])
+                left -= count
+                given[peer] = given.get(peer, 0) + count
+                self._hungry[peer] -= count
+                if self._hungry[peer] > 0:
+                    self._turn.append(peer)
+                else:
+                    del self._hungry[peer]
+        for peer, count in given.items():
+            self._granted[peer] = self._granted.get(peer, 0) + count
+        return list(given.items())
 
 
 class Purse:
@@ -113,8 +115,4 @@ class Purse:
     def forget(self, holder: int) -> None:
         """A holder is gone, or has nothing to offer any more; it may be asked anew."""
         self._credits.pop(holder, None)
-        self._asked.discard(holder)
-
-    def offered(self, holder: int) -> None:
-        """A holder has something to offer again."""
         self._asked.discard(holder)
