@@ -74,8 +74,10 @@ class Account:
 
     def seat(self, connection: EsmeConnection) -> bool:
         """One bind more; False when the account has as many as it may."""
-        number = self._seats.take() if self._seats is not None else len(self.binds)
-        if number is None or len(self.binds) >= self.settings.binds_max:
+        if len(self.binds) >= self.settings.binds_max:
+            return False
+        number = self._seats.take() if self._seats is not None else 0
+        if number is None:
             return False
         self.binds[connection] = number
         return True
@@ -116,7 +118,10 @@ class Gatekeeper:
         """The account, or the status that refuses the bind (SMPP 3.4 section 5.1.3)."""
         account = self._accounts.get(system_id)
         stored = account.password_hash if account is not None else self._decoy
-        if not await self._is_right(system_id, password, stored):
+        is_right = await self._is_right(system_id, password, stored)
+        if self._accounts.get(system_id) is not account:  # meanwhile it was taken out of the configuration
+            account = None
+        if not is_right:
             return None, Status.ESME_RINVPASWD if account is not None else Status.ESME_RINVSYSID
         if account is None:
             return None, Status.ESME_RINVSYSID
