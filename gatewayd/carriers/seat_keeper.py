@@ -8,42 +8,61 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Collection
+from typing import Final
 
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.carriers.smpp_seat import Seat
-from gatewayd.policy.spread import Move, next_move
+from gatewayd.policy.spread import Rest, next_step, share_of
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.tasks import spawn
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 0.2
-ORPHAN_LOOKS = 3
+LOOK_S: Final = 0.1
+ORPHAN_LOOKS: Final = 4
 """A seat that was free for so many looks is anybody's: its worker is not coming for it."""
 
-CLOSE_DRAIN_S = 5.0
+GRACE_S: Final = 3.0
+"""But not at once after a start or a reload: the others may only be slower."""
+
+CLOSE_DRAIN_S: Final = 5.0
 
 
 class SeatKeeper:
     """Keeps one link's binds in step with the seats that this worker holds."""
 
     def __init__(
-        self, link: SmppLink, seats: Seats, slot: int, count: int, alive: Callable[[], Collection[int]]
+        self,
+        link: SmppLink,
+        seats: Seats,
+        slot: int,
+        count: int,
+        alive: Callable[[], Collection[int]],
+        *,
+        look_s: float = LOOK_S,
+        grace_s: float = GRACE_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """``alive`` gives the slots of the workers that are there, this one's too."""
         self._link = link
         self._seats = seats
         self._slot = slot
         self._count = count
         self._alive = alive
+        self._look_s = look_s
+        self._grace_until = clock() + grace_s
+        self._clock = clock
         self._open: dict[int, Seat] = {}
-        self._free_looks = 0
+        self._free_looks: dict[int, int] = {}
+        self._rest = Rest()
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Take what is ours, and keep looking."""
+        """Take what is ours, and keep looking. Raises OSError when the link cannot be got ready."""
         self._link.prepare()
         self._look()
         self._task = spawn(self._keep(), name=f"link {self._link.name} seats")
@@ -63,25 +82,31 @@ class SeatKeeper:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(self._look_s)
             self._look()
 
     def _look(self) -> None:
-        holders = self._seats.holders()
+        holders, now = self._seats.holders(), self._clock()
         held = Counter(holder for holder in holders if holder is not None)
-        self._free_looks = self._free_looks + 1 if None in holders else 0
-        is_orphaned = self._free_looks >= ORPHAN_LOOKS
-        match next_move(held, len(holders), self._slot, self._count, self._alive(), is_orphaned):
-            case Move.TAKE:
-                self._take()
-            case Move.GIVE if self._closing is None or self._closing.done():
-                number, seat = next(reversed(self._open.items()))
-                self._closing = spawn(self._give(number, seat), name=f"link {self._link.name} gives up a seat")
+        free = [number for number, holder in enumerate(holders) if holder is None]
+        self._free_looks = {number: self._free_looks.get(number, 0) + 1 for number in free}
+        orphans = [number for number in free if self._free_looks[number] >= ORPHAN_LOOKS]
+        if now < self._grace_until:
+            orphans = []
+        step = next_step(held, len(holders), self._slot, self._count, self._alive(), len(orphans))
+        if step > 0:
+            for _ in range(step):
+                self._take([*orphans, *free])
+            if len(self._open) > share_of(self._slot, len(holders), self._count):
+                self._rest.took_orphan(now)
+        elif step < 0 and self._rest.is_over(now) and (self._closing is None or self._closing.done()):
+            self._rest.gave(now)
+            number, seat = next(reversed(self._open.items()))
+            self._closing = spawn(self._give(number, seat), name=f"link {self._link.name} gives up a seat")
 
-    def _take(self) -> None:
-        number = self._seats.take()
+    def _take(self, among: Collection[int]) -> None:
+        number = self._seats.take(among)
         if number is not None:
-            self._free_looks = 0
             self._open[number] = self._link.open_bind()
 
     async def _give(self, number: int, seat: Seat) -> None:

@@ -172,6 +172,7 @@ class SmppLink:
             if connection.owed <= REPORTS_PER_SEAT_MAX // 2:
                 pump.resume_reading()
             pump.flush()
+        self._idle.set()
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
         """Not over SMPP: an SMS that was taken is not asked back."""
@@ -215,11 +216,12 @@ class SmppLink:
         return seat
 
     async def close_bind(self, seat: Seat, drain_s: float) -> None:
-        """One bind less: let its answers come, for a while, then unbind."""
+        """One bind less: let its answers come and ours go, for a while, then unbind."""
         seat.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                while seat.connection.window_used:
+                # A report that was kept and not yet acknowledged would come again over another bind.
+                while seat.connection.window_used or seat.connection.owed:
                     self._idle.clear()
                     await self._idle.wait()
         await seat.stop()
