@@ -66,6 +66,8 @@ class Outbound:
         self._dirty: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._reserved: Counter[str] = Counter()
+        # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
+        self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
         self.on_named: Callable[[Link, str], None] = lambda link, carrier_id: None
         desk.wake = self.wake
@@ -106,9 +108,11 @@ class Outbound:
         """Send what the link, its limits and its queue allow, up to one batch; then come back for more."""
         queue = self._desk.queues[link.name]
         reserved = self._reserved[link.name]
-        room = min(link.capacity() - reserved, len(queue), BATCH_MAX)
+        free = link.capacity() - reserved
+        room = min(free - self._unwritten[link.name], len(queue), BATCH_MAX)
         if room <= 0:
-            link.want(len(queue), reserved)
+            if free <= 0 or not len(queue):
+                link.want(len(queue), reserved)
             return
         granted, wait_s = self._limits[link.name].take(room)
         if granted == 0:
@@ -222,9 +226,20 @@ class Outbound:
 
     def on_results(self, link: Link, results: Sequence[Result]) -> None:
         """Outcomes of one read."""
+        taken = 0
         for result in results:
             self._settle(link, result)
+            taken += type(result.outcome) is Accepted
+        if taken:
+            self._unwritten[link.name] += taken
+            self._desk.spool.journal.then(self._written, (link.name, taken))
         self.wake(link.name)
+
+    def _written(self, counts: list[tuple[str, int]]) -> None:
+        """These are durable."""
+        for name, taken in counts:
+            self._unwritten[name] -= taken
+            self.wake(name)
 
     def _settle(self, link: Link, result: Result) -> None:
         desk, outcome = self._desk, result.outcome
