@@ -186,9 +186,9 @@ def _check_text(payload: bytes, encoding: Encoding, is_part: bool) -> None:
     """
     if encoding is Encoding.BINARY:
         return
+    if encoding is Encoding.UCS2 and len(payload) % 2:
+        raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
     if encoding is Encoding.UCS2 and is_part:
-        if len(payload) % 2:
-            raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
         return
     try:
         text.decode(payload, encoding)
