@@ -165,6 +165,7 @@ class SubmitDesk:
         for connection, sequence, journey, began in items:
             connection.answer_submit(sequence, journey.message.id)
             connection.response_timing.observe(now - began)
+            connection.taken.value += 1
             journeys.append(journey)
         self._intake.accepted(journeys)
 
