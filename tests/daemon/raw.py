@@ -6,6 +6,7 @@ Blocks; every read has a timeout.
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 from typing import NamedTuple, Self
 
@@ -37,8 +38,12 @@ class Answer(NamedTuple):
 class Raw:
     """One connection. What the daemon writes is kept for tshark."""
 
-    def __init__(self, address: Address, kept: list[Conversation], label: str = "raw") -> None:
+    def __init__(
+        self, address: Address, kept: list[Conversation], label: str = "raw", tls: ssl.SSLContext | None = None
+    ) -> None:
         self._socket = socket.create_connection(address, TIMEOUT_S)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=address[0])
         self._rest = b""
         self._conversation = Conversation(label)
         self._sequence = 1_000
