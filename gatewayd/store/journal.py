@@ -107,8 +107,8 @@ class Journal:
         self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
         self._records: list[bytes] = []
         self._waiters: dict[Callback, list[Any]] = {}
+        self._octets = 0  # in the journal, not folded yet
         self._sequence = self._replay()
-        self._octets = 0
         self._sealed_at = -math.inf
         self._folded_at = self._loop.time()
         self._is_scheduled = False
@@ -313,6 +313,7 @@ class Journal:
         try:
             for sequence, text in self._database.journal():
                 last = sequence
+                self._octets += len(text)
                 for name, key, raw in entries.decode(text):
                     value = bytes(raw)
                     self._overlays[name].changed[key] = None if value == b"null" else value
