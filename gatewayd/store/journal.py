@@ -33,7 +33,7 @@ from gatewayd.store.kinds import KINDS, Key, Kind
 log = logging.getLogger(__name__)
 
 FOLD_INTERVAL_S = 60.0
-FOLD_OCTETS = 32 * 1024 * 1024
+FOLD_OCTETS = 96 * 1024 * 1024
 
 Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]

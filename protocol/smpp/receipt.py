@@ -6,6 +6,7 @@ Knows no message, no carrier and no clock; how the ids inside are compared is ``
 from __future__ import annotations
 
 import functools
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -189,5 +190,6 @@ def _done_of(digits: bytes) -> datetime | None:
 _LAYOUTS: Final = {10: ("%y%m%d%H%M",), 12: ("%y%m%d%H%M%S", "%Y%m%d%H%M"), 14: ("%Y%m%d%H%M%S",)}
 
 
+@functools.lru_cache(maxsize=1024)
 def _minutes(moment: datetime) -> str:
     return f"{moment:%y%m%d%H%M}"
