@@ -161,6 +161,11 @@ WIRE = {
         ((DATA_SM | RESPONSE, 0x03, 7),),
         {"unsupported_command": 1},
     ),
+    "submit_multi": Row(
+        pdu(SUBMIT_MULTI, b"\0\1\1" + SENDER + b"\0\1\1", 7),
+        ((SUBMIT_MULTI | RESPONSE, 0x03, 7),),
+        {"unsupported_command": 1},
+    ),
     "a second bind": Row(bind(), ((BIND_TRANSCEIVER | RESPONSE, 0x05, 1),), {"wrong_state": 1}),
     "sequence zero": Row(submit(0), ((SUBMIT_SM_RESP, 0, 0),), {"sequence_zero": 1}),
     "a sequence twice": Row(submit(2) * 2, ((SUBMIT_SM_RESP, 0, 2),) * 2, {"sequence_reused": 1}),
@@ -277,6 +282,16 @@ def test_good_and_bad_in_one_write_are_told_apart(shop: Raw) -> None:
     heads = shop.read_heads(4)
     assert sorted(heads[:2]) == [(GENERIC_NACK, 0x03, 3), (SUBMIT_SM_RESP, 0x0A, 2)]
     assert heads[2:] == [(SUBMIT_SM_RESP, 0, 1), (SUBMIT_SM_RESP, 0, 4)]
+
+
+def test_whoever_submits_and_unbinds_at_once_learns_what_became_of_it(shop: Raw) -> None:
+    """3.4 section 4.2: an unbind ends the conversation, not the answers that are owed."""
+    query = pdu(QUERY_SM, b"1\0\0\0" + SENDER + b"\0", 3)
+    shop.write(submit(1) + submit(2, body(source=b"x")) + query + submit(4) + pdu(UNBIND, sequence=5))
+    heads = shop.read_heads(5)
+    assert sorted(heads[:2]) == [(QUERY_SM | RESPONSE, 0x03, 3), (SUBMIT_SM_RESP, 0x0A, 2)]
+    assert heads[2:] == [(SUBMIT_SM_RESP, 0, 1), (SUBMIT_SM_RESP, 0, 4), (UNBIND | RESPONSE, 0, 5)]
+    assert shop.read() is None
 
 
 @pytest.mark.parametrize(
