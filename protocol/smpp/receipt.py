@@ -6,7 +6,6 @@ Knows no message, no carrier and no clock; how the ids inside are compared is ``
 from __future__ import annotations
 
 import functools
-import functools
 import re
 from datetime import UTC, datetime
 from typing import Final
