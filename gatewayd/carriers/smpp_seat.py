@@ -20,6 +20,7 @@ from gatewayd.runtime.transport import Pump
 from protocol.smpp.connection import Connection, Event, Limits, Role
 from protocol.smpp.constants import Command, status_name
 from protocol.smpp.pdu import Bind
+from protocol.smpp.states import BOUND
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,9 @@ class Seat:
 
     def free(self) -> int:
         """How many submissions may be sent right now."""
-        if self.is_bound and self._submits and self.pump.is_writable and not self._is_stopping:
+        is_able = self.is_bound and self._submits and not self._is_stopping
+        # A carrier that is leaving is still owed answers, and takes nothing more.
+        if is_able and self.pump.is_writable and self.connection.state in BOUND:
             return self.connection.window_free
         return 0
 

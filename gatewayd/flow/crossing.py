@@ -269,7 +269,7 @@ class Crossing:
 
     def on_ready(self, link: Link) -> None:
         """A window opened: serve the hungry."""
-        self._links[link.name].serve()
+        self._links[link.name].local_ready()
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:
         """A platform's answer to this worker's own revoke."""

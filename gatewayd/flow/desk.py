@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -21,13 +22,14 @@ from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
 from gatewayd.policy.queueing import FairQueue
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
-from gatewayd.store.records import Delivery, Sent
 from gatewayd.store.kinds import SENT
+from gatewayd.store.records import Delivery, Sent
 from gatewayd.store.spool import Journey, Spool
 
 log = logging.getLogger(__name__)
 
 ENDED_NAME_TTL_S = 86_400.0
+REVOKES_MAX = 10_000
 _HOUR_S = 3_600.0
 _FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
 
@@ -46,7 +48,7 @@ class Outbox(Protocol):
 
 
 class LinkQueue:
-    """What waits for one link: those handed back first, in the order of their acceptance, then the fair queue."""
+    """What waits for one link: lane by lane, those handed back first, in the order of their acceptance."""
 
     __slots__ = ("fair", "returned")
 
@@ -63,11 +65,14 @@ class LinkQueue:
 
     def heads(self) -> list[int]:
         """Ids among which the oldest one is."""
-        return [*self.fair.heads(), *(message_id for _, message_id in self.returned[:1])]
+        return [*self.fair.heads(), *(message_id for _, message_id in self.returned)]
 
     def pop(self) -> int | None:
         """The id whose turn it is."""
-        return heapq.heappop(self.returned)[1] if self.returned else self.fair.pop()
+        returned = self.returned
+        if returned and -returned[0][0] >= self.fair.top_lane():
+            return heapq.heappop(returned)[1]
+        return self.fair.pop()
 
 
 class Desk:
@@ -96,7 +101,10 @@ class Desk:
         self.outbox: Outbox
         self.wake: Callable[[str], None] = lambda link: None
         self.flying: dict[int, Journey] = {}
-        self.partial: dict[int, list[int]] = {}
+        # Of messages of several segments: those to which the link still owes an answer.
+        self.in_flight: dict[int, set[int]] = {}
+        # Revokes that wait for their link to be up and to have room; what overflows ends by its timeout, as unknown.
+        self.revokes: dict[str, deque[tuple[int, str]]] = {name: deque(maxlen=REVOKES_MAX) for name in links}
         self._then = spool.journal.then
 
     def add_link(self, link: Link, settings: schema.Link) -> None:
@@ -107,6 +115,7 @@ class Desk:
         self.terms[name] = _terms(name, settings)
         self.channels[name] = self.terms[name].channel
         self.queues.setdefault(name, LinkQueue())
+        self.revokes.setdefault(name, deque(maxlen=REVOKES_MAX))
 
     def remove_link(self, name: str) -> None:
         """Nothing more goes over it; what waits for it goes on waiting, and what is in flight still comes to its end."""
@@ -119,33 +128,30 @@ class Desk:
 
     # -- carrying out -------------------------------------------------------------------------------------------
 
-    def apply(self, journey: Journey, step: Step, was_queued: str = "", segment: int | None = None) -> None:
-        """Make a decision true. ``was_queued`` is the queue that already holds the message, if any does.
-
-        ``segment`` names the one that is handed back, so that it alone is sent again.
-        """
+    def apply(self, journey: Journey, step: Step, was_queued: str = "") -> None:
+        """Make a decision true. ``was_queued`` is the queue that already holds the message, if any does."""
         progress = journey.progress
         match step:
             case steps.Finish(state, error, at):
                 self.finish(journey, state, error, at)
                 return
+            case steps.Queue(link) if link not in self.queues:  # it is gone from the configuration
+                gone = steps.next_link(progress, "link_gone", State.UNDELIV, "link_gone", journey.message.expires_at)
+                self.apply(journey, gone, was_queued)
+                return
             case steps.Queue(link, front, moved):
                 if moved:
-                    segment = None
+                    self.in_flight.pop(progress.id, None)
                     self._count_fallback(journey)
-                self._queue(journey, link, front, was_queued, segment)
+                self._queue(journey, link, front, was_queued)
             case steps.Revoke(link, carrier_id):
-                self.links[link].revoke(progress.id, carrier_id)
+                self._revoke(link, progress.id, carrier_id)
             case steps.Ignore():
                 return
         self.spool.save(journey)
 
-    def _queue(self, journey: Journey, link: str, front: bool, was_queued: str, segment: int | None) -> None:
+    def _queue(self, journey: Journey, link: str, front: bool, was_queued: str) -> None:
         progress = journey.progress
-        if segment is not None and progress.segments:
-            self.partial.setdefault(progress.id, []).append(segment)
-        else:
-            self.partial.pop(progress.id, None)
         if was_queued == link:
             return
         self.flying.pop(progress.id, None)
@@ -156,6 +162,12 @@ class Desk:
             self.queues[link].fair.push(progress.lane, progress.account, weight, progress.id)
         self.wake(link)
 
+    def _revoke(self, link: str, message_id: int, carrier_id: str) -> None:
+        waiting = self.revokes.get(link)
+        if waiting is not None:  # else the link is gone from the configuration, and the timeout says so
+            waiting.append((message_id, carrier_id))
+            self.wake(link)
+
     def _count_fallback(self, journey: Journey) -> None:
         progress = journey.progress
         self.metrics.fallbacks.labels(progress.links[0], _family(progress.fallback)).value += 1
@@ -165,7 +177,7 @@ class Desk:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
         self.flying.pop(progress.id, None)
-        self.partial.pop(progress.id, None)
+        self.in_flight.pop(progress.id, None)
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         spool.finish(journey)
@@ -173,7 +185,7 @@ class Desk:
         for member in members:
             spool.finish(member)
             self._owe_receipt(member.message, state, error, at)
-        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels[progress.link]
+        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
         self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
         if progress.sent_at:
@@ -190,7 +202,7 @@ class Desk:
 
     def _forget_names(self, progress: Progress) -> None:
         link = progress.link
-        for number, segment in enumerate(progress.segments):
+        for segment in progress.segments:
             if segment.carrier_id:
                 self.spool.forget_name(link, segment.carrier_id)
         if progress.rcs_id:
@@ -242,9 +254,8 @@ class Desk:
     def _say(self, fate: str, journey: Journey, **facts: Any) -> None:
         if self.trail.wants:
             message = journey.message
-            self.trail.say(
-                fate, message=f"{message.id:x}", account=message.account, handset=message.destination, **facts
-            )
+            handset = message.destination
+            self.trail.say(fate, message=f"{message.id:x}", account=message.account, handset=handset, **facts)
 
 
 def whole(journey: Journey) -> Message:
@@ -269,9 +280,12 @@ def reference_of(message: Message) -> int:
     return -1
 
 
-def still_queued(journeys: Iterable[Journey], link: str) -> list[Journey]:
-    """Those whose place in the link's queue is still true: others were finished or moved meanwhile."""
-    return [j for j in journeys if j.progress.stage is Stage.QUEUED and j.progress.queue == link]
+def still_queued(journeys: Iterable[Journey], link: str) -> Iterator[Journey]:
+    """Those whose place in the link's queue is still true when their turn comes: not finished, moved or just sent."""
+    for journey in journeys:
+        progress = journey.progress
+        if progress.stage is Stage.QUEUED and progress.queue == link:
+            yield journey
 
 
 def _terms(name: str, link: schema.Link) -> LinkTerms:

@@ -6,9 +6,10 @@ This is the listener that every link is given, and the intake that every sender 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.desk import Desk, LinkQueue
@@ -23,6 +24,8 @@ from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
 from gatewayd.store.kinds import CAPABILITY, SEEN, SENT, SESSION
 from gatewayd.store.spool import Journey
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.25
 LOOK_AHEAD_S = 20.0
@@ -52,7 +55,7 @@ class Dispatcher:
         self._joiner = Joiner(desk, incomplete_max)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._looked_at = 0.0
+        self._looked_at = -math.inf
 
     # -- from senders -------------------------------------------------------------------------------------------
 
@@ -105,7 +108,7 @@ class Dispatcher:
             self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
             return
         progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
-        progress.attempts, progress.segments = 0, []
+        progress.attempts, progress.segments, progress.is_checked = 0, [], False
         self._desk.apply(journey, steps.enqueue(progress, message.expires_at))
 
     def accepted(self, journeys: list[Journey]) -> None:
@@ -162,22 +165,20 @@ class Dispatcher:
     def start(self) -> None:
         """Take up what the last run left, and keep time from now on. The store must have been folded."""
         desk = self._desk
-        homeless: list[int] = []
+        gone: list[int] = []
         for message_id, link, lane, account in desk.spool.waiting():
             if link not in desk.queues:
-                homeless.append(message_id)
+                gone.append(message_id)
                 continue
             weight = desk.accounts[account].weight if account in desk.accounts else 1
             desk.queues[link].fair.push(lane, account, weight, message_id)
-        for message_id in homeless:
-            journey = desk.journey(message_id)
-            if journey is not None:
-                self._replan(journey)
         for journey in desk.spool.interrupted():
             self._resume(journey)
+        for journey in desk.spool.journeys(gone):
+            self._replan(journey)
         for name in desk.queues:
             self._outbound.wake(name)
-        self._tick()
+        self._run_clock()
 
     def stop(self) -> None:
         """Send nothing more and let the clock rest."""
@@ -197,31 +198,47 @@ class Dispatcher:
                 progress.stage = Stage.SENT
                 desk.apply(journey, steps.on_due(progress, expires_at, desk.now()))
             case Stage.SENDING:
-                terms = desk.terms.get(progress.link)
-                if terms is not None:
-                    self._resume_sending(journey, terms)
+                self._resume_sending(journey)
 
-    def _resume_sending(self, journey: Journey, terms: steps.LinkTerms) -> None:
+    def _resume_sending(self, journey: Journey) -> None:
         desk, progress, expires_at = self._desk, journey.progress, journey.message.expires_at
+        terms = desk.terms.get(progress.link)
+        if terms is None:  # the link is gone from the configuration, and with it all that it could still tell
+            is_silent = progress.on_unknown == "prefer_silence"
+            desk.apply(
+                journey, steps.Finish(State.UNKNOWN, "link_gone") if is_silent else steps.enqueue(progress, expires_at)
+            )
+            return
         desk.metrics.link_results.labels(terms.name, "unknown", "restart").value += 1
         for segment in steps.unsent(progress, max(len(progress.segments), 1)):
             was_queued = progress.queue
             step = steps.on_result(progress, terms, segment, Unknown("restart"), expires_at, desk.now())
-            desk.apply(journey, step, was_queued, segment if len(progress.segments) > 1 else None)
+            desk.apply(journey, step, was_queued)
 
-    def _tick(self) -> None:
+    def _run_clock(self) -> None:
+        self._timer = self._loop.call_later(TICK_S, self._run_clock)
+        self.tick()
+
+    def tick(self) -> None:
+        """Look at what has come due; called several times a second."""
         desk = self._desk
         if time.monotonic() - self._looked_at > LOOK_AHEAD_S:
             self._looked_at = time.monotonic()
             desk.spool.look_ahead()
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN))
             self._inbound.purge()
-        for journey in desk.spool.take_due():
-            self._on_due(journey)
-        self._timer = self._loop.call_later(TICK_S, self._tick)
+        for due in desk.spool.take_due():
+            # What is in flight is one object for everybody, and may be ahead of what is stored.
+            journey = desk.flying.get(due.progress.id, due)
+            try:
+                self._on_due(journey)
+            except Exception:  # one message that cannot be dealt with must not keep the others from their time
+                log.exception("message %x: what was due failed", due.progress.id)
 
     def _on_due(self, journey: Journey) -> None:
         desk, progress = self._desk, journey.progress
+        if not 0 < progress.due <= desk.now():
+            return
         if progress.stage is Stage.JOINING:
             self._joiner.on_due(journey)
             return
@@ -244,5 +261,8 @@ class Dispatcher:
         ids = queue.heads()
         if not ids:
             return 0.0
-        journey = self._desk.journey(min(ids))
-        return max(0.0, now - journey.message.accepted_at) if journey is not None else 0.0
+        for message_id in sorted(ids):
+            journey = self._desk.journey(message_id)
+            if journey is not None:  # else it came to its end while it waited here
+                return max(0.0, now - journey.message.accepted_at)
+        return 0.0

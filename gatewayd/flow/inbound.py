@@ -1,4 +1,7 @@
-"""What carriers tell us: receipts joined to their messages, MOs joined to their sessions, both acknowledged once durable."""
+"""What carriers tell us: receipts joined to their messages, MOs to their sessions, both acknowledged once durable.
+
+Knows no wire format; which application an MO belongs to is asked of policy.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from gatewayd.store.records import Delivery, Parked, Seen, Session
 from gatewayd.store.spool import Journey
 
 PARKED_MAX = 100_000
+PARKED_EACH_MAX = 20
 SEEN_TTL_S = 86_400.0
 _HOUR_S = 3_600.0
 
@@ -88,6 +92,10 @@ class InboundDesk:
         desk, progress = self._desk, journey.progress
         was_queued = progress.queue
         is_rcs = link.channel is Channel.RCS
+        if link.name != progress.link and not (is_rcs and receipt.state is State.DELIVRD):
+            # The message has left this link: what becomes of its copy there no longer decides, unless it arrived.
+            desk.metrics.receipt_events.labels(link.name, "duplicate").value += 1
+            return
         late = is_rcs and bool(progress.rcs_id) and progress.link != link.name and receipt.state is State.DELIVRD
         step = steps.on_receipt(progress, is_rcs, segment, receipt, journey.message.expires_at)
         if late:
@@ -110,7 +118,8 @@ class InboundDesk:
     def _park(self, link: Link, receipt: Receipt) -> None:
         """Keep it: the answer to the submit may still be on its way. It is never taken for an MO."""
         events = self._desk.metrics.receipt_events
-        if len(self._parked) >= PARKED_MAX:
+        known = self._parked.get(f"{link.name}|{receipt.carrier_id}")
+        if len(self._parked) >= PARKED_MAX or (known is not None and len(known.receipts) >= PARKED_EACH_MAX):
             events.labels(link.name, "parked_full").value += 1
             return
         events.labels(link.name, "parked").value += 1
@@ -158,7 +167,7 @@ class InboundDesk:
         number = handset_of(inbound.destination, inbound.destination_ton, inbound.destination_npi)
         session = desk.spool.session(number, handset)
         owner = owner_of(
-            session.account if session else None,
+            session.account if session and session.account in desk.accounts else None,
             session.due if session else 0.0,
             self._owners.get(number),
             desk.now(),
@@ -186,7 +195,7 @@ class InboundDesk:
         return self._desk.spool.journal.get(SEEN, f"{link.name}|{inbound.dedup_id}") is not None
 
     def _delivery(self, link: Link, inbound: Inbound, account: str, session: Session | None) -> Delivery:
-        """As the application knows it: a reply to a bot comes back to the address that the application had sent from."""
+        """As the application knows it: a reply to a bot comes back to the address that it had sent from."""
         now = self._desk.now()
         to_sender = session if session is not None and link.channel is Channel.RCS else None
         return Delivery(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from gatewayd.carriers.link import Link, Result, Revocation
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
 from gatewayd.flow.reach import Reach
-from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.numbering import handset_of, is_repliable
@@ -33,25 +33,31 @@ REASON_THROTTLED = 1
 class Limits:
     """The limits of one link: its own, and its provider's, which all of the provider's links share."""
 
-    __slots__ = ("pause_slot", "slots")
+    __slots__ = ("_clock", "pause_slot", "slots")
 
-    def __init__(self, slots: Sequence[tuple[Slot, Rate]], pause_slot: Slot) -> None:
+    def __init__(
+        self,
+        slots: Sequence[tuple[Slot, Rate]],
+        pause_slot: Slot,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.slots = tuple(slots)
         self.pause_slot = pause_slot
+        self._clock = clock
 
     def take(self, wanted: int) -> tuple[int, float]:
         """How many may go now, and how long until the next may."""
-        return take_all(self.slots, wanted, time.monotonic())
+        return take_all(self.slots, wanted, self._clock())
 
     def give_back(self, unused: int) -> None:
         """Return what was taken and not sent."""
-        now = time.monotonic()
+        now = self._clock()
         for slot, rate in self.slots:
             slot.give_back(unused, rate, now)
 
     def pause(self, seconds: float) -> None:
         """Nothing goes for a while: the carrier said so."""
-        self.pause_slot.pause(time.monotonic() + seconds, REASON_THROTTLED)
+        self.pause_slot.pause(self._clock() + seconds, REASON_THROTTLED)
 
 
 class Outbound:
@@ -106,6 +112,8 @@ class Outbound:
 
     def _pump(self, link: Link) -> None:
         """Send what the link, its limits and its queue allow, up to one batch; then come back for more."""
+        if self._desk.revokes[link.name]:
+            self._revoke(link)
         queue = self._desk.queues[link.name]
         reserved = self._reserved[link.name]
         free = link.capacity() - reserved
@@ -129,6 +137,15 @@ class Outbound:
             self.wake(link.name)
         else:
             link.want(0, self._reserved[link.name])
+
+    def _revoke(self, link: Link) -> None:
+        """Ask for the revokes that wait, as far as the link has room. Those that ended meanwhile need none."""
+        waiting = self._desk.revokes[link.name]
+        while waiting and link.capacity() > self._reserved[link.name]:
+            message_id, carrier_id = waiting.popleft()
+            journey = self._desk.journey(message_id)
+            if journey is not None and journey.progress.stage is Stage.REVOKING:
+                link.revoke(message_id, carrier_id)
 
     def _in_order(self, ids: list[int]) -> list[Journey]:
         flying = self._desk.flying
@@ -165,24 +182,33 @@ class Outbound:
     def _send_sms(self, link: Link, journey: Journey, allowed: int) -> int:
         progress, desk = journey.progress, self._desk
         message = whole(journey)
-        todo = desk.partial.pop(progress.id, None)
-        if todo is None:
-            total = link.cost(message)
-            todo = [0] if total == 1 else steps.unsent(progress, total)
-            if total > 1:
-                progress.segments.extend(steps.Segment() for _ in range(total - len(progress.segments)))
-        now_segments, rest = todo[:allowed], todo[allowed:]
+        total = link.cost(message)
+        if total == 1:
+            segments = [0]
+            steps.take(progress)
+        else:
+            segments = self._share(link, progress, total, allowed)
         desk.flying[progress.id] = journey
-        if rest:
-            desk.partial[progress.id] = rest
-            desk.queues[link.name].give_back(progress.lane, progress.id)
+        if not segments:  # all are in flight
+            return 0
+        if steps.needs_intent(progress, link.channel):
+            steps.intend(progress, segments)
+            self._intend(link, journey, segments)
+        else:
+            link.submit(message, None if total == 1 else segments, message.expires_at)
+        return len(segments)
+
+    def _share(self, link: Link, progress: steps.Progress, total: int, allowed: int) -> list[int]:
+        """Those of several segments that go now; the message keeps its place in the queue for the rest."""
+        in_flight = self._desk.in_flight.setdefault(progress.id, set())
+        todo = steps.to_send(progress, total, in_flight)
+        if len(todo) > allowed:
+            self._desk.queues[link.name].give_back(progress.lane, progress.id)
+            del todo[allowed:]
         else:
             steps.take(progress)
-        if steps.needs_intent(progress, link.channel):
-            self._intend(link, journey, now_segments)
-        else:
-            link.submit(message, None if len(todo) == 1 and not progress.segments else now_segments, message.expires_at)
-        return len(now_segments)
+        in_flight.update(todo)
+        return todo
 
     def _send_rcs(self, link: Link, journey: Journey) -> int:
         """Reach first: a platform that must be asked is asked now, within the same limits."""
@@ -190,14 +216,15 @@ class Outbound:
         handset = handset_of(
             journey.message.destination, journey.message.destination_ton, journey.message.destination_npi
         )
-        known = self._reach.of(link.name, handset)
-        if known is None:
-            self._reach.ask(link, handset, journey)
-            return 1
-        if not known.capable:
-            progress.stage, progress.queue = Stage.CHECKING, ""
-            desk.apply(journey, steps.on_capability(progress, False, known.reason, journey.message.expires_at))
-            return 0
+        if not progress.is_checked:
+            known = self._reach.of(link.name, handset)
+            if known is None:
+                self._reach.ask(link, handset, journey)
+                return 1
+            if not known.capable:
+                progress.stage, progress.queue = Stage.CHECKING, ""
+                desk.apply(journey, steps.on_capability(progress, False, known.reason, journey.message.expires_at))
+                return 0
         desk.flying[progress.id] = journey
         steps.take(progress)
         self._intend(link, journey, [0])
@@ -252,6 +279,8 @@ class Outbound:
         now = desk.now()
         was_queued = progress.queue
         expires_at = journey.message.expires_at
+        if len(progress.segments) > 1 and (in_flight := desk.in_flight.get(progress.id)):
+            in_flight.discard(result.segment)
         step = steps.on_result(progress, desk.terms[link.name], result.segment, outcome, expires_at, now)
         if type(outcome) is Accepted:
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
@@ -260,10 +289,9 @@ class Outbound:
             desk.metrics.limiter_pauses.labels(link.name).value += 1
         if desk.trail.wants:
             self._say(link, journey, outcome)
-        handed_back = result.segment if type(outcome) is Deferred or type(outcome) is Unknown else None
-        if progress.stage is Stage.SENT:
+        if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
             desk.flying.pop(progress.id, None)
-        desk.apply(journey, step, was_queued, handed_back)
+        desk.apply(journey, step, was_queued)
         if type(outcome) is Accepted:
             self.on_named(link, outcome.carrier_id)
 
@@ -284,6 +312,7 @@ class Outbound:
         same = known is not None and known.account == message.account and known.sender == message.source
         if known is not None and same:
             known.due, known.message_id = due, message.id
+            known.user_message_reference = reference_of(message)
             session = known
         else:
             session = Session(

@@ -1,13 +1,14 @@
 """A carrier link whose binds are spread over the workers, as one link for the home that sends over it.
 
 The home's side spends credits (``Purse``), the holder's side grants them (``Office``): the window of a bind is shared by
-all homes and never exceeded. With one worker none of this is used.
+all homes and never exceeded. To an RCS platform each worker speaks itself: of such a link only the reports are shared.
+With one worker none of this is used.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gatewayd.carriers.link import Link, Report, Result
@@ -40,6 +41,7 @@ class SharedLink:
         self.channel: Channel = local.channel
         self.local = local
         self.resource = f"link:{local.name}"
+        self._shares_window = local.channel is Channel.SMS
         self._crossing = crossing
         self._purse = Purse()
         self._office = Office()
@@ -63,7 +65,7 @@ class SharedLink:
 
     def capacity(self) -> int:
         """Credits in hand."""
-        return len(self._purse)
+        return len(self._purse) if self._shares_window else self.local.capacity()
 
     def cost(self, message: Message) -> int:
         """How many segments the message becomes."""
@@ -71,19 +73,18 @@ class SharedLink:
 
     def want(self, waiting: int, keep: int) -> None:
         """Ask for credits while something waits, give back what is not needed when nothing does."""
-        if waiting > 0 and len(self._purse) <= keep:
-            for holder in self._purse.ask(self._holders()):
+        if waiting > 0 and len(self._purse) <= keep and self._shares_window:
+            for holder in self._purse.ask(self._crossing.everybody()):
                 self._crossing.send_or_do(holder, Hungry(self.resource, waiting))
         elif waiting == 0:
             for holder, count in self._purse.give_back(keep):
                 self._crossing.send_or_do(holder, GiveBack(self.resource, count))
 
-    def _holders(self) -> Iterator[int]:
-        """Who may hold binds of it. To a platform each worker speaks itself."""
-        return self._crossing.everybody() if self.channel is Channel.SMS else iter((self._crossing.slot,))
-
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send over whoever gave credits; segments of one message may take different ways."""
+        if not self._shares_window:
+            self.local.submit(message, segments, expires_at)
+            return
         todo = list(range(self.cost(message))) if segments is None else list(segments)
         while todo:
             holder, share = self._purse.spend(len(todo))
@@ -163,6 +164,13 @@ class SharedLink:
         for segment in parcel.segments:
             self._guests[parcel.message.id, segment] = peer
         self.local.submit(parcel.message, parcel.segments, parcel.expires_at)
+
+    def local_ready(self) -> None:
+        """This worker's own part can take more."""
+        if self._shares_window:
+            self.serve()
+        else:
+            self._crossing.dispatcher.on_ready(self)
 
     def serve(self) -> None:
         """Hand out what this worker's binds have free, once a loop turn."""

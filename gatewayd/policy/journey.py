@@ -4,17 +4,19 @@ All orders of events end in exactly one final state. Knows no link, store or clo
 
 The rules, which the tests take one by one:
 
-- A link refuses: the next link of the route has its turn; without one the message is finished.
+- A link refuses: the next link of the route has its turn; without one the message is finished. Of several segments all
+  must be refused, or one have used up its tries: else what the link took would be sent twice.
 - RCS was accepted: it has until its deadline. Then it is revoked first, and only a confirmed revoke (or a policy that
   prefers a duplicate to silence) sends the SMS.
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
 - Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so.
+- Each segment has its own tries. One that is in flight is not sent a second time.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import msgspec
@@ -26,6 +28,7 @@ OnUnknown = Literal["prefer_duplicate", "prefer_silence"]
 REVOKE_TIMEOUT_S = 30.0
 SETTLE_S = 60.0
 BACKOFF_MAX_S = 900.0
+_DOUBLINGS_MAX = 16
 
 
 class Stage(enum.StrEnum):
@@ -43,20 +46,26 @@ class Stage(enum.StrEnum):
 
 
 class Segment(msgspec.Struct, omit_defaults=True, gc=False):
-    """One segment of the SMS leg: its name at the carrier and what was last said of it."""
+    """One segment of the SMS leg: its name at the carrier and what was last said of it.
+
+    ``is_taken``: it is not to be sent again. ``is_intended``: it may be on its way, and no answer is known.
+    """
 
     carrier_id: str = ""
     state: State = State.ENROUTE
     error: str = "000"
+    attempts: int = 0
     is_taken: bool = False
+    is_intended: bool = False
 
 
 class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     """How far a message is; the mutable companion of a Message, under the same id.
 
     ``queue`` is set exactly while the message waits in a link's queue: the link's name. ``lane`` and ``account`` say
-    where in that queue. ``due`` is the next moment
-    (Unix seconds, 0 = never) at which it wants to be looked at, whatever else happens.
+    where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
+    whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
+    handset capable.
     """
 
     id: int
@@ -67,6 +76,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     on_unknown: OnUnknown = "prefer_duplicate"
     position: int = 0
     attempts: int = 0
+    is_checked: bool = False
     queue: str = ""
     lane: int = 0
     due: float = 0.0
@@ -164,10 +174,30 @@ def unsent(progress: Progress, total: int) -> list[int]:
     return [n for n in range(total) if n >= len(progress.segments) or not progress.segments[n].is_taken]
 
 
+def to_send(progress: Progress, total: int, in_flight: Collection[int]) -> list[int]:
+    """The segments, of ``total``, that must go now; ``in_flight`` are those to which this process awaits an answer.
+
+    What an earlier process meant to send under ``prefer_silence``, and has no answer for, may have gone: it stays
+    unknown.
+    """
+    while len(progress.segments) < total:
+        progress.segments.append(Segment())
+    for number, segment in enumerate(progress.segments):
+        if segment.is_intended and number not in in_flight:
+            segment.is_taken, segment.is_intended = True, False
+    return [number for number in unsent(progress, total) if number not in in_flight]
+
+
+def intend(progress: Progress, segments: Collection[int]) -> None:
+    """These are about to be sent; to be made durable first where ``needs_intent`` says so."""
+    for number in segments if progress.segments else ():
+        progress.segments[number].is_intended = True
+
+
 def skip_rcs(progress: Progress, channels: Mapping[str, Channel], reason: str, expires_at: float) -> Step:
     """Go on with the first SMS link of the route, if there is one."""
     for position, link in enumerate(progress.links):
-        if channels[link] is Channel.SMS:
+        if channels.get(link) is Channel.SMS:
             progress.position = position
             progress.fallback = reason
             return enqueue(progress, expires_at, moved=True)
@@ -180,6 +210,8 @@ def next_link(progress: Progress, reason: str, state: State, error: str, expires
         return Finish(state, error)
     progress.position += 1
     progress.attempts = 0
+    progress.is_checked = False
+    progress.sent_at = 0.0
     progress.segments = []
     progress.fallback = reason
     return enqueue(progress, expires_at, moved=True)
@@ -206,7 +238,8 @@ def _on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expir
         case Refused(error):
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
-            return _again_later(progress, terms, outcome, expires_at, now)
+            progress.attempts += not outcome.pauses
+            return _again_later(progress, terms, outcome, progress.attempts, expires_at, now)
         case Unknown(error):
             if progress.on_unknown == "prefer_duplicate":
                 return next_link(progress, f"unknown_{error}", State.UNKNOWN, error, expires_at)
@@ -224,21 +257,23 @@ def _on_sms_result(
     progress: Progress, terms: LinkTerms, segment: int, outcome: Outcome, expires_at: float, now: float
 ) -> Step:
     mine = _segment(progress, segment)
+    mine.is_intended = False
     match outcome:
         case Accepted(carrier_id):
             mine.carrier_id = carrier_id
             mine.is_taken = True
             return _sms_sent(progress, terms, expires_at, now)
         case Refused(error):
-            if len(progress.segments) == 1:
-                return next_link(progress, error, State.UNDELIV, error, expires_at)
             mine.state, mine.error, mine.is_taken = State.UNDELIV, error, True
+            if all(_is_refused(segment) for segment in progress.segments):
+                return next_link(progress, error, State.UNDELIV, error, expires_at)
             return _sms_sent(progress, terms, expires_at, now)
-        case Deferred(error):
-            return _again_later(progress, terms, outcome, expires_at, now)
+        case Deferred():
+            mine.attempts += not outcome.pauses
+            return _again_later(progress, terms, outcome, mine.attempts, expires_at, now)
         case Unknown(error):
-            if progress.on_unknown == "prefer_duplicate" and progress.attempts < terms.retry_max:
-                progress.attempts += 1
+            if progress.on_unknown == "prefer_duplicate" and mine.attempts < terms.retry_max:
+                mine.attempts += 1
                 return enqueue(progress, expires_at, front=True)
             mine.is_taken = True
             return _sms_sent(progress, terms, expires_at, now)
@@ -250,11 +285,14 @@ def _segment(progress: Progress, segment: int) -> Segment:
     return progress.segments[segment]
 
 
+def _is_refused(segment: Segment) -> bool:
+    """Whether the carrier never took it: what it did take ends by a receipt, which comes under a name."""
+    return segment.state is State.UNDELIV and not segment.carrier_id
+
+
 def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> Step:
     """Some segment was settled: has the whole message left, or even ended (receipts may overtake responses)?"""
     if not all(segment.is_taken for segment in progress.segments):
-        return _WAIT
-    if progress.queue:  # another segment was handed back and waits for its turn
         return _WAIT
     progress.stage = Stage.SENT
     progress.sent_at = progress.sent_at or now
@@ -273,20 +311,21 @@ def _sms_end(progress: Progress) -> Step:
     return Finish(failed.state, failed.error)
 
 
-def _again_later(progress: Progress, terms: LinkTerms, outcome: Deferred, expires_at: float, now: float) -> Step:
+def _again_later(
+    progress: Progress, terms: LinkTerms, outcome: Deferred, attempts: int, expires_at: float, now: float
+) -> Step:
     """A pause hands the message back to the head of its queue; another delay postpones this message alone."""
     again_at = now + outcome.retry_s
     if terms.channel is Channel.RCS and 0 < expires_at <= again_at:
         return next_link(progress, outcome.error, State.EXPIRED, outcome.error, expires_at)
     if outcome.pauses:
         return enqueue(progress, expires_at, front=True)
-    progress.attempts += 1
-    if progress.attempts > terms.retry_max:
+    if attempts > terms.retry_max:
         return next_link(progress, outcome.error, State.UNDELIV, outcome.error, expires_at)
     progress.stage = Stage.POSTPONED
     progress.queue = ""
-    delay_s = min(outcome.retry_s * 2 ** (progress.attempts - 1), BACKOFF_MAX_S)
-    progress.due = now + delay_s
+    delay_s = min(outcome.retry_s * 2 ** min(attempts - 1, _DOUBLINGS_MAX), BACKOFF_MAX_S)
+    progress.due = min(now + delay_s, expires_at) if expires_at else now + delay_s
     return _WAIT
 
 
@@ -300,7 +339,7 @@ def on_receipt(progress: Progress, is_rcs: bool, segment: int, receipt: Receipt,
     mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
     if not receipt.state.is_final:
         return Ignore("intermediate")
-    step = _sms_end(progress) if all(s.is_taken for s in progress.segments) and not progress.queue else _WAIT
+    step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else _WAIT
     return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
 
 
@@ -316,9 +355,14 @@ def _on_rcs_receipt(progress: Progress, receipt: Receipt, expires_at: float) -> 
     return next_link(progress, word, state, receipt.error, expires_at)
 
 
+def _is_on_rcs(progress: Progress) -> bool:
+    return bool(progress.rcs_id) and progress.link == progress.rcs_link
+
+
 def on_revoked(progress: Progress, revoked: bool | None, expires_at: float, now: float) -> Step:
     """The end of a revoke: taken back, too late, or no clear word (None)."""
-    if progress.stage is not Stage.REVOKING:
+    is_late_word = revoked is True and progress.stage is Stage.SETTLING and _is_on_rcs(progress)
+    if progress.stage is not Stage.REVOKING and not is_late_word:
         return Ignore("late_revocation")
     if revoked:
         return next_link(progress, "deadline", State.EXPIRED, "deadline", expires_at)
@@ -334,6 +378,7 @@ def on_capability(progress: Progress, capable: bool | None, reason: str, expires
     if progress.stage is not Stage.CHECKING:
         return Ignore("late_capability")
     if capable:
+        progress.is_checked = True
         return enqueue(progress, expires_at, front=True)
     return next_link(progress, f"not_rcs_{reason}", State.UNDELIV, "not_rcs", expires_at)
 
@@ -349,7 +394,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
             return enqueue(progress, expires_at)
         case Stage.CHECKING:
             return on_capability(progress, None, "no_answer", expires_at)
-        case Stage.SENT if progress.rcs_id and progress.link == progress.rcs_link:
+        case Stage.SENT if _is_on_rcs(progress):
             progress.stage = Stage.REVOKING
             progress.due = now + REVOKE_TIMEOUT_S
             return Revoke(progress.rcs_link, progress.rcs_id)
@@ -361,4 +406,5 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
             return next_link(progress, "settled_unknown", State.UNKNOWN, "settled_unknown", expires_at)
         case Stage.SETTLING:
             return Finish(State.UNKNOWN, "settled_unknown")
+    progress.due = 0.0  # an answer is owed to it, and says how it goes on
     return _WAIT

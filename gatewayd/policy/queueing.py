@@ -119,6 +119,13 @@ class FairQueue(Generic[T]):
                 return lane.pop()
         return None
 
+    def top_lane(self) -> int:
+        """The highest lane that has any item, or -1."""
+        for lane in range(LANES - 1, -1, -1):
+            if self._lanes[lane].heap:
+                return lane
+        return -1
+
     def depths(self) -> dict[tuple[int, str], int]:
         """How many items wait, by lane and account; those with none are left out."""
         return {

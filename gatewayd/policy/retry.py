@@ -8,7 +8,7 @@ RETRY_FIRST_S: Final = 2.0
 RETRY_MAX_S: Final = 300.0
 
 # ESME_RSYSERR, ESME_RMSGQFUL, ESME_RSUBMITFAIL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RQUERYFAIL (which some send for
-# "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms agree to take for "not now". Any other is final.
+# "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms take for "not now". All else is final.
 _TEMPORARY: Final = frozenset({0x08, 0x14, 0x45, 0x58, 0x64, 0x67, 0xFE, 0xFF})
 
 

@@ -1,7 +1,8 @@
 """The mesh: every worker talks to every other over Unix stream sockets, in one batch for each loop turn and peer.
 
-Carries values of one message type; knows nothing of what they mean. What waits for a peer that is away is bounded: the
-caller looks at ``is_clogged`` before it gives more. A frame is its length in four octets, then a msgpack list.
+Carries values of one message type; knows nothing of what they mean. What waits for a peer that is away, or does not read,
+is bounded: the caller looks at ``is_clogged`` before it gives more. A frame is its length in four octets, then a msgpack
+list. A worker first says its slot, in one octet, to the one that it calls.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,10 +20,17 @@ from gatewayd.runtime.tasks import spawn
 
 log = logging.getLogger(__name__)
 
-FRAME_MAX = 64 * 1024 * 1024
-RETRY_S = 0.05
-UNSENT_MAX = 8 * 1024 * 1024
-WAITING_MAX = 20_000
+FRAME_MAX: Final = 64 * 1024 * 1024
+# So many of the largest messages still fit a frame.
+FRAME_ITEMS_MAX: Final = 1_000
+RETRY_S: Final = 0.05
+UNSENT_MAX: Final = 8 * 1024 * 1024
+WAITING_MAX: Final = 20_000
+_STOP_TIMEOUT_S: Final = 1.0
+
+
+class _Fault(Exception):
+    """What a worker would never send."""
 
 
 class _Peer(asyncio.Protocol):
@@ -44,15 +52,25 @@ class _Peer(asyncio.Protocol):
             self._mesh.joined(self.slot, self)
 
     def data_received(self, data: bytes) -> None:
-        buffer = self._buffer
-        buffer += data
+        self._buffer += data
+        try:
+            self._take()
+        except (_Fault, msgspec.DecodeError) as fault:
+            log.warning("mesh: cut a connection that speaks otherwise than a worker: %s", fault)
+            self.cut()
+        except Exception:  # half of a frame was done: both sides forget this connection, and what it carried is settled
+            log.exception("mesh: what worker %s sent could not be dealt with", self.slot)
+            self.cut()
+
+    def _take(self) -> None:
+        buffer, start = self._buffer, 0
         if self.slot is None:
-            self.slot = buffer[0]
-            del buffer[:1]
+            self.slot, start = self._mesh.caller(buffer[0]), 1
             self._mesh.joined(self.slot, self)
-        start = 0
         while len(buffer) - start >= 4:
             size = int.from_bytes(buffer[start : start + 4], "big")
+            if size > FRAME_MAX:
+                raise _Fault(f"a frame of {size} octets")
             if len(buffer) - start - 4 < size:
                 break
             frame = bytes(buffer[start + 4 : start + 4 + size])
@@ -60,13 +78,23 @@ class _Peer(asyncio.Protocol):
             self._mesh.received(self.slot, frame)
         del buffer[:start]
 
+    def cut(self) -> None:
+        """End it now; nothing that comes is looked at any more."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def write(self, frame: bytes) -> None:
+        """One frame."""
+        if self.transport is not None:
+            self.transport.write(len(frame).to_bytes(4, "big") + frame)
+
     def pause_writing(self) -> None:
         self.is_writable = False
 
     def resume_writing(self) -> None:
         self.is_writable = True
         if self.slot is not None:
-            self._mesh.writable(self.slot)
+            self._mesh.resumed(self.slot, self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ended.set()
@@ -78,7 +106,8 @@ class Mesh:
     """This worker's connections to all others.
 
     ``on_items`` gets (peer, items) of one frame; ``on_up`` and ``on_down`` a peer. After ``on_down`` nothing that was
-    sent to that peer and not answered will be answered.
+    sent to that peer and not answered will be answered; what was not written yet still waits. ``on_writable`` gets a
+    peer that had been clogged.
     """
 
     def __init__(
@@ -99,7 +128,7 @@ class Mesh:
         self._on_items = on_items
         self._on_up = on_up
         self._on_down = on_down
-        self.writable = on_writable
+        self._on_writable = on_writable
         self._encode = msgspec.msgpack.Encoder().encode
         self._decoder = msgspec.msgpack.Decoder(list[item_type])
         self._connections: dict[int, _Peer] = {}
@@ -119,16 +148,26 @@ class Mesh:
         self._tasks = [spawn(self._keep(peer), name=f"mesh {peer}") for peer in self.peers if peer < self.slot]
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Say what is still to be said, and close everything."""
+        self._flush()
         self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         if self._server is not None:
             self._server.close()
             self._path(self.slot).unlink(missing_ok=True)
-        for connection in list(self._connections.values()):
+        connections = list(self._connections.values())
+        for connection in connections:
             if connection.transport is not None:
                 connection.transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                for connection in connections:
+                    await connection.ended.wait()
+        for connection in connections:
+            connection.cut()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     def is_up(self, peer: int) -> bool:
         """Whether the peer is connected."""
@@ -159,15 +198,33 @@ class Mesh:
             self._flush_to(peer, connection)
 
     def _flush_to(self, peer: int, connection: _Peer) -> None:
+        """Write what waits, as long as the peer reads: what was not written is known not to have arrived."""
         items = self._waiting[peer]
-        if items and connection.transport is not None:
-            self._waiting[peer] = []
-            frame = self._encode(items)
-            connection.transport.write(len(frame).to_bytes(4, "big") + frame)
+        written = 0
+        while written < len(items) and connection.is_writable:
+            connection.write(self._encode(items[written : written + FRAME_ITEMS_MAX]))
+            written += FRAME_ITEMS_MAX
+        if written:
+            del items[:written]
+
+    # -- what connections tell --------------------------------------------------------------------------------------
+
+    def caller(self, slot: int) -> int:
+        """The slot that a caller names: only workers above call."""
+        if slot not in self._waiting or slot < self.slot:
+            raise _Fault(f"a call from worker {slot}")
+        return slot
 
     def received(self, peer: int, frame: bytes) -> None:
         """A frame came."""
         self._on_items(peer, self._decoder.decode(frame))
+
+    def resumed(self, peer: int, connection: _Peer) -> None:
+        """A peer that had fallen behind reads again."""
+        if self._connections.get(peer) is connection:
+            self._flush_to(peer, connection)
+            if connection.is_writable:
+                self._on_writable(peer)
 
     def joined(self, peer: int, connection: _Peer) -> None:
         """A peer is there, perhaps a new one in place of one whose end was not noticed yet."""
@@ -185,8 +242,7 @@ class Mesh:
 
     def _forget(self, peer: int, connection: _Peer) -> None:
         del self._connections[peer]
-        if connection.transport is not None:
-            connection.transport.abort()
+        connection.cut()
         if not self._is_stopping:
             self._on_down(peer)
 

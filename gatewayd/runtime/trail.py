@@ -82,6 +82,8 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     handler.setFormatter(_JournalFormatter() if _is_journal(stream) else _TerminalFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    # At debug a web server shows what strangers sent it, tokens included: no level of ours may.
+    logging.getLogger("aiohttp").setLevel(max(logging.INFO, logging.getLogger().level))
 
 
 class _TerminalFormatter(logging.Formatter):

@@ -10,10 +10,11 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
+from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.transport import Pump
@@ -51,7 +52,8 @@ class EsmeConnection:
             on_connected=self._on_connected,
             on_error=lambda error: server.count_fault("internal"),
         )
-        self.response_timing = server.metrics.submit_response.labels("")
+        self.response_timing: Timing
+        self.taken: Tally
         self._is_receiver = False
 
     # -- what the desks use ---------------------------------------------------------------------------------------
@@ -170,6 +172,7 @@ class EsmeConnection:
     def _bound(self, account: Account, command: Command) -> None:
         self.account = account
         self.response_timing = self._server.metrics.submit_response.labels(account.name)
+        self.taken = self._server.metrics.submits.labels(account.name, Status.ESME_ROK.name)
         self._is_receiver = command in _RECEIVERS
         log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, Command(command).name.lower())
 

@@ -195,6 +195,7 @@ class SubmitDesk:
         for connection, sequence, journey, began in items:
             connection.answer_submit(sequence, journey.message.id)
             connection.response_timing.observe(now - began)
+            connection.taken.value += 1
             journeys.append(journey)
         self.accepted += len(journeys)
         self._intake.accepted(journeys)
@@ -217,9 +218,9 @@ def _check_text(payload: bytes, encoding: Encoding, is_part: bool) -> None:
     """
     if encoding is Encoding.BINARY:
         return
+    if encoding is Encoding.UCS2 and len(payload) % 2:
+        raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
     if encoding is Encoding.UCS2 and is_part:
-        if len(payload) % 2:
-            raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
         return
     try:
         text.decode(payload, encoding)

@@ -128,8 +128,8 @@ class Bind:
 
     def _answer(self, submit: Submit, rule: Rule) -> None:
         response = SubmitSmResp(sequence=submit.pdu.sequence, status=rule.status_code, message_id=submit.message_id)
-        if rule.answer == "silent":
-            return
+        if rule.answer == "silent" or self.connection.state is ConnState.CLOSED:
+            return  # it broke off over an earlier submit of the same read
         if rule.answer == "close":
             self.connection.close("told to")
         elif rule.answer == "half":

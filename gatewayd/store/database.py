@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import math
 import os
 import queue
 import sqlite3
@@ -65,6 +66,11 @@ class Database:
             self._prepare(check)
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
+        except sqlite3.OperationalError as error:
+            self._lock.close()
+            raise StoreFault(
+                f"{path}: {error}; see that the disk has room and that the daemon's user may write there"
+            ) from error
         except sqlite3.DatabaseError as error:
             self._lock.close()
             raise StoreFault(
@@ -112,10 +118,20 @@ class Database:
             f"SELECT key, {column} FROM {kind.name} WHERE {column} IS NOT NULL ORDER BY key"
         )
 
-    def due(self, kind: Kind, before: float, limit: int) -> list[tuple[Key, str]]:
-        """Rows whose ``due`` lies before a moment."""
-        sql = f"SELECT key, value FROM {kind.name} WHERE due IS NOT NULL AND due < ? ORDER BY due LIMIT ?"
-        return self._reader.execute(sql, (before, limit)).fetchall()
+    def due(self, kind: Kind, before: float) -> Iterator[tuple[Key, float]]:
+        """Key and ``due`` of rows whose ``due`` lies before a moment, the earliest first.
+
+        Read in chunks: a statement left open would hold the reader, and all that it is asked, at an old state.
+        """
+        sql = (
+            f"SELECT key, due FROM {kind.name} WHERE due IS NOT NULL AND due < ? AND (due, key) > (?, ?) "
+            "ORDER BY due, key LIMIT ?"
+        )
+        last: tuple[float, Key] = (-math.inf, 0)
+        while rows := self._reader.execute(sql, (before, *last, READ_CHUNK)).fetchall():
+            yield from rows
+            key, due = rows[-1]
+            last = (due, key)
 
     def highest_key(self, kind: Kind) -> int:
         """The highest integer key, 0 when there is none."""
@@ -125,11 +141,6 @@ class Database:
     def journal(self) -> Iterator[tuple[int, str]]:
         """Every row of the journal, oldest first."""
         yield from self._reader.execute("SELECT sequence, records FROM journal ORDER BY sequence")
-
-    def last_sequence(self) -> int:
-        """The sequence number of the last journal row, 0 when there is none."""
-        row = self._reader.execute("SELECT max(sequence) FROM journal").fetchone()
-        return int(row[0] or 0)
 
 
 class Writer:
@@ -176,8 +187,8 @@ class Writer:
         while (job := self._next()) is not None:
             if isinstance(job, deque):
                 self._slices.extend(job)
-            else:
-                self._insist(job, connection)
+            elif not self._insist(job, connection):
+                break  # what comes after a job that was given up must not be done without it
         connection.close()
 
     def _next(self) -> _Job | deque[_Job] | None:
@@ -191,20 +202,23 @@ class Writer:
             self._slices.clear()
         return job
 
-    def _insist(self, job: _Job, connection: sqlite3.Connection) -> None:
+    def _insist(self, job: _Job, connection: sqlite3.Connection) -> bool:
+        """Whether it was done; it is given up only when the writer is stopped."""
         wait_s = RETRY_FIRST_S
         while True:
             try:
                 job(connection)
-            except sqlite3.Error as error:
+            except Exception as error:  # whatever it is: a writer that ends would let everybody wait for ever
+                if not isinstance(error, sqlite3.Error):
+                    log.exception("the store's writer failed")
                 if connection.in_transaction:
                     connection.rollback()
                 self._tell("failed", str(error))
                 if self._stopping.wait(wait_s):
-                    return
+                    return False
                 wait_s = min(wait_s * 2, RETRY_MAX_S)
             else:
-                return
+                return True
 
     def _commit(self, sequence: int, records: bytes, connection: sqlite3.Connection) -> None:
         # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
@@ -254,6 +268,8 @@ def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
     finally:
+        if connection.in_transaction:  # within one the setting cannot be changed
+            connection.rollback()
         connection.execute("PRAGMA synchronous = FULL")
 
 
@@ -274,9 +290,13 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a spool's file for reading and writing; transactions are the caller's to begin."""
     # isolation_level None: transactions are ours to begin; the reader and the writer stay on their own threads.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA cache_size = -16384")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16384")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -284,7 +304,7 @@ def _lock(path: Path) -> Any:
     """Hold the file against a second gatewayd for as long as this process lives."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(path.with_suffix(".lock"), "a")  # noqa: SIM115  held open on purpose
+        handle = path.with_suffix(".lock").open("a")
     except OSError as error:
         raise StoreFault(
             f"{path.parent}: {error.strerror}; give the daemon's user a writable daemon.spool_dir"
@@ -305,7 +325,8 @@ def _check(connection: sqlite3.Connection, path: Path, check: str) -> None:
     found = [row[0] for row in connection.execute(f"PRAGMA {pragma}(5)")]
     if found != ["ok"]:
         raise StoreFault(
-            f"{path}: integrity check failed ({'; '.join(found)}). Restore a backup, or move the file away to start empty"
+            f"{path}: integrity check failed ({'; '.join(found)}). "
+            "Restore a backup, or move the file away to start empty"
         )
 
 

@@ -19,19 +19,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gatewayd.store.database import Database, Writer
+from gatewayd.store.database import Database, StoreFault, Writer
 from gatewayd.store.kinds import KINDS, Key, Kind
 
 log = logging.getLogger(__name__)
 
 FOLD_INTERVAL_S = 60.0
-FOLD_OCTETS = 32 * 1024 * 1024
+FOLD_OCTETS = 96 * 1024 * 1024
 
 Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]
@@ -105,9 +107,9 @@ class Journal:
         self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
         self._records: list[bytes] = []
         self._waiters: dict[Callback, list[Any]] = {}
+        self._octets = 0  # in the journal, not folded yet
         self._sequence = self._replay()
-        self._octets = 0
-        self._sealed_at = 0.0
+        self._sealed_at = -math.inf
         self._folded_at = self._loop.time()
         self._is_scheduled = False
         self._in_flight: tuple[int, dict[Callback, list[Any]]] | None = None
@@ -157,7 +159,7 @@ class Journal:
     @property
     def pending(self) -> int:
         """Changes that are not durable yet."""
-        return len(self._records)
+        return len(self._records) + (self._in_flight[0] if self._in_flight is not None else 0)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -195,11 +197,15 @@ class Journal:
             if value is not None:
                 yield key, overlay.decoder.decode(value)
 
-    def due(self, kind: Kind, before: float, limit: int) -> list[tuple[Key, Any]]:
-        """Cold values whose ``due`` column lies before a moment, the earliest first, as they are now."""
+    def due(self, kind: Kind, before: float) -> Iterator[tuple[Any, float]]:
+        """Key and ``due`` of cold values whose ``due`` lies before a moment, the earliest first.
+
+        What changed since the last fold is left out, so that what was dealt with never stands before what was not.
+        """
         overlay = self._overlays[kind.name]
-        rows = self._database.due(kind, before, limit)
-        return [(key, overlay.decoder.decode(text)) for key, text in rows if overlay.find(key) is None]
+        for key, due in self._database.due(kind, before):
+            if overlay.find(key) is None:
+                yield key, due
 
     def column(self, kind: Kind, column: str) -> Iterator[tuple[int, str]]:
         """Key and column of all rows in the tables, by key. Right after a fold, that is everything."""
@@ -234,7 +240,8 @@ class Journal:
 
     def tick(self) -> None:
         """Fold what has become old although nothing new comes; to be called now and then."""
-        if not self._records and self._in_flight is None and self._loop.time() - self._folded_at > FOLD_INTERVAL_S:
+        is_idle = not self._records and self._in_flight is None
+        if self._octets and is_idle and self._loop.time() - self._folded_at > FOLD_INTERVAL_S:
             self.then(_nothing, None)
 
     def _wants_fold(self) -> bool:
@@ -263,6 +270,7 @@ class Journal:
             self.is_failing = True
             self._hooks.failed(detail)
         elif event == "folded":
+            self._recovered()
             self._is_folding = False
             for overlay in self._overlays.values():
                 overlay.folding = {}
@@ -270,10 +278,13 @@ class Journal:
         else:
             self._on_committed(detail)
 
-    def _on_committed(self, seconds: float) -> None:
+    def _recovered(self) -> None:
         if self.is_failing:
             log.warning("= store commits again")
             self.is_failing = False
+
+    def _on_committed(self, seconds: float) -> None:
+        self._recovered()
         assert self._in_flight is not None  # one group at a time
         count, waiters = self._in_flight
         self._in_flight = None
@@ -298,12 +309,20 @@ class Journal:
         entries: msgspec.json.Decoder[list[tuple[str, Key, msgspec.Raw]]] = msgspec.json.Decoder(
             list[tuple[str, Key, msgspec.Raw]]
         )
-        last = self._database.last_sequence()
-        for sequence, text in self._database.journal():
-            last = max(last, sequence)
-            for name, key, raw in entries.decode(text):
-                value = bytes(raw)
-                self._overlays[name].changed[key] = None if value == b"null" else value
+        last = 0
+        try:
+            for sequence, text in self._database.journal():
+                last = sequence
+                self._octets += len(text)
+                for name, key, raw in entries.decode(text):
+                    value = bytes(raw)
+                    self._overlays[name].changed[key] = None if value == b"null" else value
+        except (msgspec.DecodeError, KeyError, sqlite3.DatabaseError) as error:
+            self._database.close()
+            raise StoreFault(
+                f"{self._database.path}: group {last} of the journal cannot be read ({error}). "
+                "Restore a backup, or move the file away to start empty"
+            ) from error
         return last
 
     def highest_key(self, kinds: Iterable[Kind]) -> int:
@@ -324,10 +343,11 @@ class Journal:
             await self._idle.wait()
 
     async def fold(self) -> None:
-        """Fold now, so that the next start reads little."""
+        """Fold now, so that the next start reads little; a fold that is under way already is followed by another."""
         self._fold_wanted = True
-        self.then(_nothing, None)
-        await self.flush()
+        while self._fold_wanted:
+            self.then(_nothing, None)
+            await self.flush()
 
     async def close(self, timeout_s: float = 10.0) -> None:
         """Commit what is pending, fold, and close the file. A disk that refuses does not hold this up for ever."""

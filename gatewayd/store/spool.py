@@ -7,6 +7,7 @@ no connection. Keeps a bounded number of messages in memory: the rest is read ba
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -19,8 +20,12 @@ from gatewayd.store.kinds import DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT,
 from gatewayd.store.records import Delivery, Sent, Session
 
 HOT_MAX = 20_000
+# What comes due within the horizon is remembered when it is saved. What comes later is in the tables well before the
+# look-ahead reaches it: a fold follows a change by little more than its interval.
 HORIZON_S = 180.0
+LOOK_AHEAD_S = 60.0
 DUE_LIMIT = 2_000
+LOOK_LIMIT = 20_000
 ID_STEP_BITS = 10
 NAME_TTL_S = 7 * 86_400.0
 
@@ -69,6 +74,8 @@ class Spool:
 
     def save(self, journey: Journey) -> None:
         """Its progress changed."""
+        if journey.progress.id in self._hot:
+            self._hot[journey.progress.id] = journey  # this one is the truth, should another have been read back
         self.journal.put(PROGRESS, journey.progress.id, journey.progress)
         self._schedule(journey.progress)
 
@@ -181,19 +188,22 @@ class Spool:
         return [journey for journey in self.journeys(ids) if 0 < journey.progress.due <= now]
 
     def look_ahead(self) -> None:
-        """Load what comes due within the horizon from the tables; to be called well more often than that."""
+        """Remember what comes due soon and is only in the tables; to be called well more often than that."""
         self.journal.tick()
-        for _, progress in self.journal.due(PROGRESS, self._clock() + HORIZON_S, DUE_LIMIT):
-            self._schedule(progress)
+        due_soon = self.journal.due(PROGRESS, self._clock() + LOOK_AHEAD_S)
+        unknown = ((due, key) for key, due in due_soon if self._scheduled.get(key) != due)
+        for due, key in itertools.islice(unknown, LOOK_LIMIT):
+            self._scheduled[key] = due
+            heapq.heappush(self._due_heap, (due, key))
 
     def purge(self, kinds: Iterable[Any], limit: int = DUE_LIMIT) -> dict[str, int]:
         """Drop records of these kinds whose time is over; how many of each."""
         now, gone = self._clock(), {}
         for kind in kinds:
-            rows = self.journal.due(kind, now, limit)
-            for key, _ in rows:
+            keys = [key for key, _ in itertools.islice(self.journal.due(kind, now), limit)]
+            for key in keys:
                 self.journal.delete(kind, key)
-            gone[kind.name] = len(rows)
+            gone[kind.name] = len(keys)
         return gone
 
     # -- start --------------------------------------------------------------------------------------------------

@@ -67,6 +67,7 @@ class Connection:
         "_end_told",
         "_framer",
         "_issuable",
+        "_leaving",
         "_out",
         "_outstanding",
         "_owed",
@@ -91,6 +92,7 @@ class Connection:
         self._sequence = 0
         self._timers = Timers(limits, now)
         self._bind_pending = False
+        self._leaving: int | None = None  # the peer's unbind that is to be answered once nothing else is owed
         self._unbind_reason = ""
         self._reason = ""
         self._end_told = False
@@ -206,7 +208,7 @@ class Connection:
         if not isinstance(pdu, Response):
             raise LocalFault("wrong_command", Status.ESME_RINVCMDID)
         self._out.append(build(pdu))
-        self._owed.discard(pdu.sequence)
+        self._pay(pdu.sequence)
 
     def respond_submit(self, sequence: int, message_id: str) -> None:
         """Answer a submit_sm with ESME_ROK; raises LocalFault once closed, or for an id that does not fit."""
@@ -214,6 +216,8 @@ class Connection:
             self._check_alive()
         self._out.append(build_submit_ok(sequence, message_id))
         self._owed.discard(sequence)
+        if self._leaving is not None:
+            self._pay(sequence)
 
     def respond_deliver(self, sequence: int) -> None:
         """Answer a deliver_sm with ESME_ROK; raises LocalFault once closed."""
@@ -221,13 +225,15 @@ class Connection:
             self._check_alive()
         self._out.append(build_deliver_ok(sequence))
         self._owed.discard(sequence)
+        if self._leaving is not None:
+            self._pay(sequence)
 
     def refuse(self, pdu: Pdu, status: int) -> None:
         """Answer any request of the peer with an error status, by its own response; raises LocalFault once closed."""
         self._check_alive()
         command: int = pdu.command  # type: ignore[attr-defined]
         self._out.append(build_answer(command, pdu.sequence, status))
-        self._owed.discard(pdu.sequence)
+        self._pay(pdu.sequence)
 
     def bind(self, pdu: Bind, now: float) -> None:
         """Ask to be bound (ESME role); ends in Bound, BindRefused or Closed."""
@@ -280,8 +286,7 @@ class Connection:
         if isinstance(pdu, EnquireLink):
             self._out.append(build(EnquireLinkResp(pdu.sequence)))
         elif isinstance(pdu, Unbind):
-            self._out.append(build(UnbindResp(pdu.sequence)))
-            self._finish(self._unbind_reason or "unbound_by_peer", events)
+            self._take_unbind(pdu, now, events)
         elif type(pdu) not in states.issued(self._role.peer, self.state):
             self._refuse(pdu, events)
         elif isinstance(pdu, Bind):
@@ -296,6 +301,23 @@ class Connection:
         else:
             self._bind_pending = True
             events.append(BindAsked(pdu))
+
+    def _take_unbind(self, pdu: Unbind, now: float, events: list[Event]) -> None:
+        """Whoever leaves still gets every answer that it is owed, and the one to its unbind last."""
+        if self._owed:
+            self._leaving = pdu.sequence
+            self._timers.leaving_at = now
+            self._enter(ConnState.UNBINDING)
+        else:
+            self._out.append(build(UnbindResp(pdu.sequence)))
+            self._finish(self._unbind_reason or "unbound_by_peer", events)
+
+    def _pay(self, sequence: int) -> None:
+        """A request of the peer is answered; when it was the last, and the peer wants to leave, let it go."""
+        self._owed.discard(sequence)
+        if self._leaving is not None and not self._owed:
+            self._out.append(build(UnbindResp(self._leaving)))
+            self.close(self._unbind_reason or "unbound_by_peer")
 
     def _refuse(self, pdu: Pdu, events: list[Event]) -> None:
         """A request that the law of states forbids here."""

@@ -189,5 +189,6 @@ def _done_of(digits: bytes) -> datetime | None:
 _LAYOUTS: Final = {10: ("%y%m%d%H%M",), 12: ("%y%m%d%H%M%S", "%Y%m%d%H%M"), 14: ("%Y%m%d%H%M%S",)}
 
 
+@functools.lru_cache(maxsize=1024)
 def _minutes(moment: datetime) -> str:
     return f"{moment:%y%m%d%H%M}"

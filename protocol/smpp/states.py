@@ -11,7 +11,8 @@ The rules (3.4 sections 2.2 and 2.3), which the table below spells out:
 3. enquire_link may be asked by either side in any state, before the bind as well: peers do so, and answering costs
    nothing. unbind likewise ends the connection in whatever state it comes.
 4. Whoever has sent unbind (UNBINDING) asks nothing more and takes no new message, but still gets its answers and
-   still owes its own. After CLOSED nothing is read and nothing is said.
+   still owes its own. Whoever is sent one answers it last, after all that it owes. After CLOSED nothing is read and
+   nothing is said.
 5. A response needs no rule of its own: it belongs to a request, or it is a fault.
 """
 

@@ -47,9 +47,12 @@ class Asked(NamedTuple):
 
 
 class Timers:
-    """Moments in seconds: when the connection began, last heard anything, last carried a message; and what is asked."""
+    """Moments in seconds: when the connection began, last heard anything, last carried a message; and what is asked.
 
-    __slots__ = ("_limits", "_opened_at", "active_at", "binding", "heard_at", "probe", "unbinding")
+    ``leaving_at`` is when the peer asked to unbind while it was still owed answers.
+    """
+
+    __slots__ = ("_limits", "_opened_at", "active_at", "binding", "heard_at", "leaving_at", "probe", "unbinding")
 
     def __init__(self, limits: Limits, now: float) -> None:
         self._limits = limits
@@ -57,6 +60,7 @@ class Timers:
         self.binding: Asked | None = None
         self.probe: Asked | None = None
         self.unbinding: Asked | None = None
+        self.leaving_at: float | None = None
 
     def running(self, state: ConnState, oldest_at: float | None) -> Iterator[tuple[float, Due]]:
         """Every running timer (3.4 section 2.7); ``oldest_at`` is when our oldest request expires."""
@@ -71,6 +75,8 @@ class Timers:
             yield self.binding.at + answer_s, Due.BIND
         if self.unbinding is not None and answer_s > 0:
             yield self.unbinding.at + answer_s, Due.UNBIND
+        if self.leaving_at is not None and answer_s > 0:
+            yield self.leaving_at + answer_s, Due.UNBIND
         if state in BOUND:
             yield from self._running_bound()
 

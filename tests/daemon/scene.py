@@ -41,6 +41,7 @@ class Scene:
     """Everything around one daemon. ``esme`` gives applications that are bound; all end with the scene."""
 
     def __init__(self, folder: Path, kept: list[Conversation], label: str, wishes: Wishes) -> None:
+        self.kept = kept
         self._folder = folder
         self._tables = wishes.tables
         carrier = sms.Behaviour(redeliver_s=0.05, redeliveries_max=1_000)

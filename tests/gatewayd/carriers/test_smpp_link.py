@@ -322,6 +322,19 @@ async def test_reports_are_answered_once_flow_says_so(stage: Stage, stored: bool
     assert {answer.status for answer in stage.bind().answers} == {status}
 
 
+async def test_a_carrier_that_leaves_gets_its_answers_and_no_more_messages(stage: Stage) -> None:
+    link = await stage.up()
+    bind = stage.bind()
+    bind.send(DeliverSm(source_addr="33612345678", short_message=b"Hi"))
+    bind.connection.unbind(0.0)
+    await stage.watch.until(lambda: stage.flow.reports)
+    assert link.capacity() == 0
+    link.acknowledge([stage.flow.reports[0].token], stored=True)
+    await stage.watch.until(lambda: bind.end)
+    assert [answer.status for answer in bind.answers] == [0]
+    assert bind.end == "unbound"
+
+
 async def test_a_report_of_a_lost_connection_needs_no_answer(stage: Stage) -> None:
     link = await stage.up()
     stage.bind().send(DeliverSm(short_message=b"Hi"))

@@ -33,6 +33,16 @@ def test_higher_lane_first() -> None:
     assert drain(queue) == ["3", "2", "1", "0"]
 
 
+def test_top_lane() -> None:
+    queue: FairQueue[str] = FairQueue()
+    assert queue.top_lane() == -1
+    for lane in (1, 3):
+        queue.push(lane, "a", 1, str(lane))
+    for lane in (3, 1, -1):
+        assert queue.top_lane() == lane
+        queue.pop()
+
+
 @pytest.mark.parametrize("lane", [4, 7])
 def test_there_are_no_other_lanes(lane: int) -> None:
     with pytest.raises(IndexError):

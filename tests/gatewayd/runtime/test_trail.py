@@ -26,6 +26,7 @@ def root() -> Iterator[logging.Logger]:
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
+    logging.getLogger("aiohttp").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,17 @@ def test_terminal_form(root: logging.Logger) -> None:
     logging.getLogger("a.b").info("hello %s", "world")
     logging.getLogger("a.b").debug("unheard")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z INFO a\.b: hello world\n", stream.getvalue())
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+def test_the_web_server_shows_at_no_level_what_strangers_sent(root: logging.Logger, level: str) -> None:
+    stream = io.StringIO()
+    configure_logging(level, stream)
+    server = logging.getLogger("aiohttp.server")
+    server.debug("Authorization: secret")
+    server.info("nothing new")
+    assert "secret" not in stream.getvalue()
+    assert ("nothing new" in stream.getvalue()) == (level in ("debug", "info"))
 
 
 def test_warnings_are_logged_and_handlers_replaced(root: logging.Logger) -> None:

@@ -359,6 +359,32 @@ def test_the_peers_unbind_is_answered_and_ends_it() -> None:
     assert connection.eof(2.0) == []
 
 
+def test_whoever_leaves_gets_first_what_it_is_owed() -> None:
+    connection = smsc()
+    connection.request(DeliverSm(), 1.0, "d")
+    connection.data_to_send()
+    query = QuerySm(sequence=51)
+    assert hear(connection, SubmitSm(sequence=50), query, Unbind(sequence=52)) == [SubmitSm(sequence=50), query]
+    assert sent(connection) == []
+    assert connection.state is ConnState.UNBINDING
+    connection.refuse(query, Status.ESME_RINVCMDID)
+    assert not connection.wants_close
+    connection.respond_submit(50, "id")
+    assert sent(connection) == [QuerySmResp(51, Status.ESME_RINVCMDID), SubmitSmResp(50, 0, "id"), UnbindResp(52)]
+    assert connection.wants_close
+    assert connection.eof(2.0) == [Unanswered("d", "lost"), Closed("unbound_by_peer")]
+
+
+def test_whoever_leaves_the_other_role_gets_it_as_well() -> None:
+    connection = esme()
+    events = hear(connection, DeliverSm(sequence=7), DeliverSm(sequence=8), Unbind(sequence=9))
+    assert events == [DeliverSm(sequence=7), DeliverSm(sequence=8)]
+    connection.respond_deliver(7)
+    connection.respond(DeliverSmResp(8))
+    assert sent(connection) == [DeliverSmResp(7), DeliverSmResp(8), UnbindResp(9)]
+    assert connection.eof(2.0) == [Closed("unbound_by_peer")]
+
+
 def test_an_unbind_before_the_bind_is_answered_too() -> None:
     connection = Connection(Role.SMSC, LIMITS, 0.0)
     assert hear(connection, Unbind(sequence=1)) == [Closed("unbound_by_peer")]

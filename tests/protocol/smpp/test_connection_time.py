@@ -176,3 +176,11 @@ def test_time_turned_off_never_asks() -> None:
     connection.request(SubmitSm(), 0.0, "a")
     assert connection.next_deadline() is None
     assert connection.tick(1e9) == []
+
+
+def test_whoever_leaves_does_not_wait_for_ever_for_what_it_is_owed() -> None:
+    connection = smsc(now=100.0)
+    assert hear(connection, SubmitSm(sequence=9), Unbind(sequence=10), now=110.0) == [SubmitSm(sequence=9)]
+    assert connection.next_deadline() == 130.0
+    assert connection.tick(129.0) == []
+    assert connection.tick(130.0) == [Closed("unbind_timeout")]

@@ -1,0 +1,146 @@
+"""What the daemon survives, tried on demand: faults at random moments under load, and ledgers on both sides.
+
+Every round is one fault: kill -9 of a worker, of the supervisor or of everything; a carrier that closes, resets, is
+silent, answers half a PDU or too late, refuses binds or throttles; an application that never reads, reads a byte a
+second, floods, dies within a PDU or holds idle connections. Meanwhile an honest application sends. Every message that
+it was acknowledged must reach its carrier and get exactly one final receipt. A carrier may see again what was on its
+way when something died, which is at most the windows: the bound.
+
+Exit codes: 0 nothing was lost and the bound was kept; 1 it was not; 2 there is no verdict; 130 stopped before the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from chaos_gateway import ChaosFault
+from chaos_rounds import FAMILIES, Options, Rounds
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+EXIT_GOOD, EXIT_BAD, EXIT_NO_VERDICT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+LABELS = (
+    ("acknowledged", "messages acknowledged"),
+    ("lost", "lost"),
+    ("never_sent", "  never seen by a carrier"),
+    ("without_receipt", "  without a final receipt"),
+    ("two_ends", "given two different ends"),
+    ("duplicated", "seen twice by a carrier"),
+    ("in_flight_bound", "  of at most"),
+    ("receipts_repeated", "receipts repeated"),
+    ("receipts_damaged", "receipts damaged"),
+    ("refused", "submits refused"),
+    ("unanswered", "submits whose connection ended"),
+    ("failures_logged", "failures of its own in the daemon's log"),
+    ("starts_refused", "starts that had to be repeated"),
+)
+
+
+def is_good(figures: dict[str, Any]) -> bool:
+    """Whether the promises were kept."""
+    broken = ("lost", "two_ends", "receipts_damaged", "failures_logged")
+    return not any(figures[word] for word in broken) and figures["duplicated"] <= figures["in_flight_bound"]
+
+
+@contextlib.contextmanager
+def progress_over(rounds: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar on a terminal, silence elsewhere."""
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        bar = progress.add_task("starting", total=rounds)
+        yield lambda number, name: progress.update(bar, completed=number, description=name)
+
+
+async def run_rounds(options: Options, place: Path) -> dict[str, Any]:
+    """The figures of a run of rounds."""
+    with progress_over(options.rounds) as on_round:
+        return await Rounds(options, place).run(on_round)
+
+
+def show(figures: dict[str, Any], verdict: bool) -> None:
+    """The tables for people."""
+    console = Console()
+    faults = Table("fault", "rounds", title=f"seed {figures['seed']}, {figures['workers']} workers", min_width=60)
+    for name, count in figures["faults"].items():
+        faults.add_row(name, str(count))
+    table = Table("", "count", title="good" if verdict else "NOT GOOD", min_width=60)
+    for key, label in LABELS:
+        table.add_row(label, f"{figures[key]:,}")
+    for one in (faults, table):
+        one.columns[1].justify = "right"
+        console.print(one)
+    console.print(f"Replay: scripts/chaos --rounds {figures['rounds']} --seed {figures['seed']} --workers {figures['workers']}")
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=30, metavar="N", help="how many faults (default 30)")
+    parser.add_argument("--seed", type=int, default=None, metavar="S", help="replay a run (default: a new one)")
+    parser.add_argument("--workers", type=int, default=2, metavar="W", help="the daemon's workers (default 2)")
+    parser.add_argument(
+        "--faults", choices=FAMILIES, nargs="+", default=list(FAMILIES), help="only faults of these families"
+    )
+    parser.add_argument(
+        "--dir", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the spool lies; a real disk is fair"
+    )
+    parser.add_argument("--keep", action="store_true", help="leave spool, configuration and log behind")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the tables")
+    return parser.parse_args()
+
+
+async def perform(options: argparse.Namespace, place: Path) -> dict[str, Any]:
+    """The run that was asked for; a signal ends it in order."""
+    task = asyncio.current_task()
+    assert task is not None  # this is one
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    return await run_rounds(Options(options.rounds, options.seed, options.workers, tuple(options.faults)), place)
+
+
+def main() -> int:
+    """One run; see the exit codes above."""
+    options = parsed()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1_000_000)
+    place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
+    print(f"scripts/chaos: seed {options.seed}", file=sys.stderr)
+    try:
+        figures = uvloop.run(perform(options, place))
+    except (ChaosFault, OSError) as fault:
+        print(f"scripts/chaos: seed {options.seed}: {fault}", file=sys.stderr)
+        return EXIT_NO_VERDICT
+    except asyncio.CancelledError:
+        print("scripts/chaos: stopped before the end", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    finally:
+        if options.keep:
+            print(f"scripts/chaos: left in {place}", file=sys.stderr)
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    verdict = is_good(figures)
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        show(figures, verdict)
+    return EXIT_GOOD if verdict else EXIT_BAD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,25 @@
+"""Which answers mean "later", and how much later."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatewayd.policy.retry import RETRY_FIRST_S, RETRY_MAX_S, is_worth_retrying, retry_delay_s
+
+
+@pytest.mark.parametrize("status", [0x08, 0x14, 0x45, 0x58, 0x64, 0x67, 0xFE, 0xFF])
+def test_not_now(status: int) -> None:
+    assert is_worth_retrying(status)
+
+
+@pytest.mark.parametrize("status", [0x01, 0x0A, 0x0B, 0x0E, 0x61, 0x65, 0x66, 0x400, 0x4FF, 0xFFFFFFFF])
+def test_never(status: int) -> None:
+    assert not is_worth_retrying(status)
+
+
+def test_delays_double_and_are_bounded() -> None:
+    delays = [retry_delay_s(attempts) for attempts in range(1, 12)]
+    assert delays[:4] == [2.0, 4.0, 8.0, 16.0]
+    assert delays == sorted(delays)
+    assert delays[0] == RETRY_FIRST_S
+    assert delays[-1] == RETRY_MAX_S == retry_delay_s(10_000)
