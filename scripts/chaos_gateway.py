@@ -110,11 +110,6 @@ class Plan(msgspec.Struct, frozen=True):
     connections: int = 1_000
     log_level: str = "info"
 
-    @property
-    def windows(self) -> int:
-        """How many messages may be on their way to all carriers together."""
-        return sum(link.window * link.binds for link in self.links)
-
 
 class Gateway:
     """One spool, one port, and the process that works on them now."""

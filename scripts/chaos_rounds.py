@@ -27,6 +27,7 @@ FAMILIES = ("kills", "carriers", "applications")
 PREFIXES = ("336", "337")
 SENDERS = 3
 WINDOW, CARRIER_WINDOW, CARRIER_BINDS = 100, 50, 2
+WINDOWS = len(PREFIXES) * CARRIER_WINDOW * CARRIER_BINDS  # what may be on its way when the daemon dies
 QUIET_S = (0.02, 0.4)
 RECOVERY_S = 40.0
 SETTLE_S = 60.0
@@ -61,7 +62,6 @@ class Rounds:
         self.bound = 0
         self.gateway: Gateway
         self._senders: list[Sender] = []
-        self._plan: Plan
         self._exits = contextlib.AsyncExitStack()
 
     async def run(self, on_round: Callable[[int, str], None]) -> dict[str, Any]:
@@ -91,8 +91,8 @@ class Rounds:
         elsewhere = Smsc(system_id="elsewhere", password=PASSWORD)
         links.append(LinkPlan("elsewhere", await elsewhere.start(HOST), RUDE_HANDSET[:4], 1, 1))
         self._exits.push_async_callback(elsewhere.stop)
-        self._plan = Plan(self._options.workers, tuple(links), window=WINDOW)
-        self.gateway = Gateway(self._place, self._plan)
+        plan = Plan(self._options.workers, tuple(links), window=WINDOW)
+        self.gateway = Gateway(self._place, plan)
         self._exits.push_async_callback(self.gateway.stop)
         await self.gateway.start()
         for number in range(SENDERS):
@@ -133,15 +133,15 @@ class Rounds:
 
     async def _kill_worker(self) -> None:
         if self.gateway.kill_worker(self._rng):
-            self.bound += self._plan.windows
+            self.bound += WINDOWS
 
     async def _kill_supervisor(self) -> None:
-        self.bound += self._plan.windows
+        self.bound += WINDOWS
         await self.gateway.kill_supervisor()
         await self.gateway.start()
 
     async def _kill_all(self) -> None:
-        self.bound += self._plan.windows
+        self.bound += WINDOWS
         await self.gateway.kill_all()
         await self.gateway.start()
 

@@ -80,7 +80,7 @@ class Crossing:
             parcels.Claimed: self._on_claimed,
             parcels.Deliver: lambda peer, parcel: self.outbox.deliver_for(peer, parcel.delivery),
             parcels.Delivered: self._on_delivered,
-            parcels.Snapshot: lambda peer, parcel: self.snapshot(peer, parcel),
+            parcels.Snapshot: self._on_snapshot,
         }
 
     def share(self, local: Link) -> SharedLink:
@@ -207,7 +207,7 @@ class Crossing:
     # -- receipts that their home does not know -------------------------------------------------------------------
 
     def ask_around(self, link: Link, receipt: Any) -> None:
-        """A receipt names a handset that is ours and a message that is not: perhaps the carrier wrote another number."""
+        """A receipt names a handset of ours and a message that is not: perhaps the carrier wrote another number."""
         for peer in self.mesh.peers:
             if self.mesh.is_up(peer):
                 self.send(peer, parcels.Stray(link.name, receipt))
@@ -226,6 +226,9 @@ class Crossing:
         if link is not None:
             self.dispatcher.claimed(link, parcel.receipt)
 
+    def _on_snapshot(self, peer: int, parcel: parcels.Snapshot) -> None:
+        self.snapshot(peer, parcel)  # set by the community after this was built
+
     # -- the mesh -------------------------------------------------------------------------------------------------
 
     def on_items(self, peer: int, items: Sequence[parcels.Parcel]) -> None:
@@ -243,8 +246,8 @@ class Crossing:
     def on_down(self, peer: int) -> None:
         """A worker is gone.
 
-        What waits here for it as a home goes on waiting; what it was to do for us was not begun, or is Unknown. A submit
-        that it had and did not answer may be durable or not: the application is told "later".
+        What waits here for it as a home goes on waiting; what it was to do for us was not begun, or is Unknown. A
+        submit that it had and did not answer may be durable or not: the application is told "later".
         """
         unsent = self.mesh.drop_waiting(peer)
         kept = [item for item in unsent if type(item) in (parcels.Submit, parcels.Told)]

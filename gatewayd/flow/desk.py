@@ -118,7 +118,7 @@ class Desk:
         self.revokes.setdefault(name, deque(maxlen=REVOKES_MAX))
 
     def remove_link(self, name: str) -> None:
-        """Nothing more goes over it; what waits for it goes on waiting, and what is in flight still comes to its end."""
+        """Nothing more goes over it; what waits for it goes on waiting, what is in flight still comes to its end."""
         self.links.pop(name, None)
         self.settings.pop(name, None)
 

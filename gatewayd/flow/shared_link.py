@@ -1,8 +1,8 @@
 """A carrier link whose binds are spread over the workers, as one link for the home that sends over it.
 
-The home's side spends credits (``Purse``), the holder's side grants them (``Office``): the window of a bind is shared by
-all homes and never exceeded. To an RCS platform each worker speaks itself: of such a link only the reports are shared.
-With one worker none of this is used.
+The home's side spends credits (``Purse``), the holder's side grants them (``Office``): the window of a bind is shared
+by all homes and never exceeded. To an RCS platform each worker speaks itself: of such a link only the reports are
+shared. With one worker none of this is used.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ class SharedLink:
     # -- peers that go and come -----------------------------------------------------------------------------------
 
     def peer_down(self, peer: int, unsent: Sequence[Parcel]) -> None:
-        """Its steps for us are Unknown, unless they never reached it; ours for it are nobody's; its credits are void."""
+        """Its steps for us are Unknown, unless they never reached it; ours for it are nobody's; credits are void."""
         self._purse.forget(peer)
         self._office.forget(peer)
         self._guests = {key: home for key, home in self._guests.items() if home != peer}

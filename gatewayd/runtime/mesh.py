@@ -1,8 +1,8 @@
 """The mesh: every worker talks to every other over Unix stream sockets, in one batch for each loop turn and peer.
 
-Carries values of one message type; knows nothing of what they mean. What waits for a peer that is away, or does not read,
-is bounded: the caller looks at ``is_clogged`` before it gives more. A frame is its length in four octets, then a msgpack
-list. A worker first says its slot, in one octet, to the one that it calls.
+Carries values of one message type; knows nothing of what they mean. What waits for a peer that is away, or does not
+read, is bounded: the caller looks at ``is_clogged`` before it gives more. A frame is its length in four octets, then a
+msgpack list. A worker first says its slot, in one octet, to the one that it calls.
 """
 
 from __future__ import annotations
@@ -106,8 +106,7 @@ class Mesh:
     """This worker's connections to all others.
 
     ``on_items`` gets (peer, items) of one frame; ``on_up`` and ``on_down`` a peer. After ``on_down`` nothing that was
-    sent to that peer and not answered will be answered; what was not written yet still waits. ``on_writable`` gets a
-    peer that had been clogged.
+    sent to that peer and not answered will be answered; what was not written yet still waits.
     """
 
     def __init__(
@@ -120,7 +119,6 @@ class Mesh:
         on_items: Callable[[int, Sequence[Any]], None],
         on_up: Callable[[int], None],
         on_down: Callable[[int], None],
-        on_writable: Callable[[int], None] = lambda peer: None,
     ) -> None:
         self.slot = slot
         self.peers = tuple(peer for peer in range(count) if peer != slot)
@@ -128,7 +126,6 @@ class Mesh:
         self._on_items = on_items
         self._on_up = on_up
         self._on_down = on_down
-        self._on_writable = on_writable
         self._encode = msgspec.msgpack.Encoder().encode
         self._decoder = msgspec.msgpack.Decoder(list[item_type])
         self._connections: dict[int, _Peer] = {}
@@ -223,8 +220,6 @@ class Mesh:
         """A peer that had fallen behind reads again."""
         if self._connections.get(peer) is connection:
             self._flush_to(peer, connection)
-            if connection.is_writable:
-                self._on_writable(peer)
 
     def joined(self, peer: int, connection: _Peer) -> None:
         """A peer is there, perhaps a new one in place of one whose end was not noticed yet."""

@@ -107,11 +107,8 @@ def start(machine: Machine) -> None:
     assert machine.show("gatewayd.service", "ActiveState") == "active"
     assert machine.show("gatewayd.service", "StatusText").startswith("2 of 2 workers ready, ")
     pid = machine.show("gatewayd.service", "MainPID")
-    assert machine.run("ps", "-o", "user=", "-p", pid, check=False).strip() in ("gatewayd", "")
-    assert machine.run("stat", "--format=%U %a", "/var/lib/gatewayd", "/run/gatewayd").split("\n")[:2] == [
-        "gatewayd 700",
-        "gatewayd 750",
-    ]
+    owners = machine.run("stat", "--format=%U %a", f"/proc/{pid}", "/var/lib/gatewayd", "/run/gatewayd").split("\n")
+    assert owners[:3] == ["gatewayd 555", "gatewayd 700", "gatewayd 750"]
 
 
 def trip_the_watchdog(machine: Machine, journal: Journal) -> None:
