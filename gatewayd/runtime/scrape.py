@@ -33,7 +33,7 @@ class ScrapeServer:
     ) -> None:
         """``complaints`` says what is wrong right now, a short sentence each; none means healthy.
 
-        ``collect`` gathers more than this process's own ``metrics``; ``sockets`` listen already, in place of ``listen``.
+        ``collect`` gathers more than this process's own ``metrics``; ``sockets`` listen already, instead of ``listen``.
         """
         self._metrics = metrics
         self._collect = collect

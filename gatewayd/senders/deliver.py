@@ -89,7 +89,7 @@ class Outbox:
         self.sharing: Sharing | None = None
 
     def configure(self, bounds: Mapping[str, tuple[int, int]]) -> None:
-        """Other depths and windows from now on. What is owed to an account that is gone waits for its time to be over."""
+        """Other depths and windows from now on. What is owed to an account that is gone waits until it expires."""
         for name, (depth, window) in bounds.items():
             box = self._boxes.get(name)
             if box is None:

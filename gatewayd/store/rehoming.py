@@ -1,7 +1,8 @@
 """Another number of workers: every record goes to the spool of its handset's new home, before any worker starts.
 
-A batch is durable in its new file before it leaves the old one, and copying it twice changes nothing, so the process may
-be killed at any moment and the next start goes on. A file beside the spools says for how many workers they are arranged.
+A batch is durable in its new file before it leaves the old one, and copying it twice changes nothing, so the process
+may be killed at any moment and the next start goes on. A file beside the spools says for how many workers they are
+arranged.
 """
 
 from __future__ import annotations
