@@ -83,7 +83,9 @@ def show(figures: dict[str, Any], verdict: bool) -> None:
     for one in (faults, table):
         one.columns[1].justify = "right"
         console.print(one)
-    console.print(f"Replay: scripts/chaos --rounds {figures['rounds']} --seed {figures['seed']} --workers {figures['workers']}")
+    console.print(
+        f"Replay: scripts/chaos --rounds {figures['rounds']} --seed {figures['seed']} --workers {figures['workers']}"
+    )
 
 
 def parsed() -> argparse.Namespace:

@@ -285,10 +285,13 @@ def _write_config(place: Path, plan: Plan, port: int) -> None:
     for name in ("spool", "run"):
         (place / name).mkdir()
     known = hash_password(PASSWORD, random.SystemRandom())
-    facts = {"place": place, "host": HOST, "port": port, **{name: getattr(plan, name) for name in plan.__struct_fields__}}
+    facts = {
+        "place": place,
+        "host": HOST,
+        "port": port,
+        **{name: getattr(plan, name) for name in plan.__struct_fields__},
+    }
     parts = [_CONFIG.format(**facts)]
     parts += [_ACCOUNT.format(name=name, password_hash=known, window=plan.window) for name in plan.accounts]
     parts += [_LINK.format(place=place, host=HOST, **msgspec.structs.asdict(link)) for link in plan.links]
     (place / "gatewayd.toml").write_text("".join(parts), encoding="utf-8")
-
-

@@ -1,6 +1,6 @@
 """Rounds of chaos: load that never ends, one fault at a random moment after the other, and the reckoning afterwards.
 
-The seed decides over faults, victims and moments. Processes have a timing of their own, so a replay is alike, not equal.
+The seed decides over faults, victims and moments. Processes have their own timing, so a replay is alike, not equal.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Rounds:
     def __init__(self, options: Options, place: Path) -> None:
         self._options = options
         self._place = place
-        self._rng = random.Random(options.seed)
+        self._rng = random.Random()
         self.ledger = Ledger()
         self.carriers = [Carrier(f"carrier{n}", PASSWORD, CARRIER_WINDOW) for n in range(len(PREFIXES))]
         self.struck: Counter[str] = Counter()
@@ -71,13 +71,16 @@ class Rounds:
             await self._set_up()
             strikes = self._strikes()
             for number in range(1, self._options.rounds + 1):
+                # One for each round: whatever happens in this one, the next is what the seed says.
+                self._rng = random.Random(f"{self._options.seed} {number}")
                 name = self._rng.choice(sorted(strikes))
+                is_patient = self._rng.random() > IMPATIENCE
                 await asyncio.sleep(self._rng.uniform(*QUIET_S))
                 on_round(number, name)
                 self.struck[name] += 1
                 before = self.ledger.acknowledged
                 await strikes[name]()
-                if self._rng.random() > IMPATIENCE:
+                if is_patient:
                     await self._recovered(before + BREATH, name)
             await self._settle()
         return self._reckoning(time.monotonic() - began)
@@ -160,14 +163,14 @@ class Rounds:
         spawn(self._misbehave(rude, how), name=f"an application that {how}")
 
     async def _misbehave(self, rude: RudeEsme, how: str) -> None:
-        end = time.monotonic() + self._rng.uniform(0.1, RUDE_S)
+        end = time.monotonic() + RUDE_S
         if how == "never reads":
             await rude.never_read(RUDE_HANDSET, end)
         elif how == "reads slowly":
             await rude.read_slowly(RUDE_HANDSET, end, RUDE_S / 5)
         else:
             await rude.flood(RUDE_HANDSET, end)
-        rude.close(reset=self._rng.random() < 0.5)
+        rude.close(reset=True)
 
     async def _hold_idle(self) -> None:
         held = await idle_connections(HOST, self.gateway.port, IDLE_CONNECTIONS)

@@ -62,7 +62,8 @@ class Sender:
         self._rng = random.Random(seed)
         self._first = seed % 1_000 * 1_000_000
         self._window = window
-        self._esme = Esme(account, password, limits=Limits(window=window, enquire_interval_s=5.0, response_timeout_s=20.0))
+        limits = Limits(window=window, enquire_interval_s=5.0, response_timeout_s=20.0)
+        self._esme = Esme(account, password, limits=limits)
         self._is_sending = True
         self._is_over = False
         self._next = 0

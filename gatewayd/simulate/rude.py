@@ -1,6 +1,6 @@
 """Applications that behave badly: do not read, read a byte at a time, flood, hold idle connections, die within a PDU.
 
-Written over bare sockets, because a well-made client would not let itself be used like this. Knows nothing of the daemon.
+Written over bare sockets: a well-made client would not let itself be used like this. Knows nothing of the daemon.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RudeEsme:
         return _RESPONSE_HEADER.unpack_from(header)[2] if len(header) >= _RESPONSE_HEADER.size else -1
 
     async def flood(self, destination: str, until: float) -> None:
-        """Submit without any window as fast as the socket takes it, reading and forgetting what comes, until a moment."""
+        """Submit without any window as fast as it goes, reading and forgetting what comes, until a moment."""
         with contextlib.suppress(OSError):
             while time.monotonic() < until:
                 await self._write(b"".join(self._submit(destination) for _ in range(_BATCH)))
