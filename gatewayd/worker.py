@@ -358,8 +358,9 @@ class Worker:
         """Write down the rest and be gone."""
         if self.scrape is not None:
             await self.scrape.stop()
-        await self.journal.close()
+        # While the store is open still: some gauges look into it.
         self._ledger.snapshot(self.metrics.registry.collect())
+        await self.journal.close()
         if self.community is not None:
             await self.community.stop()
         await cancel_all()
