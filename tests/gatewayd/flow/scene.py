@@ -61,6 +61,7 @@ class ScriptedLink:
         self.in_flight: list[tuple[int, int]] = []
         self.revoked: list[str] = []
         self.checked: list[str] = []
+        self.wanted = (0, 0)
         self.acknowledged: list[tuple[object, bool]] = []
         self._scene = scene
 
@@ -72,6 +73,9 @@ class ScriptedLink:
 
     def capacity(self) -> int:
         return max(0, self.window - len(self.in_flight)) if self.is_up else 0
+
+    def want(self, waiting: int, keep: int) -> None:
+        self.wanted = (waiting, keep)
 
     def cost(self, message: Message) -> int:
         return 1 if self.channel is Channel.RCS else max(1, math.ceil(len(message.payload) / PART_SIZE))
