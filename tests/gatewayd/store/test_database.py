@@ -96,7 +96,7 @@ def test_a_file_that_is_no_spool_is_refused(path: Path) -> None:
 
 def test_a_damaged_spool_is_refused(path: Path) -> None:
     Database(path).close()
-    connection = database._connect(path)
+    connection = database.connect(path)
     rows = [(f"{number:020}", "{}", 1.0) for number in range(2_000)]
     connection.executemany("INSERT INTO seen VALUES (?, ?, ?)", rows)
     connection.close()
@@ -169,13 +169,13 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._connections: list[sqlite3.Connection] = []
-        connect = database._connect
+        connect = database.connect
 
         def connect_and_note(path: Path) -> sqlite3.Connection:
             self._connections.append(connect(path))
             return self._connections[-1]
 
-        monkeypatch.setattr(database, "_connect", connect_and_note)
+        monkeypatch.setattr(database, "connect", connect_and_note)
 
     def allow(self, pages: int) -> None:
         """0 pages: no more than there are."""
@@ -305,7 +305,7 @@ async def test_commits_are_synced_again_after_a_slice_that_failed(path: Path, mo
 
 def test_a_slice_that_fails_half_way_is_undone(path: Path) -> None:
     Database(path).close()
-    connection = database._connect(path)
+    connection = database.connect(path)
     connection.execute("INSERT INTO seen VALUES ('old', '{\"due\":1.0}', 1.0)")
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON seen BEGIN SELECT RAISE(FAIL, 'disk full'); END")
     with pytest.raises(sqlite3.DatabaseError, match="disk full"):

@@ -417,7 +417,7 @@ async def test_a_damaged_group_is_refused_with_its_number(opened: Open, tmp_path
     journal.put(SEEN, "a", Seen(1.0))
     await durable(journal)
     kill(journal)
-    connection = database._connect(tmp_path / "a.spool")
+    connection = database.connect(tmp_path / "a.spool")
     connection.execute("UPDATE journal SET records = '[[' WHERE sequence = 1")
     connection.close()
     for _ in range(2):  # the lock is free again, so the second says the same
@@ -427,7 +427,7 @@ async def test_a_damaged_group_is_refused_with_its_number(opened: Open, tmp_path
 
 async def test_a_kind_of_a_newer_program_is_refused(opened: Open, tmp_path: Path) -> None:
     kill(opened())
-    connection = database._connect(tmp_path / "a.spool")
+    connection = database.connect(tmp_path / "a.spool")
     connection.execute("INSERT INTO journal VALUES (1, 0, '[[\"unheard\",1,null]]')")
     connection.close()
     with pytest.raises(StoreFault, match="group 1 of the journal"):
