@@ -120,7 +120,7 @@ def booted() -> Iterator[Machine]:
         notices.settimeout(BOOT_PATIENCE_S)
         # If we are killed, so is the machine.
         command = ["setpriv", "--pdeathsig=KILL", "unshare", *NAMESPACES, "--propagation=private"]
-        command += ["bash", script, rootfs, ROOT, wheels, host]
+        command += ["bash", *map(str, (script, rootfs, ROOT, wheels, host))]
         with (CACHE / "console.log").open("wb") as console:
             outside = subprocess.Popen(command, stdout=console, stderr=console, preexec_fn=_own_cgroup)  # noqa: PLW1509
         try:
@@ -139,6 +139,9 @@ def _wait_for(outside: subprocess.Popen[bytes], notices: socket.socket) -> Machi
     except TimeoutError:
         console = (CACHE / "console.log").read_text(encoding="utf-8", errors="replace")[-2_000:]
         raise NoMachine(f"systemd does not come up in it: {console}") from None
+    finally:
+        # It goes on telling, and would wait for ever for somebody who does not listen.
+        notices.close()
     children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children")
     return Machine(outside, int(children.read_text(encoding="ascii").split()[0]))
 

@@ -11,7 +11,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -81,8 +80,8 @@ def test_the_life_of_a_service() -> None:
 
 def tell_about(machine: Machine) -> None:
     """What is worth knowing when a step failed."""
-    for unit in ("gatewayd.service", "carrier.service"):
-        print(f"-- {unit}\n", machine.run("journalctl", f"--unit={unit}", "--output=cat", "--lines=80", check=False))
+    units = ("--unit=gatewayd.service", "--unit=carrier.service")
+    sys.stdout.write(machine.run("journalctl", *units, "--output=short-precise", "--lines=100", check=False))
 
 
 def install(machine: Machine) -> None:
@@ -130,46 +129,54 @@ def reload(machine: Machine, journal: Journal) -> None:
 
 
 def refuse_a_faulty_reload(machine: Machine, journal: Journal) -> None:
-    """`systemctl reload` fails; a bare SIGHUP is answered in the status line; both leave the daemon as it was."""
+    """The daemon says what is wrong, also in its status line, and goes on as it was."""
     before = machine.show("gatewayd.service", "MainPID")
     machine.shell("sed -i 's/port = 2776/port = 99999/' /etc/gatewayd/gatewayd.toml")
     fault = "links.carrier.port: 99999 is not a port; give 1 to 65535"
-    with pytest.raises(AssertionError, match="Job for gatewayd.service failed"):
-        machine.run("systemctl", "reload", "gatewayd.service")
-    journal.wait(fault)
-    machine.run("systemctl", "kill", "--kill-whom=main", "--signal=HUP", "gatewayd.service")
+    machine.run("systemctl", "reload", "gatewayd.service")
     journal.wait(f"= not reloaded: /etc/gatewayd/gatewayd.toml: {fault}")
     machine.shell("sed -i 's/port = 99999/port = 2776/' /etc/gatewayd/gatewayd.toml")
+    status = machine.show("gatewayd.service", "StatusText")
+    assert status.startswith("2 of 2 workers ready, ")
+    assert fault in status
     machine.run("systemctl", "reload", "gatewayd.service")
     journal.wait("= reloaded /etc/gatewayd/gatewayd.toml")
     assert machine.show("gatewayd.service", "MainPID") == before
+    assert machine.show("gatewayd.service", "ActiveState") in ("active", "reloading")
 
 
-@contextlib.contextmanager
-def load(machine: Machine) -> Iterator[dict[str, Any]]:
-    """Applications that talk to the daemon while the block runs; afterwards it holds what they saw."""
-    seen: dict[str, Any] = {}
-    command = [*machine.enter("--net"), sys.executable, str(SUPPORT / "knocker.py"), "127.0.0.1", "2775"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as applications:
-        assert applications.stdin is not None
-        assert applications.stdout is not None
-        assert applications.stdout.readline() == "talking\n"
-        yield seen
-        applications.stdin.close()
-        seen.update(json.loads(applications.stdout.read()))
+class Applications:
+    """Two that talk to the daemon and come back when it restarts, and one that only knocks."""
+
+    def __init__(self, machine: Machine) -> None:
+        command = [*machine.enter("--net"), sys.executable, str(SUPPORT / "knocker.py"), "127.0.0.1", "2775"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def wait_until_talking(self) -> None:
+        """Until both are well under way on a new connection."""
+        assert self._process.stdout is not None
+        assert [self._process.stdout.readline() for _ in range(2)] == ["talking\n"] * 2
+
+    def end(self) -> dict[str, Any]:
+        """What they saw."""
+        said, _ = self._process.communicate(timeout=60)
+        seen: dict[str, Any] = json.loads(said)
+        return seen
 
 
 def restart_under_load(machine: Machine) -> None:
     """Nobody is refused, and every message that was acknowledged has its receipt, whichever process saw it."""
     before = machine.show("gatewayd.service", "MainPID")
-    with load(machine) as seen:
+    applications = Applications(machine)
+    for _ in range(2):
+        applications.wait_until_talking()
         machine.run("systemctl", "restart", "gatewayd.service")
-        machine.run("systemctl", "restart", "gatewayd.service")
+    applications.wait_until_talking()
+    seen = applications.end()
     assert machine.show("gatewayd.service", "MainPID") != before
-    print(seen)
     assert seen["refused"] == 0
-    assert seen["binds"] >= 4, "each of two applications came back"
-    assert seen["acknowledged"] > 0
+    assert seen["binds"] == 6
+    assert seen["acknowledged"] >= 120
     assert seen["missing"] == 0
 
 
@@ -188,6 +195,8 @@ def uninstall(machine: Machine) -> None:
     said = machine.run("/root/release/scripts/uninstall")
     assert "kept: /etc/gatewayd, /var/lib/gatewayd and the user" in said
     machine.shell("test ! -e /opt/gatewayd && test ! -e /usr/local/bin/gatewayd && test -s /etc/gatewayd/gatewayd.toml")
-    assert "not be found" in machine.run("systemctl", "cat", "gatewayd.service", check=False).replace("No files", "not be")
+    assert "not be found" in machine.run("systemctl", "cat", "gatewayd.service", check=False).replace(
+        "No files", "not be"
+    )
     machine.run("/root/release/scripts/uninstall", "--purge")
     machine.shell("test ! -e /etc/gatewayd && test ! -e /var/lib/gatewayd && ! id gatewayd")
