@@ -30,7 +30,11 @@ class Places(msgspec.Struct, frozen=True):
         """The absolute path that a configured path stands for, whether or not there is such a file."""
         if self.credentials is not None and not Path(text).is_absolute():
             credential = self.credentials / text
-            if credential.is_file():
+            try:
+                is_there = credential.is_file()
+            except OSError:  # it may not even be looked at; reading it will say why
+                is_there = True
+            if is_there:
                 return credential
         return self.folder / text
 

@@ -103,6 +103,15 @@ def test_a_file_of_somebody_else(desk: Desk, monkeypatch: pytest.MonkeyPatch) ->
     assert desk.faults() == [f"{KEY}: {FILE} cannot be read (Permission denied); let the daemon's user read it"]
 
 
+def test_a_credential_that_may_not_be_looked_at_is_a_fault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemd 252 closes the folder to the other processes of a service, while its variable is set for them too."""
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(desk.folder))
+    name = "x" * 300  # root may look at everything, but not at this
+    assert desk.faults(("carrier.password", name)) == [
+        f'{KEY}: "DIR/{name}" cannot be read (File name too long); let the daemon\'s user read it'
+    ]
+
+
 def test_an_absolute_path_is_taken_as_it_is(desk: Desk) -> None:
     elsewhere = desk.folder / "elsewhere"
     elsewhere.mkdir()
