@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 NO_STATUS = -1
 UNBUILDABLE = 0x0000_FFFF
 
+# For what is owed to an account that is not configured (any more).
+ORPHAN_DEPTH_MAX, ORPHAN_WINDOW = 100_000, 1
+
 HOT_MAX = 2_000
 LOAD_MAX = 200
 SWEEP_S = 30.0
@@ -91,17 +94,13 @@ class Outbox:
     def configure(self, bounds: Mapping[str, tuple[int, int]]) -> None:
         """Other depths and windows from now on. What is owed to an account that is gone waits until it expires."""
         for name, (depth, window) in bounds.items():
-            box = self._boxes.get(name)
-            if box is None:
-                self._boxes[name] = Box(name, depth, window)
-            else:
-                box.depth_max, box.window = depth, window
+            box = self._box_of(name)
+            box.depth_max, box.window = depth, window
 
     def start(self) -> None:
         """Take up what the last run owed. The store must have been folded."""
         for delivery_id, account in self._spool.owed():
-            if account in self._boxes:
-                self._boxes[account].ids.append(delivery_id)
+            self._box_of(account).ids.append(delivery_id)
         self._sweep()
 
     def stop(self) -> None:
@@ -116,9 +115,7 @@ class Outbox:
     def add(self, deliveries: list[Delivery]) -> None:
         """These are durable now."""
         for delivery in deliveries:
-            box = self._boxes.get(delivery.account)
-            if box is None:
-                continue
+            box = self._box_of(delivery.account)
             box.ids.append(delivery.id)
             if len(box.hot) < HOT_MAX:
                 box.hot[delivery.id] = delivery
@@ -127,7 +124,7 @@ class Outbox:
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
         box = self._boxes.get(account)
-        return box is not None and len(box) < box.depth_max
+        return box is None or len(box) < box.depth_max
 
     def make_room(self, account: str) -> None:
         """Drop the account's oldest delivery: it has been away too long for what it is sent."""
@@ -173,9 +170,7 @@ class Outbox:
 
     def settle(self, account: str, delivery: Delivery, status: int, reason: str) -> None:
         """What came of one delivery: a command_status, or NO_STATUS and why there was none."""
-        box = self._boxes.get(account)
-        if box is None:
-            return
+        box = self._box_of(account)
         if status == 0:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
@@ -217,6 +212,13 @@ class Outbox:
     def box(self, account: str) -> Box | None:
         """An account's box."""
         return self._boxes.get(account)
+
+    def _box_of(self, account: str) -> Box:
+        """The same, made if need be: an account may come back, and what is owed to one that does not must expire."""
+        box = self._boxes.get(account)
+        if box is None:
+            box = self._boxes[account] = Box(account, ORPHAN_DEPTH_MAX, ORPHAN_WINDOW)
+        return box
 
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
@@ -282,9 +284,7 @@ class Outbox:
 
     def give_back_to(self, delivery: Delivery) -> None:
         """The same, by the account's name."""
-        box = self._boxes.get(delivery.account)
-        if box is not None:
-            self.give_back(box, delivery)
+        self.give_back(self._box_of(delivery.account), delivery)
 
     def _retry_later(self, box: Box, delivery: Delivery) -> None:
         delivery.attempts += 1
