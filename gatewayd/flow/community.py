@@ -39,7 +39,6 @@ class Community:
         self._own_metrics = own_metrics
         self._ledger = ledger
         self._asked: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
-        self._next_token = 0
         self.crossing = Crossing(slot, count, dispatcher, spool, pending_max=pending_max)
         self.crossing.snapshot = self._on_snapshot
         self.crossing.mesh = self._mesh = Mesh(
@@ -56,9 +55,11 @@ class Community:
     async def start(self) -> None:
         """Meet the others."""
         await self._mesh.start()
+        self.crossing.start()
 
     async def stop(self) -> None:
         """Leave."""
+        self.crossing.stop()
         await self._mesh.stop()
 
     def alive(self) -> list[int]:
@@ -78,8 +79,7 @@ class Community:
         return snapshots.metrics_of(snapshots.merge(families))
 
     async def _ask(self, peer: int) -> bytes:
-        self._next_token += 1
-        token = self._next_token
+        token = self.crossing.new_token()
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._asked[token] = (peer, answer)
         self.crossing.send(peer, parcels.Snapshot(token))

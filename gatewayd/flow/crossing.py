@@ -5,20 +5,30 @@ The rule: a message, its parts, receipts and conversation are their home's; anot
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow import parcels
 from gatewayd.flow.dispatcher import Dispatcher
-from gatewayd.flow.shared_link import SharedLink
-from gatewayd.message import Message
+from gatewayd.flow.shared_link import NO_CREDIT_RETRY_S, SharedLink
+from gatewayd.flow.strays import Strays
+from gatewayd.message import Deferred, Message, Receipt
 from gatewayd.policy.homes import home_of
 from gatewayd.runtime.mesh import Mesh
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Journey, Spool
 
 STATUS_BUSY, STATUS_FULL, STATUS_NO_ROUTE = 0x08, 0x14, 0x0B
+
+HOME_WAIT_S: Final = 5.0
+"""So long what belongs to a home that is away waits for it. A worker that dies is back well before."""
+
+# What may wait for a worker that is away. All else is said to one that is there and means nothing to the next.
+_PATIENT: Final = (parcels.Submit, parcels.Told)
+_TOKEN_BITS: Final = 56
 
 
 class SharedOutbox(Protocol):
@@ -45,6 +55,10 @@ class SharedOutbox(Protocol):
     def peer_up(self, peer: int) -> None:
         """A worker is there."""
 
+    @property
+    def has_steps_away(self) -> bool:
+        """Whether another worker still owes an answer to a delivery that it was given."""
+
 
 Answer = Callable[[int, str], None]
 """Tells the sender's side how its submit_sm fared: a command_status (0 is durable) and the word for the counter."""
@@ -64,7 +78,12 @@ class Crossing:
         self._pending_max = pending_max
         self._links: dict[str, SharedLink] = {}
         self._submits: dict[int, tuple[int, Answer]] = {}
-        self._next_token = 0
+        self.strays = Strays()
+        # Begins anywhere: what was said to the last worker of this slot must not be taken for an answer to this one.
+        self._last_token = secrets.randbits(_TOKEN_BITS)
+        self._expected: dict[int, asyncio.TimerHandle] = {}
+        self._given_up: set[int] = set()
+        self._heard = asyncio.Event()
         self._acts: dict[type, Callable[[int, Any], None]] = {
             parcels.Submit: self._on_submit,
             parcels.Stored: self._on_stored,
@@ -72,25 +91,82 @@ class Crossing:
             parcels.Hungry: self._on_hungry,
             parcels.Grant: self._on_grant,
             parcels.GiveBack: self._on_give_back,
-            parcels.Send: lambda peer, parcel: self._links[parcel.link].send_for(peer, parcel),
-            parcels.Done: lambda peer, parcel: self._links[parcel.link].done(peer, parcel.results),
-            parcels.Told: lambda peer, parcel: self._links[parcel.link].told(peer, parcel.token, parcel.content),
-            parcels.Acked: lambda peer, parcel: self._links[parcel.link].acked(parcel.tokens, parcel.stored),
+            parcels.Send: self._on_send,
+            parcels.Done: self._on_done,
+            parcels.Told: self._on_told,
+            parcels.Acked: self._on_acked,
             parcels.Stray: self._on_stray,
             parcels.Claimed: self._on_claimed,
             parcels.Deliver: lambda peer, parcel: self.outbox.deliver_for(peer, parcel.delivery),
             parcels.Delivered: self._on_delivered,
             parcels.Snapshot: self._on_snapshot,
+            parcels.Offer: self._on_offer,
         }
 
+    def start(self) -> None:
+        """Expect the others from now on."""
+        for peer in self.mesh.peers:
+            self._expect(peer)
+
+    def stop(self) -> None:
+        """Expect nobody."""
+        for timer in self._expected.values():
+            timer.cancel()
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait for what others still do for this worker; whether all of it was answered in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.outbox.has_steps_away or any(link.has_steps_away for link in self._links.values()):
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    # -- links ----------------------------------------------------------------------------------------------------
+
     def share(self, local: Link) -> SharedLink:
-        """Make a link of this worker part of the one that all workers share."""
-        shared = self._links[local.name] = SharedLink(local, self)
+        """Make a link of this worker part of the one that all workers share, and tell them that it is a new one."""
+        shared = self._links.get(local.name)
+        if shared is None:
+            shared = self._links[local.name] = SharedLink(local, self)
+        else:
+            shared.renew(local)
+        for peer in self.mesh.peers:
+            self.send(peer, parcels.Offer(local.name))
         return shared
 
-    def unshare(self, name: str) -> None:
-        """The link is no longer configured."""
-        self._links.pop(name, None)
+    def retire(self, name: str) -> None:
+        """The link is no longer configured here; it may still be elsewhere, for a moment."""
+        if name in self._links:
+            self._links[name].retire()
+
+    def _on_offer(self, peer: int, parcel: parcels.Offer) -> None:
+        if parcel.link in self._links:
+            self._links[parcel.link].offered(peer)
+
+    def _on_send(self, peer: int, parcel: parcels.Send) -> None:
+        if parcel.link in self._links:
+            self._links[parcel.link].send_for(peer, parcel)
+            return
+        gone = Deferred("link_gone", NO_CREDIT_RETRY_S)
+        results = [Result(parcel.message.id, segment, gone, 0.0) for segment in parcel.segments]
+        self.send(peer, parcels.Done(parcel.link, results))
+
+    def _on_done(self, peer: int, parcel: parcels.Done) -> None:
+        if parcel.link in self._links:
+            self._links[parcel.link].done(peer, parcel.results)
+
+    def _on_told(self, peer: int, parcel: parcels.Told) -> None:
+        if parcel.link in self._links:
+            self._links[parcel.link].told(peer, parcel.token, parcel.content)
+        else:  # this worker has not heard of it yet: the carrier will offer it again
+            self.send(peer, parcels.Acked(parcel.link, [parcel.token], stored=False))
+
+    def _on_acked(self, peer: int, parcel: parcels.Acked) -> None:
+        if parcel.link in self._links:
+            self._links[parcel.link].acked(parcel.tokens, parcel.stored)
 
     # -- sending --------------------------------------------------------------------------------------------------
 
@@ -100,15 +176,25 @@ class Crossing:
         yield from (peer for peer in self.mesh.peers if self.mesh.is_up(peer))
 
     def send(self, peer: int, parcel: parcels.Parcel) -> None:
-        """Give a parcel to another worker."""
-        self.mesh.send(peer, parcel)
+        """Give a parcel to another worker. While it is away, only what belongs to it as a home waits."""
+        if self.mesh.is_up(peer) or type(parcel) in _PATIENT:
+            self.mesh.send(peer, parcel)
 
     def send_or_do(self, peer: int, parcel: parcels.Parcel) -> None:
         """Give a parcel to a worker that may be this one."""
         if peer == self.slot:
             self._acts[type(parcel)](peer, parcel)
         else:
-            self.mesh.send(peer, parcel)
+            self.send(peer, parcel)
+
+    def new_token(self) -> int:
+        """A number that no worker of this slot has used before."""
+        self._last_token += 1
+        return self._last_token
+
+    def is_given_up(self, peer: int) -> bool:
+        """Whether a worker has been away for so long that nothing waits for it any more."""
+        return peer in self._given_up
 
     # -- submit_sm that arrived away from home --------------------------------------------------------------------
 
@@ -118,12 +204,15 @@ class Crossing:
 
     def submit(self, home: int, message: Message, answer: Answer) -> None:
         """Hand a message to its home; ``answer`` is called once, when it is durable or refused."""
+        if home in self._given_up:
+            answer(STATUS_BUSY, "home_away")
+            return
         if self.mesh.is_clogged(home) or len(self._submits) >= self._pending_max:
             answer(STATUS_FULL, "home_busy")
             return
-        self._next_token += 1
-        self._submits[self._next_token] = (home, answer)
-        self.send(home, parcels.Submit(self._next_token, message))
+        token = self.new_token()
+        self._submits[token] = (home, answer)
+        self.send(home, parcels.Submit(token, message))
 
     def _on_submit(self, peer: int, parcel: parcels.Submit) -> None:
         message, journal = parcel.message, self._spool.journal
@@ -206,22 +295,34 @@ class Crossing:
 
     # -- receipts that their home does not know -------------------------------------------------------------------
 
-    def ask_around(self, link: Link, receipt: Any) -> None:
+    def ask_around(self, link: Link, receipt: Receipt) -> None:
         """A receipt names a handset of ours and a message that is not: perhaps the carrier wrote another number."""
+        self.strays.ask(link.name, receipt)
         for peer in self.mesh.peers:
-            if self.mesh.is_up(peer):
-                self.send(peer, parcels.Stray(link.name, receipt))
+            self.send(peer, parcels.Stray(link.name, receipt))
 
     def _on_stray(self, peer: int, parcel: parcels.Stray) -> None:
         link = self._links.get(parcel.link)
-        if link is not None and self.dispatcher.claim(link, parcel.receipt):
-            self._spool.journal.then(self._on_claim_durable, (peer, parcel))
+        if link is None or not self._claim(link, peer, parcel.receipt):
+            self.strays.hear(peer, parcel.link, parcel.receipt)
 
-    def _on_claim_durable(self, items: list[tuple[int, parcels.Stray]]) -> None:
-        for peer, stray in items:
-            self.send(peer, parcels.Claimed(stray.link, stray.receipt))
+    def _claim(self, link: SharedLink, peer: int, receipt: Receipt) -> bool:
+        is_ours = self.dispatcher.claim(link, receipt)
+        if is_ours:
+            self._spool.journal.then(self._on_claim_durable, (peer, parcels.Claimed(link.name, receipt)))
+        return is_ours
+
+    def _on_claim_durable(self, items: list[tuple[int, parcels.Claimed]]) -> None:
+        for peer, parcel in items:
+            self.send(peer, parcel)
+
+    def named(self, link: SharedLink, carrier_id: str) -> None:
+        """A carrier told its name for a message of ours: was it asked for before that?"""
+        for peer, receipt in self.strays.named(link.name, carrier_id):
+            self._claim(link, peer, receipt)
 
     def _on_claimed(self, peer: int, parcel: parcels.Claimed) -> None:
+        self.strays.claimed(parcel.link, parcel.receipt)
         link = self._links.get(parcel.link)
         if link is not None:
             self.dispatcher.claimed(link, parcel.receipt)
@@ -236,9 +337,16 @@ class Crossing:
         acts = self._acts
         for item in items:
             acts[type(item)](peer, item)
+        self._heard.set()
 
     def on_up(self, peer: int) -> None:
-        """A worker is there: it may hold binds that we have work for."""
+        """A worker is there: it may hold binds that we have work for, and messages whose receipts came here."""
+        self._given_up.discard(peer)
+        timer = self._expected.pop(peer, None)
+        if timer is not None:
+            timer.cancel()
+        for name, receipt in self.strays.ours():
+            self.send(peer, parcels.Stray(name, receipt))
         self.outbox.peer_up(peer)
         for link in self._links.values():
             self.dispatcher.on_ready(link)
@@ -250,15 +358,30 @@ class Crossing:
         submit that it had and did not answer may be durable or not: the application is told "later".
         """
         unsent = self.mesh.drop_waiting(peer)
-        kept = [item for item in unsent if type(item) in (parcels.Submit, parcels.Told)]
+        kept = [item for item in unsent if type(item) in _PATIENT]
         for item in kept:
             self.send(peer, item)
+        self._expect(peer)
         tokens = {item.token for item in kept if type(item) is parcels.Submit}
         for token in [t for t, (home, _) in self._submits.items() if home == peer and t not in tokens]:
             self._submits.pop(token)[1](STATUS_BUSY, "home_lost")
         for link in self._links.values():
             link.peer_down(peer, unsent)
         self.outbox.peer_down(peer, {item.delivery.id for item in unsent if type(item) is parcels.Deliver})
+        self._heard.set()
+
+    def _expect(self, peer: int) -> None:
+        self._expected[peer] = asyncio.get_running_loop().call_later(HOME_WAIT_S, self._give_up, peer)
+
+    def _give_up(self, peer: int) -> None:
+        """A home stays away: whoever waits for it is told "later" instead of nothing."""
+        del self._expected[peer]
+        self._given_up.add(peer)
+        self.mesh.drop_waiting(peer)
+        for token in [token for token, (home, _) in self._submits.items() if home == peer]:
+            self._submits.pop(token)[1](STATUS_BUSY, "home_away")
+        for link in self._links.values():
+            link.give_up(peer)
 
     # -- the listener of this worker's own links ------------------------------------------------------------------
 

@@ -126,6 +126,12 @@ class Snapshot(_Parcel, tag=15):
     content: bytes = b""
 
 
+class Offer(_Parcel, tag=16):
+    """To everybody: this link is new here, or another than before. Whoever has work for it asks anew."""
+
+    link: str
+
+
 Parcel = (
     Submit
     | Stored
@@ -142,4 +148,5 @@ Parcel = (
     | Deliver
     | Delivered
     | Snapshot
+    | Offer
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gatewayd.carriers.link import Link, Report, Result
 from gatewayd.flow.parcels import Acked, Done, GiveBack, Grant, Hungry, Parcel, Send, Told
-from gatewayd.message import Channel, Deferred, Message, Receipt, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Message, Receipt, Unknown
 from gatewayd.policy.credits import Office, Purse
 from gatewayd.policy.homes import home_of
 
@@ -48,8 +48,25 @@ class SharedLink:
         self._guests: dict[tuple[int, int], int] = {}
         self._away: dict[int, set[tuple[int, int]]] = {}
         self._tokens: dict[int, tuple[int, object]] = {}
-        self._next_token = 0
         self._is_serving = False
+        self._is_retired = False
+
+    def renew(self, local: Link) -> None:
+        """Another link of the same name is in its place: what is under way goes on, what was granted here is void."""
+        self.local, self.channel = local, local.channel
+        self._shares_window = local.channel is Channel.SMS
+        self._office = Office()
+        self._purse.forget(self._crossing.slot)
+        self._is_retired = False
+
+    def retire(self) -> None:
+        """The link is no longer configured: what is under way comes to its end, and nothing new is heard over it."""
+        self._is_retired = True
+
+    @property
+    def has_steps_away(self) -> bool:
+        """Whether another worker still owes an answer to what it was given to send."""
+        return any(self._away.values())
 
     # -- the home's side ------------------------------------------------------------------------------------------
 
@@ -105,7 +122,20 @@ class SharedLink:
         away = self._away.get(holder, set())
         known = [result for result in results if (result.message_id, result.segment) in away]
         away.difference_update((result.message_id, result.segment) for result in known)
-        self._crossing.dispatcher.on_results(self, known)
+        self._settle(known)
+
+    def _settle(self, results: Sequence[Result]) -> None:
+        """Outcomes of what this worker sent. A name that a carrier tells may be one that others have asked for."""
+        self._crossing.dispatcher.on_results(self, results)
+        if len(self._crossing.strays):
+            for result in results:
+                if isinstance(result.outcome, Accepted):
+                    self._crossing.named(self, result.outcome.carrier_id)
+
+    def offered(self, holder: int) -> None:
+        """A holder has another link than before: its credits are void, and it has forgotten that it was asked."""
+        self._purse.forget(holder)
+        self._crossing.dispatcher.on_ready(self)
 
     def granted(self, holder: int, count: int) -> None:
         """Credits came."""
@@ -128,6 +158,9 @@ class SharedLink:
 
     def told(self, peer: int, token: int, content: Receipt | object) -> None:
         """What another worker heard of one of our handsets."""
+        if self._is_retired:
+            self._crossing.send(peer, Acked(self.name, [token], stored=False))
+            return
         self._crossing.dispatcher.on_reports(self, [Report(content, _Abroad(peer, token))])  # type: ignore[arg-type]
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
@@ -192,7 +225,7 @@ class SharedLink:
             peer = guests.pop((result.message_id, result.segment), None) if guests else None
             (mine if peer is None else others.setdefault(peer, [])).append(result)
         if mine:
-            self._crossing.dispatcher.on_results(self, mine)
+            self._settle(mine)
         for peer, of_peer in others.items():
             self._crossing.send(peer, Done(self.name, of_peer))
         self.serve()
@@ -204,10 +237,12 @@ class SharedLink:
             home = home_of(_handset_of(report), self._crossing.count)
             if home == self._crossing.slot:
                 mine.append(report)
-                continue
-            self._next_token += 1
-            self._tokens[self._next_token] = (home, report.token)
-            self._crossing.send(home, Told(self.name, self._next_token, report.content))
+            elif self._crossing.is_given_up(home):
+                self.local.acknowledge([report.token], False)
+            else:
+                token = self._crossing.new_token()
+                self._tokens[token] = (home, report.token)
+                self._crossing.send(home, Told(self.name, token, report.content))
         if mine:
             self._crossing.dispatcher.on_reports(self, mine)
 
@@ -215,6 +250,10 @@ class SharedLink:
         """A home's answer to what we told it."""
         found = [self._tokens.pop(token) for token in tokens if token in self._tokens]
         self.local.acknowledge([token for _, token in found], stored)
+
+    def give_up(self, peer: int) -> None:
+        """A home stays away: what was to be told there is left with the carrier, which will offer it again."""
+        self.acked([token for token, (home, _) in self._tokens.items() if home == peer], False)
 
     # -- peers that go and come -----------------------------------------------------------------------------------
 
@@ -237,7 +276,7 @@ class SharedLink:
             outcome = Deferred("worker_lost", NO_CREDIT_RETRY_S) if is_kept else Unknown("worker_lost")
             results.append(Result(message_id, segment, outcome, 0.0))
         if results:
-            self._crossing.dispatcher.on_results(self, results)
+            self._settle(results)
         self._crossing.dispatcher.on_ready(self)
         self.serve()
 

@@ -63,6 +63,11 @@ class Sharing:
         self._away: dict[int, dict[int, Delivery]] = {}
         self._serving: set[str] = set()
 
+    @property
+    def has_steps_away(self) -> bool:
+        """Whether another worker still owes an answer to a delivery that it was given."""
+        return any(self._away.values())
+
     # -- the home's side ------------------------------------------------------------------------------------------
 
     def pump(self, box: Box) -> None:
