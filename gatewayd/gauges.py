@@ -50,8 +50,7 @@ def _window_sizes(worker: Worker) -> _Readings:
     for name, account in worker.server.accounts.items():
         yield ("esme", name), account.settings.window * len(account.binds)
     for name, link in worker.own_links.items():
-        size = worker.config.links[name].window
-        yield ("carrier", name), size * link.binds_up if isinstance(link, SmppLink) else size
+        yield ("carrier", name), link.window_up
 
 
 def _links_up(worker: Worker) -> _Readings:

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
+from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
 
 if TYPE_CHECKING:
     from gatewayd.worker import Worker
 
-LINK_DRAIN_S = 5.0
+LINK_DRAIN_S: Final = 5.0
+
+# What is asked for at each message: to change it, no bind need go.
+_LOOSE_KEYS: Final = (
+    "rate_per_s",
+    "burst",
+    "on_unknown",
+    "retry_max",
+    "parked_receipt_ttl_s",
+    "deadline_s",
+    "capability_yes_h",
+    "capability_no_h",
+)
 
 
 class Reloading:
@@ -21,25 +36,85 @@ class Reloading:
         self._worker = worker
 
     async def take_up(self, loaded: Loaded) -> list[str]:
-        """Change over; returns what could not be taken up, a sentence each."""
+        """Change over; returns what could not be taken up, a sentence each.
+
+        The order matters. A message may come at any moment, and must find each link that the routes name: new links
+        come before the new routes, and those that are gone go after them.
+        """
         worker = self._worker
         old, worker.loaded = worker.loaded, loaded
+        links = loaded.config.links
         worker.desk.accounts = loaded.config.accounts
         self._change_accounts(loaded.config)
-        changed = _changed_links(old, loaded)
-        gone = [name for name in worker.own_links if name not in loaded.config.links]
-        await asyncio.gather(*(worker.remove_link(name, LINK_DRAIN_S) for name in [*gone, *changed]))
-        faults = []
-        for name in [*changed, *(name for name in loaded.config.links if name not in worker.desk.settings)]:
+        for name, settings in links.items():
+            worker.dispatcher.set_limits(name, worker.limits_of(name, settings))
+        changed = [name for name in links if name in worker.own_links and self._is_changed(name, old)]
+        gone = [name for name in worker.own_links if name not in links]
+        faults = [await self._add(name) for name in links if name not in worker.own_links]
+        for name in [name for name in links if name not in changed]:
+            worker.desk.add_link(worker.desk.links[name], links[name])
+        self._route()
+        faults += await asyncio.gather(*map(self._exchange, changed), *map(self._remove, gone))
+        self._route()
+        return [fault for fault in faults if fault]
+
+    def _route(self) -> None:
+        """By the new routes; what waits for a link that is gone finds another way."""
+        worker = self._worker
+        worker.dispatcher.reconfigure(worker.route_table(), worker.config.sessions.window_h)
+
+    # -- links ----------------------------------------------------------------------------------------------------
+
+    async def _add(self, name: str) -> str:
+        """A new one. If it cannot be started, messages wait for it until a reload can."""
+        worker = self._worker
+        worker.add_link(name, worker.config.links[name])
+        return await self._start(name)
+
+    async def _exchange(self, name: str) -> str:
+        """Another in the place of one: the old one stays if the new one cannot be got ready."""
+        worker, settings = self._worker, self._worker.config.links[name]
+        link = worker.build_link(name, settings)
+        if isinstance(link, SmppLink):
             try:
-                worker.add_link(name, loaded.config.links[name])
-                await worker.start_link(name)
+                link.prepare()
             except (OSError, ValueError) as error:
-                faults.append(f"links.{name}: {error}")
-        for name in loaded.config.links:
-            worker.dispatcher.set_limits(name, worker.limits_of(name, loaded.config.links[name]))
-        worker.dispatcher.reconfigure(worker.route_table(), loaded.config.sessions.window_h)
-        return faults
+                return self._fault(name, error)
+        await worker.stop_link(name, LINK_DRAIN_S)
+        worker.install_link(link, settings)
+        return await self._start(name)
+
+    async def _start(self, name: str) -> str:
+        try:
+            await self._worker.start_link(name)
+        except (OSError, ValueError) as error:
+            return self._fault(name, error)
+        self._worker.unready_links.discard(name)
+        return ""
+
+    def _fault(self, name: str, error: Exception) -> str:
+        self._worker.unready_links.add(name)
+        return f"links.{name}: {error}"
+
+    async def _remove(self, name: str) -> str:
+        await self._worker.stop_link(name, LINK_DRAIN_S)
+        self._worker.forget_link(name)
+        self._worker.unready_links.discard(name)
+        return ""
+
+    def _is_changed(self, name: str, old: Loaded) -> bool:
+        """Whether its binds must go: other settings of its own, other secrets, or another pause at its provider."""
+        new = self._worker.loaded
+        if name in self._worker.unready_links or name not in old.config.links:
+            return True
+        secrets = [key for key in {*old.secrets, *new.secrets} if key.startswith(f"links.{name}.")]
+        return (
+            _fixed(old.config.links[name]) != _fixed(new.config.links[name])
+            or any(old.secrets.get(key) != new.secrets.get(key) for key in secrets)
+            or _pause_of(old.config, name) != _pause_of(new.config, name)
+        )
+
+    # -- accounts -------------------------------------------------------------------------------------------------
 
     def _change_accounts(self, config: schema.Config) -> None:
         worker = self._worker
@@ -54,19 +129,11 @@ class Reloading:
                 accounts[name] = worker.account(name, settings)
 
 
-def _changed_links(old: Loaded, new: Loaded) -> list[str]:
-    """Links whose own settings, secrets or provider differ."""
-    changed = []
-    for name, settings in new.config.links.items():
-        before = old.config.links.get(name)
-        if before is None:
-            continue
-        secrets = [key for key in new.secrets if key.startswith(f"links.{name}.")]
-        provider = settings.provider
-        if (
-            before != settings
-            or any(old.secrets.get(key) != new.secrets[key] for key in secrets)
-            or (provider and old.config.providers.get(provider) != new.config.providers.get(provider))
-        ):
-            changed.append(name)
-    return changed
+def _fixed(settings: schema.Link) -> dict[str, Any]:
+    """What a link is built of."""
+    return {key: value for key, value in msgspec.structs.asdict(settings).items() if key not in _LOOSE_KEYS}
+
+
+def _pause_of(config: schema.Config, name: str) -> float:
+    provider = config.providers.get(config.links[name].provider)
+    return provider.pause_s if provider is not None else 0.0

@@ -38,6 +38,7 @@ from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.outbound import Limits
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
+from gatewayd.policy.spread import share_of
 from gatewayd.reloading import Reloading
 from gatewayd.runtime import snapshots
 from gatewayd.runtime.control import Line, WorkerChannel
@@ -239,42 +240,58 @@ class Worker:
         self.own_links: dict[str, SmppLink | RcsLink] = {}
         self._rcs_links: dict[str, RcsLink] = {}
         self._keepers: dict[str, SeatKeeper] = {}
+        self.unready_links: set[str] = set()
         for name, settings in self.config.links.items():
             self.add_link(name, settings)
 
     def add_link(self, name: str, settings: schema.Link) -> None:
         """Build a link and make it known; ``start_link`` connects it."""
-        crossing = self.community.crossing if self.community is not None else None
-        listener: LinkListener = crossing if crossing is not None else self.dispatcher
-        link: SmppLink | RcsLink
-        if settings.kind == "smpp":
-            link = self._smpp_link(name, settings, listener)
-            if self.community is not None:
-                seats = self._seats.group(f"link:{name}", settings.binds)
-                alive = self.community.alive
-                self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, alive)
-        else:
-            link = self._rcs_links[name] = self._rcs_link(name, settings, listener)
+        self.install_link(self.build_link(name, settings), settings)
+
+    def build_link(self, name: str, settings: schema.Link) -> SmppLink | RcsLink:
+        """A link that nobody knows yet."""
+        listener: LinkListener = self.community.crossing if self.community is not None else self.dispatcher
+        build = self._smpp_link if settings.kind == "smpp" else self._rcs_link
+        return build(name, settings, listener)
+
+    def install_link(self, link: SmppLink | RcsLink, settings: schema.Link) -> None:
+        """Let messages go over it from now on, perhaps in the place of one that was stopped."""
+        name = link.name
+        if isinstance(link, RcsLink):
+            self._rcs_links[name] = link
+        elif self.community is not None:
+            seats = self._seats.group(f"link:{name}", settings.binds)
+            self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, self.community.alive)
         self.own_links[name] = link
-        self.desk.add_link(crossing.share(link) if crossing is not None else link, settings)
+        self.desk.add_link(self.community.crossing.share(link) if self.community is not None else link, settings)
 
     async def start_link(self, name: str) -> None:
-        """Connect it."""
+        """Connect it. Raises OSError when it cannot be got ready."""
         if name in self._keepers:
             await self._keepers[name].start()
         else:
             await self.own_links[name].start()
 
-    async def remove_link(self, name: str, drain_s: float) -> None:
-        """Let its answers come for a while, unbind, and forget it; what waits for it stays in its queue."""
-        self.desk.remove_link(name)
+    async def stop_link(self, name: str, drain_s: float) -> None:
+        """Give it nothing more, let its answers come for a while, unbind; what waits for it stays in its queue.
+
+        Its settings stay known: they are asked for as long as anything is heard over it.
+        """
+        self.desk.links.pop(name, None)
         keeper = self._keepers.pop(name, None)
         if keeper is not None:
             await keeper.stop()
-        await self.own_links.pop(name).stop(drain_s)
+        await self.own_links[name].stop(drain_s)
         if keeper is not None:
             keeper.release()
+        del self.own_links[name]
         self._rcs_links.pop(name, None)
+
+    def forget_link(self, name: str) -> None:
+        """It is no longer configured, and was stopped."""
+        self.desk.remove_link(name)
+        if self.community is not None:
+            self.community.crossing.retire(name)
 
     def _smpp_link(self, name: str, settings: schema.Link, listener: LinkListener) -> SmppLink:
         return SmppLink(
@@ -288,7 +305,8 @@ class Worker:
 
     def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
         # To a platform each worker speaks itself, with its part of the window.
-        own = msgspec.structs.replace(settings, window=max(1, settings.window // self._place.count))
+        share = share_of(self._place.slot, settings.window, self._place.count)
+        own = msgspec.structs.replace(settings, window=max(1, share))
         return RcsLink(
             name,
             own,
@@ -352,6 +370,8 @@ class Worker:
             await keeper.stop()
         stops: list[Awaitable[None]] = [link.stop(_left(deadline)) for link in self.own_links.values()]
         await asyncio.gather(self.server.stop(_left(deadline)), *stops)
+        if self.community is not None:
+            await self.community.crossing.settle(_left(deadline))
         self.outbox.stop()
 
     async def stop(self) -> None:

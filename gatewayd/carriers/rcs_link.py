@@ -88,6 +88,11 @@ class RcsLink:
         """Messages and questions that wait for their answer."""
         return self._taken
 
+    @property
+    def window_up(self) -> int:
+        """How many may wait at most."""
+        return self._settings.window
+
     def capacity(self) -> int:
         """Senders that nothing is waiting for; a question takes one as well as a message does."""
         free = self._settings.window - self._taken if self.is_up else 0

@@ -116,9 +116,9 @@ class SmppLink:
         return sum(seat.connection.window_used for seat in self._seats)
 
     @property
-    def window_size(self) -> int:
-        """How many segments may wait at most, all binds up."""
-        return self._settings.window * self._settings.binds
+    def window_up(self) -> int:
+        """How many segments may wait at most, over the binds that stand."""
+        return self._settings.window * self.binds_up
 
     def capacity(self) -> int:
         """How many segments may be submitted right now."""

@@ -134,7 +134,7 @@ async def test_binds_as_configured_and_submits(stage: Stage) -> None:
         "secret",
         "sys",
     )
-    assert (link.is_up, link.capacity(), link.window_size) == (True, 100, 100)
+    assert (link.is_up, link.capacity(), link.window_up) == (True, 100, 100)
     link.submit(message(7), expires_at=1_767_323_045.0)
     assert stage.flow.results == []
     assert (link.capacity(), link.window_used) == (99, 1)
