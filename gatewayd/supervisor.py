@@ -12,6 +12,7 @@ import os
 import signal
 import site
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ WORKER_COMMAND: Final = (sys.executable, "-P", "-m", "gatewayd", "worker")
 DRAIN_GRACE_S: Final = 5.0
 RELOAD_PATIENCE_S: Final = 30.0
 STATUS_INTERVAL_S: Final = 3.0
+# How often systemd hears that we are still busy before the workers start.
+ARRANGE_NEWS_S: Final = 10.0
 _LOOK_S: Final = 0.5
 # Later than this, it was we who were stopped: nobody is called silent for it.
 _LATE_S: Final = 1.0
@@ -144,15 +147,38 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self.reload)
 
     async def _arrange_spools(self) -> bool:
-        """Off the loop: a backlog of millions that needs other homes takes a while."""
-        config = self._loaded.config
-        place, count = Path(config.daemon.spool_dir), self._count_workers()
+        """Whether the workers can start. A backlog of millions that needs other homes takes a while."""
+        count = self._count_workers()
         self.notifier.status(f"arranging the spools for {_counted(count, 'worker')}")
-        try:
-            await asyncio.to_thread(arrange, place, count, config.store.check_at_start)
-        except (StoreFault, OSError) as fault:
-            self._failure = str(fault)
+        arranged = self._begin_to_arrange(count)
+        ending = spawn(self._ending.wait(), name="waiting for an early end")
+        while not arranged.done() and not ending.done():
+            self.notifier.starting(2 * ARRANGE_NEWS_S)
+            await asyncio.wait((arranged, ending), timeout=ARRANGE_NEWS_S, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if self._ending.is_set():
+            return False
+        self._failure = await arranged
         return not self._failure
+
+    def _begin_to_arrange(self, count: int) -> asyncio.Future[str]:
+        """In a thread that nobody waits for when we are told to stop: it can be ended at any moment without harm."""
+        loop, config = asyncio.get_running_loop(), self._loaded.config
+        arranged: asyncio.Future[str] = loop.create_future()
+
+        def work() -> None:
+            failure = "the spools could not be arranged"
+            try:
+                arrange(Path(config.daemon.spool_dir), count, config.store.check_at_start)
+                failure = ""
+            except (StoreFault, OSError) as fault:
+                failure = str(fault)
+            finally:
+                with contextlib.suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(_settle, arranged, failure)
+
+        threading.Thread(target=work, name="arranging", daemon=True).start()
+        return arranged
 
     def _count_workers(self) -> int:
         workers = self._loaded.config.daemon.workers
@@ -325,6 +351,11 @@ class Supervisor:
                 logger.error("= worker %d is not done in time: killed", keeper.slot)
                 keeper.kill("not done in time")
         await asyncio.wait(self._tasks)
+
+
+def _settle(future: asyncio.Future[str], result: str) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 def _counted(number: int, noun: str) -> str:

@@ -34,6 +34,10 @@ class Notifier:
         is_ours = limit_us.isdecimal() and pid in ("", str(os.getpid()))
         return cls(address, int(limit_us) / 1e6 if is_ours else 0.0)
 
+    def starting(self, patience_s: float) -> None:
+        """Not ready yet, for a reason: the start may take ``patience_s`` from now, whatever TimeoutStartSec= says."""
+        self._say(f"EXTEND_TIMEOUT_USEC={int(patience_s * 1e6)}")
+
     def ready(self) -> None:
         """Started, or done with reloading."""
         self._say("READY=1")

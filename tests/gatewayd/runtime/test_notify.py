@@ -40,6 +40,7 @@ def test_the_words(manager: socket.socket, address: str) -> None:
     environment = {"NOTIFY_SOCKET": address, "PATH": "/bin"}
     notifier = Notifier.from_environment(environment)
     assert environment == {"PATH": "/bin"}
+    notifier.starting(20)
     notifier.ready()
     notifier.status("all\nis well ")
     notifier.status("all is well")
@@ -47,6 +48,7 @@ def test_the_words(manager: socket.socket, address: str) -> None:
     notifier.reloading()
     notifier.stopping(40.5)
     said = heard(manager)
+    assert said.pop(0) == "EXTEND_TIMEOUT_USEC=20000000"
     assert said[:3] == ["READY=1", "STATUS=all is well", "WATCHDOG=1"]
     assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", said[3])
     assert said[4:] == ["STOPPING=1\nEXTEND_TIMEOUT_USEC=40500000"]
