@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Becomes the first process of a machine of its own: a root filesystem that nothing done in it changes, and systemd.
 # Run inside fresh namespaces (mount, pid, network, cgroup, ipc, uts); the caller's own root is never systemd's root.
-# When it has booted, systemd says so to the socket "notify" in the folder HOST.
+# HOST is a folder of the caller's: when it has booted, systemd says so to the socket "notify" there.
 #   boot_machine.sh ROOTFS SOURCE WHEELS HOST
 set -euo pipefail
 rootfs=$1 source=$2 wheels=$3 host=$4
 
 # All that happens in the machine is written to memory, and gone with it.
-work=$(mktemp -d)
+work=$host/disk
+mkdir "$work"
 mount -t tmpfs machine "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 mount -t overlay machine -o "lowerdir=$rootfs,upperdir=$work/upper,workdir=$work/work" "$work/root"
