@@ -61,7 +61,9 @@ def _moment(unix: int) -> datetime:
 def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
     payload, data_coding = _coded(delivery, account)
     body = delivery.udh + payload
-    tlvs = delivery.tlvs + _reference(delivery) + _session(delivery)
+    own = _reference(delivery) + _session(delivery)
+    tags = {tag for tag, _ in own}
+    tlvs = tuple(tlv for tlv in delivery.tlvs if tlv[0] not in tags) + own
     if len(body) > SHORT_MESSAGE_MAX:
         tlvs = ((Tag.MESSAGE_PAYLOAD, body), *tlvs)
         body = b""
@@ -109,5 +111,6 @@ def _session(delivery: Delivery) -> _Tlvs:
         info = session_info(delivery.session_sequence, delivery.session_number)
         tlvs = ((Tag.ITS_SESSION_INFO, info), (TAG_SESSION_ID, delivery.session_id.encode()))
     if delivery.postback:
-        tlvs += ((TAG_POSTBACK, delivery.postback.encode()[:_POSTBACK_MAX]),)
+        whole = delivery.postback.encode()[:_POSTBACK_MAX].decode(errors="ignore")  # never half a character
+        tlvs += ((TAG_POSTBACK, whole.encode()),)
     return tlvs

@@ -228,8 +228,16 @@ class SmppServer:
         loop = asyncio.get_running_loop()
         for listen in listens:
             host, port = parse_address(listen)
+            # A stranger who never ends the handshake must not stay longer than one who never binds.
+            handshake_s = self.settings.session_init_timeout_s if context is not None else None
             server = await loop.create_server(
-                lambda: EsmeConnection(self).pump, host, port, ssl=context, backlog=1024, family=_family(host)
+                lambda: EsmeConnection(self).pump,
+                host,
+                port,
+                ssl=context,
+                ssl_handshake_timeout=handshake_s,
+                backlog=1024,
+                family=_family(host),
             )
             self._servers.append(server)
 
