@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -116,3 +117,22 @@ async def test_nothing_is_left_in_memory_of_what_has_ended(stage: Stage_) -> Non
     await scene.settle()
     assert len(scene.outbox.fates) == 5
     assert (scene.desk.flying, scene.desk.in_flight, scene.spool._hot, scene.spool._scheduled) == ({}, {}, {}, {})
+
+
+async def test_the_trail_tells_every_step_and_no_text_and_no_number(
+    stage: Stage_, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "gatewayd.trail")
+    scene = stage("bot", "carrier")
+    (message,) = await scene.submit("a secret")
+    scene.bot.answer(Refused("http_404"))
+    await scene.settle()
+    scene.carrier.accept("17")
+    scene.carrier.receipt("17")
+    await scene.settle()
+    assert [record.message.split()[:2] for record in caplog.records] == [
+        [word, f"message={message:x}"] for word in ("refused", "fallback", "accepted", "delivrd")
+    ]
+    assert HANDSET not in caplog.text
+    assert "secret" not in caplog.text
+    assert "handset=3361*****78" in caplog.text
