@@ -458,7 +458,7 @@ async def test_a_limit_wakes_the_queue_by_itself(stage: Stage_) -> None:
 
     await scene.submit("a", "b")
     assert len(scene.carrier.sent) == 1
-    scene.carrier.submit = note  # type: ignore[method-assign]
+    scene.carrier.submit = note  # type: ignore[assignment, method-assign]
     scene.now += 1.0
     async with asyncio.timeout(10.0):
         await is_sent.wait()
