@@ -382,6 +382,21 @@ async def test_a_platform_that_stays_away_does_not_hold_a_message_for_ever(stage
     assert scene.carrier.sent == [(message, 0)]
 
 
+async def test_what_a_platform_cannot_take_in_time_goes_by_sms(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    scene.bot.is_up = False
+    (message,) = await scene.submit("hello")
+    await scene.wait(299.0)
+    assert scene.carrier.sent == []
+    await scene.wait(1.0)
+    assert scene.carrier.sent == [(message, 0)]
+    assert scene.counted("fallbacks", "bot", "rcs_late") == 1
+    scene.bot.is_up = True
+    scene.bot.ready()
+    await scene.settle()
+    assert scene.bot.sent == []
+
+
 async def test_a_flood_of_deadlines_is_met(stage: Stage_) -> None:
     scene = stage("bot", "carrier")
     scene.bot.window = 5_000
