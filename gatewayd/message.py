@@ -121,9 +121,9 @@ Outcome = Accepted | Refused | Deferred | Unknown
 class Receipt(msgspec.Struct, frozen=True, gc=False):
     """What a carrier later said of a message that it had accepted.
 
-    ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal, case,
-    leading zeros), to be tried in order after ``carrier_id`` itself. ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``displayed`` marks a read report,
-    which implies DELIVRD.
+    ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal,
+    case, leading zeros), to be tried in order after ``carrier_id`` itself. ``at`` is the carrier's own time in Unix
+    seconds, or 0 when it gave none. ``displayed`` marks a read report, which implies DELIVRD.
     """
 
     carrier_id: str
