@@ -64,13 +64,12 @@ async def test_a_receipt_goes_the_way_back(stage: Stage_) -> None:
     assert owed.user_message_reference == 9
 
 
-async def test_words_for_people_are_no_error_codes(stage: Stage_) -> None:
-    """The err field of a receipt is three digits (SMPP 3.4 appendix B)."""
+async def test_what_a_carrier_refused_is_told_with_its_reason(stage: Stage_) -> None:
     scene = stage("carrier")
     await scene.submit("hello")
     scene.carrier.answer(Refused("ESME_RINVDSTADR"))
     await scene.settle()
-    assert scene.outbox.deliveries[0].error == "000"
+    assert scene.outbox.deliveries[0].error == "ESME_RINVDSTADR"
 
 
 async def test_a_receipt_is_given_to_the_outbox_once_it_is_durable(stage: Stage_) -> None:

@@ -78,6 +78,24 @@ def test_text_and_tlv_of_a_receipt_agree(state: State, number: int) -> None:
     assert dict(pdu.tlvs)[Tag.MESSAGE_STATE] == bytes((number,))
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ("042", b"042"),
+        ("A1", b"0A1"),
+        ("ESME_RINVDSTADR", b"00B"),
+        ("ESME_RTHROTTLED", b"058"),
+        ("validity", b"000"),
+        ("é", b"000"),
+        ("", b"000"),
+        ("41200", b"000"),
+    ],
+)
+def test_three_characters_say_why(error: str, code: bytes) -> None:
+    pdu = deliver_sm(receipt(state=State.UNDELIV, error=error), ACCOUNT)
+    assert b" err:" + code + b" text:" in pdu.short_message
+
+
 def test_the_id_of_a_receipt_is_the_id_of_the_response() -> None:
     message_id = (1_767_225_600_000 << 10) + 7
     pdu = deliver_sm(receipt(message_id=message_id), ACCOUNT)
