@@ -5,13 +5,14 @@ Knows no token and no server root; answers are read in ``answers``, webhooks in 
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from protocol.rcs import timestamps
-from protocol.rcs.content import Dial, OpenUrl, Reply, Suggestion, Text, check_text
+from protocol.rcs.content import AnySuggestion, Dial, Limits, OpenUrl, Reply, Text, check
+from protocol.rcs.errors import ContentFault
 from protocol.rcs.exchange import JSON_HEADERS, Request
 
 _encode = msgspec.json.Encoder().encode
@@ -25,7 +26,7 @@ def send_request(bot_id: str, content: Text, contact: str, expiry_unix: float, t
 
     Raises RcsFault when the content breaks the API's limits.
     """
-    check_text(content)
+    check(content, Limits())
     message: dict[str, Any] = {"textMessage": content.text}
     if content.suggestions:
         # Beside the content, not inside it (FNW.11); a chip list may never stand alone.
@@ -53,7 +54,7 @@ def _bot(bot_id: str) -> str:
     return f"/bot/v1/{quote(bot_id, safe='@:')}"
 
 
-def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
+def _suggestion(suggestion: AnySuggestion) -> dict[str, Any]:
     shown = {"displayText": suggestion.display_text, "postback": {"data": suggestion.postback}}
     match suggestion:
         case Reply():
@@ -63,4 +64,4 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         case Dial(phone_number=number):
             return {"action": {"dialerAction": {"dialPhoneNumber": {"phoneNumber": number}}, **shown}}
         case _:
-            assert_never(suggestion)
+            raise ContentFault("unsupported", "suggestion", "has no spelling here")

@@ -148,8 +148,8 @@ async def test_failures_in_a_row_wait_longer(platform: Platform, listener: Liste
 @pytest.mark.parametrize(
     ("message", "error"),
     [
-        (a_message(text=""), "text_empty"),
-        (a_message(text="x" * 3073), "text_too_long"),
+        (a_message(text=""), "content_empty"),
+        (a_message(text="x" * 3073), "content_too_long"),
         (a_message(encoding=Encoding.BINARY), "binary"),
         (a_message(text="é", encoding=Encoding.ASCII), "text_undecodable"),
     ],

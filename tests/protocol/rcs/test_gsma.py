@@ -56,7 +56,7 @@ def test_actions_stand_beside_their_words_and_postback() -> None:
 
 
 def test_content_that_would_be_refused_is_not_sent() -> None:
-    with pytest.raises(RcsFault, match="text_empty"):
+    with pytest.raises(RcsFault, match="text: is empty"):
         gsma.send_request("bot-1", Text(""), "+33612345678", 0.0, "")
 
 

@@ -1,0 +1,45 @@
+"""Twin of protocol.rcs.limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from protocol.rcs.errors import ContentFault
+from protocol.rcs.limits import Limits, check_length, check_number, check_place, check_size, check_url
+
+
+def test_the_edges_of_a_length() -> None:
+    check_length("ab", "x", 2)
+    check_length("", "x", 2, least=0)
+    with pytest.raises(ContentFault, match="x: is empty") as caught:
+        check_length("", "x", 2)
+    assert (caught.value.kind, caught.value.element) == ("content_empty", "x")
+    with pytest.raises(ContentFault, match="x: 3 characters, at most 2") as caught:
+        check_length("abc", "x", 2)
+    assert caught.value.kind == "content_too_long"
+
+
+def test_the_edges_of_a_number() -> None:
+    check_number((1, 2), "x", 2, least=2)
+    with pytest.raises(ContentFault, match="x: 1, at least 2"):
+        check_number((1,), "x", 2, least=2)
+    with pytest.raises(ContentFault, match="x: 3, at most 2"):
+        check_number((1, 2, 3), "x", 2)
+
+
+def test_a_url_has_a_scheme_and_a_length() -> None:
+    check_url("https://x.example", "u", Limits())
+    check_url("mailto:a@b.example", "u", Limits())
+    with pytest.raises(ContentFault, match="u: 18 characters, at most 17"):
+        check_url("https://xx.example", "u", Limits(url_max=17))
+    with pytest.raises(ContentFault, match="no scheme"):
+        check_url("x.example", "u", Limits())
+
+
+def test_sizes_and_places_have_bounds() -> None:
+    check_size(0, "s", Limits())
+    with pytest.raises(ContentFault, match="s: 11 octets, at most 10"):
+        check_size(11, "s", Limits(file_size_max=10))
+    check_place(90, -180, "p")
+    with pytest.raises(ContentFault, match=r"p\.latitude"):
+        check_place(float("nan"), 0, "p")
