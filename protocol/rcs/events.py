@@ -6,21 +6,18 @@ Knows nothing of HTTP servers, of who may call them, nor of what is done with an
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
 from protocol.rcs import timestamps
 from protocol.rcs.answers import JSON_FAULTS, MsgId, code_of
-from protocol.rcs.content import Audio, File, Inbound, Location, Text
+from protocol.rcs.content import Inbound
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.gsma_content import UserContent, decode
 
 NEW_USER_POSTBACK = "new_bot_user_initiation"
-
-TEXT_LENGTH_MAX = 16_000
-"""Characters of a user's text: several times what any handset sends, and what 64 KiB hold in UTF-16 at the worst."""
 
 
 class Status(enum.StrEnum):
@@ -94,18 +91,6 @@ class _Contact(msgspec.Struct, rename="camel"):
     chat_id: str | None = None
 
 
-class _File(msgspec.Struct, rename="camel"):
-    file_url: str
-    file_name: str | None = None
-    mime_type: str | None = msgspec.field(default=None, name="fileMIMEType")
-    file_size: int | None = None
-
-
-class _Position(msgspec.Struct):
-    pos: str
-    label: str | None = None
-
-
 class _Postback(msgspec.Struct):
     data: str | None = None
 
@@ -124,28 +109,14 @@ class _SuggestedResponse(msgspec.Struct):
     response: _Response
 
 
-class _Message(msgspec.Struct, rename="camel"):
+class _Message(UserContent, rename="camel"):
     msg_id: MsgId | None = None
     status: str | None = None
     timestamp: str | None = None
-    text_message: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None = None
-    file_message: _File | None = None
-    audio_message: _File | None = None
-    geolocation_push_message: _Position | None = None
     suggested_response: _SuggestedResponse | None = None
     shared_data: dict[str, Any] | None = None
     is_typing: str | None = None
     reason: Any = None
-
-    @property
-    def has_content(self) -> bool:
-        """Whether a user's own words or files are inside."""
-        return not (
-            self.text_message is None
-            and self.file_message is None
-            and self.audio_message is None
-            and self.geolocation_push_message is None
-        )
 
 
 class _Envelope(msgspec.Struct, rename="camel"):
@@ -213,7 +184,7 @@ def _status(envelope: _Envelope) -> Event:
 def _user_message(envelope: _Envelope) -> Event:
     message = _message_of(envelope)
     at = timestamps.read(message.timestamp)
-    return MessageEvent(_id_of(message), _contact_of(envelope), _content_of(message), at)
+    return MessageEvent(_id_of(message), _contact_of(envelope), decode(message), at)
 
 
 def _response(envelope: _Envelope) -> Event:
@@ -291,29 +262,3 @@ def _tapped_of(message: _Message) -> _Tapped | None:
 def _postback_of(message: _Message) -> str:
     tapped = _tapped_of(message)
     return (tapped.postback.data or "") if tapped is not None and tapped.postback is not None else ""
-
-
-def _content_of(message: _Message) -> Inbound:
-    if message.text_message is not None:
-        return Text(message.text_message)
-    if message.file_message is not None:
-        file = message.file_message
-        return File(file.file_url, file.file_name or "", file.mime_type or "", file.file_size or 0)
-    if message.audio_message is not None:
-        audio = message.audio_message
-        return Audio(audio.file_url, audio.file_name or "", audio.mime_type or "", audio.file_size or 0)
-    if message.geolocation_push_message is not None:
-        return _location_of(message.geolocation_push_message)
-    raise RcsFault("no_content")
-
-
-def _location_of(position: _Position) -> Location:
-    # "latitude longitude" in the API's own words; a comma between them is common elsewhere and harmless to take.
-    parts = re.split(r"[\s,]+", position.pos.strip())
-    try:
-        latitude, longitude = map(float, parts)
-    except ValueError:
-        raise RcsFault("bad_position") from None
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise RcsFault("bad_position")
-    return Location(latitude, longitude, position.label or "")

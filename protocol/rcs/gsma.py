@@ -5,15 +5,14 @@ Knows no token and no server root; answers are read in ``answers``, webhooks in 
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from protocol.rcs import timestamps
-from protocol.rcs.content import AnySuggestion, Dial, Limits, OpenUrl, Reply, Text, check
-from protocol.rcs.errors import ContentFault
+from protocol.rcs.content import Content, Limits, check
 from protocol.rcs.exchange import JSON_HEADERS, Request
+from protocol.rcs.gsma_content import encode
 
 _encode = msgspec.json.Encoder().encode
 
@@ -21,16 +20,13 @@ REVOKE_WORD = "cancelled"
 """The status that asks for a revocation. One platform spells it with a single l."""
 
 
-def send_request(bot_id: str, content: Text, contact: str, expiry_unix: float, traffic_type: str) -> Request:
-    """POST one text. ``contact`` is E.164 with its plus; ``expiry_unix`` 0 and an empty ``traffic_type`` are left out.
+def send_request(bot_id: str, content: Content, contact: str, expiry_unix: float, traffic_type: str) -> Request:
+    """POST one message. ``contact`` is E.164 with its plus; ``expiry_unix`` 0, an empty ``traffic_type`` are left out.
 
     Raises RcsFault when the content breaks the API's limits.
     """
     check(content, Limits())
-    message: dict[str, Any] = {"textMessage": content.text}
-    if content.suggestions:
-        # Beside the content, not inside it (FNW.11); a chip list may never stand alone.
-        message["suggestedChipList"] = {"suggestions": [_suggestion(each) for each in content.suggestions]}
+    message = encode(content)
     if traffic_type:
         message["trafficType"] = traffic_type
     if expiry_unix > 0:
@@ -52,16 +48,3 @@ def capability_request(bot_id: str, contact: str) -> Request:
 
 def _bot(bot_id: str) -> str:
     return f"/bot/v1/{quote(bot_id, safe='@:')}"
-
-
-def _suggestion(suggestion: AnySuggestion) -> dict[str, Any]:
-    shown = {"displayText": suggestion.display_text, "postback": {"data": suggestion.postback}}
-    match suggestion:
-        case Reply():
-            return {"reply": shown}
-        case OpenUrl(url=url):
-            return {"action": {"urlAction": {"openUrl": {"url": url}}, **shown}}
-        case Dial(phone_number=number):
-            return {"action": {"dialerAction": {"dialPhoneNumber": {"phoneNumber": number}}, **shown}}
-        case _:
-            raise ContentFault("unsupported", "suggestion", "has no spelling here")
