@@ -30,7 +30,7 @@ def test_own_rules_come_first(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["nowhere", "", "../../secret", "a/b"])
 def test_a_name_that_is_none(name: str) -> None:
-    with pytest.raises(RulesFault, match="there is no rule set .*; there are google_std, infobip"):
+    with pytest.raises(RulesFault, match=r"there is no rule set .*; there are google_std, infobip"):
         rule_files.find(name)
 
 
