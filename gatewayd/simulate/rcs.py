@@ -16,11 +16,18 @@ import msgspec
 import uvloop
 from aiohttp import web
 
+from gatewayd.simulate.rcs_assertion import ANYONE, public_key_of
 from gatewayd.simulate.rcs_behaviour import Behaviour, load_behaviour
+from gatewayd.simulate.rcs_bulk import BulkDesk
 from gatewayd.simulate.rcs_control import ControlDesk
+from gatewayd.simulate.rcs_dialects import dialect_of
+from gatewayd.simulate.rcs_disturbance import Wishes
+from gatewayd.simulate.rcs_files import FileDesk, Shelf
 from gatewayd.simulate.rcs_http import FrontDoor
+from gatewayd.simulate.rcs_layers import LayerOptions, SecondLayer
 from gatewayd.simulate.rcs_ledger import Ledger
 from gatewayd.simulate.rcs_lives import Lives
+from gatewayd.simulate.rcs_portal import Suspension
 from gatewayd.simulate.rcs_quota import Quota
 from gatewayd.simulate.rcs_tokens import TokenOffice
 from gatewayd.simulate.rcs_validation import TEXT_MAX
@@ -33,12 +40,19 @@ SHUTDOWN_S = 1.0
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's fixed properties.
 
+    ``dialect``: standard, orange, dotgo or vi. ``layer`` says how a bot of Orange proves that it is itself.
     ``webhook_authorization`` is the whole value of the header. ``bots`` None lets any bot in. ``root`` stands before
-    ``/bot/v1`` in every path. A quota of 0 is none; ``quota_names_wait`` adds Retry-After to its 429.
+    ``/bot/v1`` in every path ("": the dialect's own). A quota of 0 is none; ``quota_names_wait`` adds Retry-After to
+    its 429.
     ``cancel_word`` (cancelled, canceled, revoked), ``names_events`` and ``expires_in_text`` are habits in which
-    platforms differ.
+    platforms differ. ``capabilities_per_minute`` bounds questions for a single contact. A platform whose
+    ``unreachable_share_max`` is exceeded in the last ``unreachable_sample`` messages takes access away for
+    ``suspension_s``. ``bulk_zone`` is where the night of the bulk jobs is; ``bulk_any_hour`` forgets it. An upload is
+    ready after ``file_ready_after_s``, unless its type is in ``file_fail_types``.
     """
 
+    dialect: str = "standard"
+    layer: LayerOptions = LayerOptions()
     webhook_url: str = ""
     webhook_authorization: str = ""
     client_id: str = "gateway"
@@ -53,6 +67,15 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     text_max: int = TEXT_MAX
     cancel_word: str = "cancelled"
     names_events: bool = True
+    capabilities_per_minute: int = 0
+    unreachable_share_max: float = 0.0
+    unreachable_sample: int = 200
+    suspension_s: float = 3600.0
+    bulk_zone: str = "Europe/Paris"
+    bulk_any_hour: bool = False
+    bulk_job_s: float = 1.0
+    file_ready_after_s: float = 0.0
+    file_fail_types: frozenset[str] = frozenset()
     webhooks: WebhookPolicy = WebhookPolicy()
     records_max: int = 200_000
 
@@ -60,7 +83,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class RcsPlatform:
     """The whole platform on the running loop. ``clock`` gives monotonic seconds, ``wall`` Unix seconds.
 
-    With a clock of one's own, move it and call ``tick``. ``ledger.wait_for`` waits for what one expects.
+    With a clock of one's own, move it and call ``tick``. ``ledger.wait_for`` waits for what one expects. Between a
+    ``stop`` and the next ``start`` nothing is lost: messages live on and webhooks leave after it, as after an outage.
     """
 
     def __init__(
@@ -73,14 +97,36 @@ class RcsPlatform:
     ) -> None:
         options = options or Options()
         self.ledger = Ledger(options.records_max)
-        self.tokens = TokenOffice(options.client_id, options.client_secret, options.token_lifetime_s)
+        self.dialect = dialect_of(options.dialect)
+        self.tokens = TokenOffice(
+            options.client_id,
+            options.client_secret,
+            options.token_lifetime_s,
+            basic_only=self.dialect.basic_only,
+            per_minute=self.dialect.tokens_per_minute,
+        )
         self._schedule = Schedule(clock)
         self._webhooks = WebhookSender(options.webhooks, self.ledger, self._schedule, wall)
         self._lives = Lives(self.ledger, self._schedule, self._webhooks, wall)
         quota = Quota(options.quota_per_minute, options.quota_per_s)
         self._door = FrontDoor(self.tokens, quota, self.ledger, self._lives, self._schedule, wall)
-        self._root = options.root.rstrip("/")
+        self._root = (options.root or self.dialect.root).rstrip("/")
         self._runner: web.AppRunner | None = None
+        self._lives.shape = self.dialect.shape
+        self._door.dialect = self.dialect
+        self._door.layer = self._second_layer(options)
+        self._door.capability_quota = Quota(options.capabilities_per_minute)
+        self._door.suspension = Suspension(
+            options.unreachable_share_max, options.unreachable_sample, options.suspension_s
+        )
+        self._files = FileDesk(Shelf(wall), self._schedule, wall, self._door.enter, self._lives.tell_file)
+        self._files.ready_after_s, self._files.fail_types = options.file_ready_after_s, options.file_fail_types
+        self._bulk = BulkDesk(self._schedule, wall, self._door.enter, lambda: self._lives.behaviour)
+        self._bulk.zone, self._bulk.any_hour, self._bulk.job_s = (
+            options.bulk_zone,
+            options.bulk_any_hour,
+            options.bulk_job_s,
+        )
         self._lives.cancel_word = options.cancel_word
         self._lives.names_events = options.names_events
         self._door.bots = options.bots
@@ -94,6 +140,9 @@ class RcsPlatform:
         """Listen, and return the port; raises ``OSError`` when the address cannot be had."""
         self._door.open()
         app = self._door.application(self._root)
+        bot_path = self._root + "/bot/v1/{bot}"
+        self._files.add_routes(app, bot_path)
+        self._bulk.add_routes(app, self._root, bot_path, self.dialect)
         ControlDesk(self).add_routes(app)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
@@ -103,17 +152,17 @@ class RcsPlatform:
             await self._runner.cleanup()
             raise
         self._webhooks.start()
+        self._schedule.resume()
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:
-        """Stop listening, leave waiting requests without answer, and drop the webhooks still to be sent."""
+        """Stop listening, and leave waiting requests without answer; what is still to come waits for ``start``."""
         self._door.close()
-        self._schedule.close()
+        self._schedule.pause()
         await self._webhooks.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        self._schedule.close()
 
     def set_behaviour(self, behaviour: Behaviour) -> None:
         """Rules for what comes from now on; messages under way keep theirs."""
@@ -138,6 +187,47 @@ class RcsPlatform:
         reply: dict[str, object] = {"displayText": display_text, "postback": {"data": postback}}
         return self._lives.say(contact, {"suggestedResponse": {"response": {"reply": reply}}}, "response", bot)
 
+    def say(self, contact: str, members: dict[str, object], event: str = "message", bot: str = "") -> str:
+        """A handset sends anything: ``members`` join msgId and timestamp in RCSMessage. Returns the id."""
+        return self._lives.say(contact, members, event, bot)
+
+    def send_location(self, contact: str, latitude: float, longitude: float, label: str = "", bot: str = "") -> str:
+        """A handset shares where it is; returns the id of what it sends."""
+        place: dict[str, object] = {"pos": f"{latitude} {longitude}"}
+        if label:
+            place["label"] = label
+        return self._lives.say(contact, {"geolocationPushMessage": place}, bot=bot)
+
+    def send_file(self, contact: str, url: str, mime_type: str, size: int, name: str = "", bot: str = "") -> str:
+        """A handset sends a file; returns its id."""
+        sent: dict[str, object] = {"fileUrl": url, "fileMIMEType": mime_type, "fileSize": size}
+        if name:
+            sent["fileName"] = name
+        return self._lives.say(contact, {"fileMessage": sent}, bot=bot)
+
+    def send_typing(self, contact: str, state: str = "active", bot: str = "") -> str:
+        """A handset types, or stops doing so."""
+        return self._lives.say(contact, {"isTyping": state}, "isTyping", bot)
+
+    def send_new_user(self, contact: str, bot: str = "") -> str:
+        """A person opens the conversation for the first time."""
+        reply = {"displayText": "Start", "postback": {"data": "new_bot_user_initiation"}}
+        return self._lives.say(contact, {"suggestedResponse": {"response": {"reply": reply}}}, "newUser", bot)
+
+    def send_alias(self, number: str, chat_id: str, bot: str = "") -> None:
+        """Tell which number an anonymous contact has."""
+        self._lives.alias(number, chat_id, bot)
+
+    def disturb(self, wishes: Wishes) -> None:
+        """Lose, repeat, delay or hold back webhooks from now on, whatever the rules say."""
+        self._webhooks.disturb(wishes)
+
+    def revoke_tokens(self) -> None:
+        """Take back every token of both layers."""
+        self.tokens.revoke_all()
+        if self._door.layer is not None:
+            self._door.layer.revoke_all()
+
     def report(self, msg_id: str, status: str, code: int = 0) -> None:
         """Bring a message into a state now, whatever its rule says; raises ``KeyError`` for an unknown id."""
         self._lives.report(self.ledger.messages[msg_id], status, code)
@@ -145,6 +235,12 @@ class RcsPlatform:
     def tick(self) -> None:
         """Do what is due by the clock that was given."""
         self._schedule.tick()
+
+    def _second_layer(self, options: Options) -> SecondLayer | None:
+        if not self.dialect.two_layers:
+            return None
+        keys = {bot: public_key_of(pem) for bot, pem in options.layer.bot_keys.items()}
+        return SecondLayer(options.layer, keys, options.token_lifetime_s)
 
 
 def run_command(
@@ -155,12 +251,17 @@ def run_command(
     client_secret: str,
     rules: Path | None,
     quota_per_minute: int,
+    dialect: str = "standard",
+    bot_key: Path | None = None,
 ) -> None:
     """Run a platform until SIGINT or SIGTERM; exits with status 2 and a sentence when it cannot start."""
     try:
         host, port = _address(listen)
         behaviour = load_behaviour(rules) if rules is not None else Behaviour()
+        keys = {ANYONE: bot_key.read_text(encoding="utf-8")} if bot_key is not None else {}
         options = Options(
+            dialect=dialect_of(dialect).name,
+            layer=LayerOptions(bot_keys=keys),
             webhook_url=webhook,
             webhook_authorization=webhook_token,
             client_id=client_id,

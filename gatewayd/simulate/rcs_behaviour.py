@@ -26,7 +26,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``handset`` is a regular expression that must match the whole contact (``\+33600\d+``).
 
     *Capability*: ``capable`` False answers 404 to a capability question and to a message that would be accepted;
-    ``capability_status`` other than 0 answers a capability question with that HTTP status.
+    ``foreign`` True does the same, since the number is another operator's; ``capability_status`` other than 0 answers
+    a capability question with that HTTP status.
 
     *Submit*: ``accept``; ``refuse`` with ``refuse_status`` and ``refuse_code``; ``throttle`` (429, with Retry-After
     when ``retry_after_s`` is given); ``slow`` (taken at once, answered after ``answer_after_s``, so that events may
@@ -47,6 +48,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     handset: str = ".*"
     capable: bool = True
+    foreign: bool = False
     capabilities: tuple[str, ...] = CAPABILITIES
     capability_status: int = 0
     submit: Submit = "accept"
@@ -97,6 +99,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         )
         if any(delay is not None and not 0.0 <= delay <= 86400.0 for delay in delays):
             raise ValueError("every delay must be 0 to 86400 seconds")
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether the handset takes RCS, and is this operator's."""
+        return self.capable and not self.foreign
 
     def loses(self, event: str, status: str) -> bool:
         """Whether the webhook of this event is lost on the way."""

@@ -17,6 +17,7 @@ CATALOGUE: dict[int, tuple[int, str]] = {
     40005: (401, "the token is malformed"),
     40006: (403, "the token's client may not use this bot"),
     40007: (403, "the token's scope does not cover this call"),
+    40008: (401, "the bot's assertion is missing or not to be believed"),
     41000: (500, "internal error"),
     41001: (504, "the RCS network did not answer in time"),
     41002: (404, "the revocation failed: the message was delivered already"),
@@ -92,7 +93,11 @@ CATALOGUE: dict[int, tuple[int, str]] = {
     42206: (400, "a size is negative"),
     42207: (400, "expiry is not a date and time of RFC 3339"),
     42208: (400, "expiry lies in the past"),
+    42401: (400, "the file's type is missing or none that is taken"),
+    42402: (400, "the file could not be downloaded"),
+    42403: (404, "there is no such file"),
     42601: (429, "too many requests"),
+    42602: (405, "bulk requests are taken from 22:00 to 07:00 only"),
 }
 
 

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from gatewayd.simulate.rcs_behaviour import Behaviour
+from gatewayd.simulate.rcs_disturbance import Wishes
 from gatewayd.simulate.rcs_ledger import Ledger
 from gatewayd.simulate.rcs_tokens import TokenOffice
 
@@ -20,13 +21,18 @@ Reportable = Literal["sent", "delivered", "displayed", "failed", "cancelled"]
 
 
 class Inject(msgspec.Struct, forbid_unknown_fields=True):
-    """A handset sends a text, or taps the suggestion whose text and postback are given."""
+    """A handset sends a text, taps the suggestion whose text and postback are given, or sends ``members``.
+
+    ``members`` join RCSMessage as they are, under the name ``event``.
+    """
 
     contact: str
     text: str = ""
     reply: str = ""
     postback: str = ""
     bot: str = ""
+    event: str = "message"
+    members: dict[str, object] = {}
 
 
 class SetThrottle(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,6 +82,12 @@ class Controlled(Protocol):
 
     def send_reply(self, contact: str, display_text: str, postback: str, bot: str = "") -> str: ...
 
+    def say(self, contact: str, members: dict[str, object], event: str = "message", bot: str = "") -> str: ...
+
+    def disturb(self, wishes: Wishes) -> None: ...
+
+    def revoke_tokens(self) -> None: ...
+
     def report(self, msg_id: str, status: str, code: int = 0) -> None: ...
 
 
@@ -93,13 +105,16 @@ class ControlDesk:
         app.router.add_post("/control/tokens", self._tokens)
         app.router.add_post("/control/webhook", self._webhook)
         app.router.add_post("/control/status", self._status)
+        app.router.add_post("/control/events", self._events)
         app.router.add_get("/control/ledger", self._ledger)
 
     async def _inject(self, request: web.Request) -> web.StreamResponse:
         inject = await _read(request, Inject)
-        if bool(inject.text) == bool(inject.reply):
-            raise _bad("give a text or a reply")
-        if inject.reply:
+        if [bool(inject.text), bool(inject.reply), bool(inject.members)].count(True) != 1:
+            raise _bad("give a text, a reply or members")
+        if inject.members:
+            msg_id = self._platform.say(inject.contact, inject.members, inject.event, inject.bot)
+        elif inject.reply:
             msg_id = self._platform.send_reply(inject.contact, inject.reply, inject.postback, inject.bot)
         else:
             msg_id = self._platform.send_text(inject.contact, inject.text, inject.bot)
@@ -118,7 +133,7 @@ class ControlDesk:
         told = await _read(request, SetTokens)
         office = self._platform.tokens
         if told.revoke_all:
-            office.revoke_all()
+            self._platform.revoke_tokens()
         if told.lifetime_s is not None:
             office.lifetime_s = told.lifetime_s
         office.fail_next, office.fail_status = told.fail_next, told.fail_status
@@ -135,6 +150,10 @@ class ControlDesk:
             self._platform.report(told.msg_id, told.status, told.code)
         except KeyError:
             raise web.HTTPNotFound(text="no such message") from None
+        return web.Response(status=204)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        self._platform.disturb(await _read(request, Wishes))
         return web.Response(status=204)
 
     async def _ledger(self, request: web.Request) -> web.StreamResponse:

@@ -5,7 +5,6 @@ Follows each message's rule and tells the bot by webhook. Knows nothing of reque
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 from collections.abc import Callable
 
@@ -13,14 +12,22 @@ import msgspec
 
 from gatewayd.simulate.rcs_behaviour import Behaviour, Rule
 from gatewayd.simulate.rcs_catalogue import words_of
+from gatewayd.simulate.rcs_dialects import Shape, write_event
+from gatewayd.simulate.rcs_files import StoredFile, described
 from gatewayd.simulate.rcs_ledger import InboundRecord, Ledger, MessageRecord
+from gatewayd.simulate.rcs_members import rfc3339
 from gatewayd.simulate.rcs_validation import Submission
 from gatewayd.simulate.rcs_webhooks import Event, WebhookSender
 from gatewayd.simulate.schedule import Schedule
 
+NOT_REACHABLE = 41200
+
 
 class Lives:
-    """Plays what handsets and network do. ``cancel_word`` is how this platform spells a revoked message's status."""
+    """Plays what handsets and network do.
+
+    ``cancel_word`` is how this platform spells a revoked message's status, ``shape`` how it writes events.
+    """
 
     def __init__(
         self,
@@ -32,6 +39,7 @@ class Lives:
         self.behaviour = Behaviour()
         self.cancel_word = "cancelled"
         self.names_events = True
+        self.shape: Shape = "gsma"
         self._ledger = ledger
         self._schedule = schedule
         self._webhooks = webhooks
@@ -52,6 +60,8 @@ class Lives:
         self._ledger.note(record, self._wall(), status, str(code) if code else "")
         word = self.cancel_word if status == "cancelled" else status
         message: dict[str, object] = {"msgId": record.id, "status": word, "timestamp": self._timestamp()}
+        if status == "failed" and code == NOT_REACHABLE and record.asked is not None:
+            record.asked.reachable = False
         if status == "failed":
             message["reason"] = {"code": code, "text": words_of(code)}
         self._announce(record, message, word)
@@ -78,6 +88,22 @@ class Lives:
         message: dict[str, object] = {"msgId": inbound.id, "timestamp": self._timestamp(), **members}
         self._send(event, message, contact, bot, self.behaviour.rule_of(contact))
         return inbound.id
+
+    def tell_file(self, stored: StoredFile, bot: str) -> None:
+        """A file became ready, or did not."""
+        self._events += 1
+        body: dict[str, object] = {"file": described(stored)}
+        if self.names_events:
+            body["event"] = "fileStatus"
+        self._webhooks.post(
+            Event(self._events, "fileStatus", stored.status, stored.id, "", bot, msgspec.json.encode(body))
+        )
+
+    def alias(self, number: str, chat_id: str, bot: str = "") -> None:
+        """The platform tells which number an anonymous contact has."""
+        body = {"event": "alias", "messageContact": {"userContact": number, "chatId": chat_id}}
+        self._events += 1
+        self._webhooks.post(Event(self._events, "alias", "", "", number, bot, msgspec.json.encode(body)))
 
     def _plan(self, record: MessageRecord) -> None:
         rule = record.rule
@@ -143,12 +169,11 @@ class Lives:
         if rule.loses(name, status):
             self._ledger.count_lost()
             return
-        member = "userContact" if contact.startswith("+") else "chatId"
-        body: dict[str, object] = {"RCSMessage": message, "messageContact": {member: contact}}
-        if self.names_events:
-            body["event"] = name
+        body = write_event(self.shape, name, message, contact, bot, named=self.names_events)
+        if body is None:
+            return
         self._events += 1
-        event = Event(self._events, name, status, str(message["msgId"]), contact, bot, msgspec.json.encode(body))
+        event = Event(self._events, name, status, str(message["msgId"]), contact, bot, body)
         for _ in range(1 + rule.webhook_duplicates):
             if rule.webhook_delay_s:
                 self._schedule.after(rule.webhook_delay_s, lambda: self._webhooks.post(event))
@@ -163,9 +188,3 @@ def tapped(suggestion: dict[str, object]) -> dict[str, object]:
     """What a handset sends when a suggestion is tapped: its display text and its postback."""
     kind, body = next((kind, body) for kind, body in suggestion.items() if isinstance(body, dict))
     return {"suggestedResponse": {"response": {kind: {key: body[key] for key in ("displayText", "postback")}}}}
-
-
-def rfc3339(unix: float) -> str:
-    """A Unix time as RFC 3339 in UTC, with milliseconds."""
-    moment = dt.datetime.fromtimestamp(unix, dt.UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

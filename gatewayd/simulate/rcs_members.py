@@ -91,6 +91,12 @@ def moment(value: object, code: int, where: str) -> float:
         raise Refusal(code, where) from None
 
 
+def rfc3339(unix: float) -> str:
+    """A Unix time as RFC 3339 in UTC, with milliseconds."""
+    moment_utc = dt.datetime.fromtimestamp(unix, dt.UTC)
+    return moment_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def latitude_longitude(latitude: object, longitude: object, code: int, where: str) -> None:
     """Two numbers that are a position on the globe."""
     for value, most in ((latitude, 90.0), (longitude, 180.0)):

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 
 from gatewayd.simulate.rcs_catalogue import Refusal
+from gatewayd.simulate.rcs_quota import Quota
 
 TOKENS_MAX = 10_000
 SCOPES = ("", "botmessage")
@@ -27,9 +28,16 @@ class TokenFault(Exception):
 
 
 class TokenOffice:
-    """Issues bearer tokens to one client, and can be told to fail, to be short-lived, or to take all back."""
+    """Issues bearer tokens to one client, and can be told to fail, to be short-lived, or to take all back.
 
-    def __init__(self, client_id: str, client_secret: str, lifetime_s: float) -> None:
+    ``basic_only`` takes no credentials in the form; ``per_minute`` bounds the requests for a token, 0 does not.
+    """
+
+    def __init__(
+        self, client_id: str, client_secret: str, lifetime_s: float, *, basic_only: bool = False, per_minute: int = 0
+    ) -> None:
+        self._basic_only = basic_only
+        self._quota = Quota(per_minute)
         self._client_id = client_id
         self._client_secret = client_secret
         self.lifetime_s = lifetime_s
@@ -43,6 +51,8 @@ class TokenOffice:
         if self.fail_next:
             self.fail_next -= 1
             raise TokenFault("temporarily_unavailable", self.fail_status)
+        if self._quota.take(now):
+            raise TokenFault("temporarily_unavailable", 429)
         self._check_client(authorization, form)
         if form.get("grant_type") != "client_credentials":
             raise TokenFault("unsupported_grant_type" if form.get("grant_type") else "invalid_request")
@@ -78,6 +88,8 @@ class TokenOffice:
         in_form = "client_id" in form or "client_secret" in form
         if authorization and in_form:
             raise TokenFault("invalid_request")
+        if self._basic_only and not authorization:
+            raise TokenFault("invalid_client", 401)
         if authorization:
             client_id, secret = _basic(authorization)
         else:

@@ -15,6 +15,7 @@ from gatewayd.simulate.rcs_catalogue import Refusal
 from gatewayd.simulate.rcs_members import absent, latitude_longitude, moment, record, size, text
 from gatewayd.simulate.rcs_suggestions import URL_MAX, check_chip_list
 
+TTL = re.compile(r"\d{1,8}(\.\d{1,9})?s", re.ASCII)
 E164 = re.compile(r"\+[1-9]\d{4,14}", re.ASCII)
 TRAFFIC_TYPES = ("advertisement", "payment", "premium", "subscription")
 CONTENTS = ("textMessage", "fileMessage", "audioMessage", "geolocationPushMessage", "richcardMessage", "isTyping")
@@ -33,9 +34,13 @@ class Submission(msgspec.Struct, frozen=True):
     suggestions: tuple[dict[str, object], ...] = ()
 
 
-def read_submission(body: bytes, now: float, text_max: int = TEXT_MAX) -> Submission:
-    """Check the body of ``POST …/messages`` at Unix time ``now``; raises ``Refusal`` for the first fault."""
-    envelope = record(_json(body), "the body", required=(), optional=("RCSMessage", "messageContact"))
+def read_submission(body: bytes, now: float, text_max: int = TEXT_MAX, *, takes_ttl: bool = False) -> Submission:
+    """Check the body of ``POST …/messages`` at Unix time ``now``; raises ``Refusal`` for the first fault.
+
+    ``takes_ttl``: this platform knows a relative life time, in place of an expiry.
+    """
+    named = ("RCSMessage", "messageContact", "ttl") if takes_ttl else ("RCSMessage", "messageContact")
+    envelope = record(_json(body), "the body", required=(), optional=named)
     if absent(envelope, "RCSMessage"):
         raise Refusal(42002, "RCSMessage is missing")
     message = record(
@@ -49,6 +54,8 @@ def read_submission(body: bytes, now: float, text_max: int = TEXT_MAX) -> Submis
     if not absent(message, "trafficType") and message["trafficType"] not in TRAFFIC_TYPES:
         raise Refusal(42013)
     expiry = _read_expiry(message, now)
+    if not absent(envelope, "ttl"):
+        expiry = _read_ttl(envelope["ttl"], expiry, now)
     _check_content(kind, message, text_max)
     suggestions: tuple[dict[str, object], ...] = ()
     if not absent(message, "suggestedChipList"):
@@ -116,6 +123,14 @@ def _read_expiry(message: dict[str, object], now: float) -> float:
     if expiry <= now:
         raise Refusal(42208)
     return expiry
+
+
+def _read_ttl(value: object, expiry: float, now: float) -> float:
+    if not isinstance(value, str) or not TTL.fullmatch(value) or not float(value[:-1]):
+        raise Refusal(42207, "ttl is not a number of seconds such as 10s")
+    if expiry:
+        raise Refusal(42002, "ttl and expiry exclude each other")
+    return now + float(value[:-1])
 
 
 def _check_content(kind: str, message: dict[str, object], text_max: int) -> None:

@@ -23,6 +23,7 @@ class Schedule:
         self._timer: asyncio.TimerHandle | None = None
         self._armed_for = 0.0
         self._sleepers: set[asyncio.Future[None]] = set()
+        self._paused = False
 
     def __len__(self) -> int:
         return len(self._heap)
@@ -46,15 +47,30 @@ class Schedule:
 
     def tick(self) -> None:
         """Call what is due now, in order; what those calls schedule for now is called as well."""
+        if self._paused:
+            return
         try:
             while self._heap and self._heap[0][0] <= self.clock():
                 heapq.heappop(self._heap)[2]()
         finally:
             self._arm()
 
+    def pause(self) -> None:
+        """Keep every event but call none until ``resume``; wake every sleeper."""
+        self._paused = True
+        self._disarm()
+
+    def resume(self) -> None:
+        """Go on: what fell due meanwhile is called by the loop's next turn, in order."""
+        self._paused = False
+        self._arm()
+
     def close(self) -> None:
         """Forget every event and wake every sleeper."""
         self._heap.clear()
+        self._disarm()
+
+    def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -63,7 +79,7 @@ class Schedule:
                 future.set_result(None)
 
     def _arm(self) -> None:
-        if not self._heap:
+        if self._paused or not self._heap:
             return
         due = self._heap[0][0]
         if self._timer is not None:
