@@ -17,16 +17,53 @@ _ROUNDING = 1e-6
 # steady pace, else the minute that begins with a burst would exceed the quota.
 _BURST_SHARE_OF_QUOTA = 10
 
+_ALMOST_ONE = 0.95
+_DOUBLINGS_MAX = 60
+
+
+class Ramp(msgspec.Struct, frozen=True, gc=False):
+    """How a pace comes back after a pause: at ``start`` of itself, doubled every ``double_s`` until it is whole.
+
+    ``start`` of 1 or more means at once.
+    """
+
+    start: float = 0.1
+    double_s: float = 10.0
+
+    def share(self, since_s: float) -> float:
+        """The share of the pace that may be used so long after the end of the pause; at most 1."""
+        if since_s < 0.0:
+            return self.start
+        doublings = since_s // self.double_s
+        return min(1.0, self.start * 2.0**doublings) if doublings < _DOUBLINGS_MAX else 1.0
+
 
 class Rate(msgspec.Struct, frozen=True, gc=False):
     """A steady pace and what may go at once after idleness: never more than ``rate_per_s * w + burst`` in w seconds.
 
     The state of a limit is one number, ``tat`` (theoretical arrival time): the moment until which the pace has been
     used up. 0 is the state of a new limit. ``burst`` is at least 1; ``rate_per_s`` is above 0, or infinite.
+
+    ``ramp`` says how it comes back after a pause, ``whole`` what the ramp is a share of where that is not this rate
+    itself. ``horizon_s`` is how far ahead a sound ``tat`` may lie, beyond what the burst allows.
     """
 
     rate_per_s: float
     burst: int = 1
+    ramp: Ramp | None = None
+    whole: float = 0.0
+    horizon_s: float = 0.0
+
+    def at(self, since_s: float) -> Rate:
+        """The rate so long after the end of a pause: slower for a while, and without bursts, when it has a ramp."""
+        if self.ramp is None:
+            return self
+        share = self.ramp.share(since_s)
+        whole = self.whole or self.rate_per_s
+        if share >= 1.0 or whole == math.inf:
+            return self
+        # The time that a burst used up in advance is still owed when the slower pace begins.
+        return Rate(min(self.rate_per_s, share * whole), 1, horizon_s=self.burst / self.rate_per_s)
 
     def step(self, tat: float, now: float, wanted: int) -> tuple[int, float, float]:
         """Grant up to ``wanted`` at once: (granted, new tat, seconds until one more may go; 0 if all were granted).
@@ -41,7 +78,9 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
         if tat < now:
             tat = now
         elif not tat <= horizon:  # also true of a NaN
-            tat = horizon
+            latest = max(horizon, now + self.horizon_s)
+            tat = min(latest, tat)  # in this order: the minimum of a NaN and a number is the first of them
+            return 0, tat, tat + interval_s - horizon
         granted = min(wanted, int((horizon - tat) / interval_s + _ROUNDING))
         tat += granted * interval_s
         if granted >= wanted:
@@ -62,17 +101,23 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
 UNLIMITED = Rate(math.inf)
 
 
-def rate_of(per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1) -> Rate:
-    """The pace that keeps both limits; a limit of 0 is none, and a burst below 1 counts as 1.
+def rate_of(per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1, per_second: int = 0) -> Rate:
+    """The pace that keeps all limits; a limit of 0 is none, and a burst below 1 counts as 1.
 
-    In no window of 60 s more than ``per_minute`` go, bursts included, and in none of 1 s more than
-    ``rate_per_s + burst``. With a quota the burst is at most a tenth of it, so that nine tenths can always be used.
+    In no window of 60 s more than ``per_minute`` go and in none of 1 s more than ``per_second``, bursts included; in
+    none of 1 s more than ``rate_per_s + burst``. With a quota the burst is at most a tenth of it, so that nine tenths
+    can always be used.
     """
     size = max(1, int(burst))
+    for quota in (per_minute, per_second):
+        if quota > 0:
+            size = min(size, max(1, quota // _BURST_SHARE_OF_QUOTA))
     pace = rate_per_s if rate_per_s > 0 else math.inf
     if per_minute > 0:
-        size = min(size, max(1, per_minute // _BURST_SHARE_OF_QUOTA))
         # A quota of one a minute leaves nothing beside its burst of one: half a message more than nothing still
         # rounds down to the quota in every window.
         pace = min(pace, max(per_minute - size, 0.5) / 60.0)
+    if per_second > 0:
+        # Beside the burst almost one more fits in: what a window holds is rounded down.
+        pace = min(pace, per_second - size + _ALMOST_ONE)
     return Rate(pace, size)

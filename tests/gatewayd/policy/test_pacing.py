@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
+from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of
 
 
 def most_in_window(times: list[float], window_s: float) -> int:
@@ -142,3 +142,63 @@ def test_no_window_exceeds_the_rate_whatever_is_given_back(
         tat = rate.give_back(tat, now, taken_at, unsent)
     for window_s in (0.0, 0.5, 1.0, 7.0, 60.0):
         assert most_in_window(sent, window_s) <= rate_per_s * window_s + burst + 1e-3
+
+
+@pytest.mark.parametrize("burst", [1, 2, 3])
+def test_quotas_by_the_minute_and_by_the_second_hold_together(burst: int) -> None:
+    rate = rate_of(1800, 0.0, burst, per_second=30)
+    times = run_greedily(rate, 180.0)
+    assert most_in_window(times, 60.0) <= 1800
+    assert most_in_window(times, 1.0) <= 30
+    assert len(times) / 180.0 >= 30 * (0.99 if burst == 1 else 0.92)
+
+
+@pytest.mark.parametrize("per_second", [1, 2, 9, 30, 100])
+def test_a_quota_by_the_second_alone(per_second: int) -> None:
+    times = run_greedily(rate_of(per_second=per_second, burst=100), 20.0)
+    assert most_in_window(times, 1.0) <= per_second
+
+
+def test_a_ramp_doubles_until_it_is_whole() -> None:
+    ramp = Ramp(0.1, 10.0)
+    assert [ramp.share(s) for s in (-5.0, 0.0, 9.9, 10.0, 25.0, 35.0, 40.0, 1e300, math.inf)] == [
+        0.1,
+        0.1,
+        0.1,
+        0.2,
+        0.4,
+        0.8,
+        1.0,
+        1.0,
+        1.0,
+    ]
+
+
+def test_a_rate_after_a_pause() -> None:
+    plain = Rate(10.0, 5)
+    assert plain.at(0.0) is plain
+    rate = Rate(10.0, 5, Ramp(0.1, 10.0))
+    assert rate.at(0.0) == Rate(1.0, 1, horizon_s=0.5)
+    assert rate.at(12.0).rate_per_s == 2.0
+    assert rate.at(100.0) is rate
+    assert Rate(math.inf, 1, Ramp()).at(0.0).rate_per_s == math.inf
+    assert Rate(math.inf, 1, Ramp(), whole=30.0).at(0.0).rate_per_s == 3.0
+    assert Rate(2.0, 1, Ramp(0.5), whole=30.0).at(0.0).rate_per_s == 2.0
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 4.0), st.integers(0, 9), st.booleans()), max_size=80))
+@settings(max_examples=80, deadline=None)
+def test_no_window_exceeds_the_whole_rate_while_it_ramps(steps: list[tuple[float, int, bool]]) -> None:
+    rate = Rate(10.0, 5, Ramp(0.1, 3.0))
+    tat, now, paused_until = 0.0, 1000.0, 0.0
+    sent: list[float] = []
+    for gap_s, wanted, pauses in steps:
+        now += gap_s
+        if pauses:
+            paused_until = now + 0.3
+        if now < paused_until:
+            continue
+        granted, tat, _ = rate.at(now - paused_until).step(tat, now, wanted)
+        sent += [now] * granted
+    for window_s in (0.0, 0.5, 1.0, 7.0, 60.0):
+        assert most_in_window(sent, window_s) <= 10.0 * window_s + 5 + 1e-3

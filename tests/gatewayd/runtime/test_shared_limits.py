@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from gatewayd.policy.pacing import Rate
-from gatewayd.runtime import shared_limits
-from gatewayd.runtime.shared_limits import SharedLimits, SlotsExhausted, take_all
+from gatewayd.policy.pacing import Ramp, Rate
+from gatewayd.runtime import shared_table
+from gatewayd.runtime.shared_limits import GRACE_S, YIELD_S, SharedLimits, take_all
+from gatewayd.runtime.shared_table import SlotsExhausted
 
 ROOT = Path(__file__).parents[3]
 NOW = 1000.0
@@ -190,9 +191,9 @@ def test_unfit_file_is_replaced_and_its_users_live_on(path: Path, damage: str, m
     old = SharedLimits.open(path)
     old.slot("a").take(Rate(1.0), 1, NOW)
     if damage == "version":
-        monkeypatch.setattr(shared_limits, "_VERSION", 2)
+        monkeypatch.setattr(SharedLimits, "VERSION", 99)
     elif damage == "boot":
-        monkeypatch.setattr(shared_limits, "_boot_id", lambda: b"another boot")
+        monkeypatch.setattr(shared_table, "_boot_id", lambda: b"another boot")
     elif damage == "size":
         with path.open("ab") as file:
             file.write(b"more")
@@ -209,7 +210,7 @@ def test_unfit_file_is_replaced_and_its_users_live_on(path: Path, damage: str, m
 
 
 def test_missing_boot_id_is_not_fatal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shared_limits, "_BOOT_ID_PATH", path / "missing")
+    monkeypatch.setattr(shared_table, "_BOOT_ID_PATH", path / "missing")
     SharedLimits.open(path).close()
 
 
@@ -224,7 +225,7 @@ def test_mapping_failure_closes_the_file(path: Path, monkeypatch: pytest.MonkeyP
         raise OSError("no memory")
 
     before = len(list(Path("/proc/self/fd").iterdir()))
-    monkeypatch.setattr("gatewayd.runtime.shared_limits.mmap.mmap", refuse)
+    monkeypatch.setattr("gatewayd.runtime.shared_table.mmap.mmap", refuse)
     with pytest.raises(OSError, match="no memory"):
         SharedLimits.open(path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
@@ -281,3 +282,70 @@ def test_killed_holder_of_a_lock_blocks_nobody(path: Path, table: SharedLimits) 
     holder.communicate(timeout=30)
     waiting.join(30)
     assert results == [(1, 0.0)]
+
+
+def test_a_pace_comes_back_slowly_for_everybody(table: SharedLimits, path: Path) -> None:
+    rate, other = Rate(10.0, 5, Ramp(0.1, 10.0)), SharedLimits.open(path)
+    table.slot("a").pause(NOW, 429)
+    assert other.slot("a").take(rate, 5, NOW) == (1, 1.0)
+    assert table.slot("a").take(rate, 5, NOW + 1.0) == (1, 1.0)
+    table.slot("a").give_back(1, rate, NOW + 1.0)
+    assert other.slot("a").take(rate, 5, NOW + 1.0) == (1, 1.0)
+    assert other.slot("a").take(rate, 5, NOW + 20.0)[1] == pytest.approx(0.25)
+    assert other.slot("a").take(rate, 5, NOW + 60.0)[0] == 5
+    other.close()
+
+
+def test_what_was_used(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(1000.0, 100)
+    assert slot.used(NOW) == 0
+    slot.take(rate, 70, 1200.0)
+    slot.give_back(10, rate, 1200.0)
+    assert (slot.granted, slot.used(1200.0), slot.used(1259.0)) == (60, 60, 60)
+    assert slot.used(1275.0) == pytest.approx(45)
+    slot.take(rate, 8, 1260.0)
+    assert slot.used(1275.0) == pytest.approx(53)
+    assert slot.used(1400.0) == 0
+    slot.take(rate, 1, 1400.0)
+    assert (slot.used(1400.0), slot.granted) == (1, 69)
+
+
+def test_a_lower_lane_lets_a_higher_one_of_another_worker_go_first(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 1)
+    assert slot.take(rate, 1, NOW, lane=0, worker=0) == (1, 0.0)
+    granted, wait_s = slot.take(rate, 1, NOW, lane=3, worker=1)
+    assert granted == 0
+    assert wait_s == pytest.approx(0.1)
+    at = NOW + 0.101
+    assert slot.take(rate, 1, at, lane=0, worker=0) == (0, YIELD_S)
+    assert slot.take(rate, 1, at, lane=3, worker=1) == (1, 0.0)
+    assert slot.take(rate, 1, at + 0.101, lane=0, worker=0) == (1, 0.0)
+
+
+def test_same_lane_is_first_come_first_served(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 1)
+    slot.take(rate, 2, NOW, lane=1, worker=0)
+    assert slot.take(rate, 1, NOW + 0.101, lane=1, worker=1) == (1, 0.0)
+
+
+def test_a_waiter_that_died_is_not_waited_for_long(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 1)
+    slot.take(rate, 2, NOW, lane=3, worker=1)
+    assert slot.take(rate, 1, NOW + 0.15, lane=0, worker=0) == (0, YIELD_S)
+    assert slot.take(rate, 1, NOW + 0.1 + GRACE_S, lane=0, worker=0) == (1, 0.0)
+
+
+def test_a_waiter_may_withdraw(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 1)
+    slot.take(rate, 2, NOW, lane=3, worker=1)
+    slot.withdraw(1)
+    slot.withdraw(1)
+    assert slot.take(rate, 1, NOW + 0.101, lane=0, worker=0) == (1, 0.0)
+
+
+def test_who_waits_through_a_pause_keeps_its_place(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 1)
+    slot.pause(NOW + 60.0, 429)
+    assert slot.take(rate, 1, NOW, lane=3, worker=1) == (0, 60.0)
+    assert take_all([(slot, rate)], 1, NOW + 60.0, lane=0, worker=0) == (0, YIELD_S)
+    assert take_all([(slot, rate)], 1, NOW + 60.0, lane=3, worker=1) == (1, 0.0)
