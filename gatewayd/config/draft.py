@@ -23,6 +23,7 @@ _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "webhooks": schema.Webhooks,
     "parts": schema.Parts,
     "sessions": schema.Sessions,
+    "numbers": schema.Numbers,
 }
 
 

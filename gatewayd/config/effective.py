@@ -54,5 +54,8 @@ def _table(heading: str, table: msgspec.Struct, left_out: Collection[str] = ()) 
 def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, dict):
+        entries = ", ".join(f"{dotted(name)} = {_toml(item)}" for name, item in value.items())
+        return f"{{ {entries} }}" if entries else "{}"
     # JSON's texts, numbers and booleans are TOML's too, but for DEL, which no form lets in.
     return json.dumps(value, ensure_ascii=False)

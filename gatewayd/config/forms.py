@@ -23,6 +23,7 @@ SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
+_HOURS_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{0,15}\*|[0-9]{1,15}", re.ASCII)
 
 
@@ -130,9 +131,17 @@ def _word(text: str) -> Verdict:
     return f"{shown(text)} is not one word", "use printable ASCII characters without blanks"
 
 
+def _hours_of_day(text: str) -> Verdict:
+    if _HOURS_OF_DAY.fullmatch(text) and text[:5] != text[6:]:
+        return None
+    return f"{shown(text)} are no hours of a day", 'write "22:00-07:00"'
+
+
 FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "host": _host,
+    "hours_of_day": _hours_of_day,
     "listen": _listen,
+    "name": name,
     "network": _network,
     "password_hash": _password_hash,
     "pattern": _pattern,

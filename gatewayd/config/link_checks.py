@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -56,7 +57,26 @@ def _check_gsma(where: str, link: schema.Link, draft: Draft, findings: Findings)
         findings.fault(f"{where}.provider", problem, guess(link.provider, draft.provider_names))
     if not draft.config.webhooks.listen and not findings.is_faulty("webhooks.listen"):
         findings.warn("webhooks.listen", f"is empty: no receipt or reply of {where} can arrive", "give an address")
+    _check_reach(where, link, draft, findings)
     for name in ("server_root", "token_url"):
         parts = urlsplit(getattr(link, name))
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             findings.warn(f"{where}.{name}", "sends secrets and messages in the clear", "use https")
+
+
+def _check_reach(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:
+    """Who can be reached over an RCS link, and how that is found out."""
+    numbers = draft.config.numbers
+    if link.operators and not numbers.prefixes and not numbers.ported:
+        problem = "has no effect but operator_unknown: no file tells the operator of a number"
+        findings.warn(f"{where}.operators", problem, "give numbers.prefixes or numbers.ported")
+    if link.operators_otherwise != "draft" and not link.operators:
+        findings.warn(f"{where}.operators_otherwise", "has no effect without operators", f"add [{where}.operators]")
+    for text in link.test_numbers:
+        if not forms.is_number(text.removeprefix("+")):
+            findings.fault(f"{where}.test_numbers", f"{shown(text)} is not a number", 'write "33612345678"')
+    try:
+        zoneinfo.ZoneInfo(link.bulk_zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        problem = f"{shown(link.bulk_zone)} is no time zone of this machine"
+        findings.fault(f"{where}.bulk_zone", problem, 'write "Europe/Paris", and install the time zones (tzdata)')

@@ -73,6 +73,8 @@ def read_table(
 
 def _read_value(annotation: object, key: str, value: object, findings: Findings) -> object:
     """One value, or UNSET when it was faulty."""
+    if typing.get_origin(annotation) is dict:
+        return _read_entries(typing.get_args(annotation)[1], key, value, findings)
     kind = _kind_of(annotation)
     if not kind.items:
         # An empty text means "not given"; whether that is allowed is a question of the other keys.
@@ -83,6 +85,21 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
         return UNSET
     read = [_noted(_judge(kind, item), key, findings, item, kind) for item in value]
     return UNSET if any(item is UNSET for item in read) else tuple(read)
+
+
+def _read_entries(annotation: object, key: str, value: object, findings: Findings) -> object:
+    """A table whose keys are the administrator's own words."""
+    if not isinstance(value, dict):
+        findings.fault(key, f"{shown(value)} is not a table", f"write [{key}] and its keys below")
+        return UNSET
+    read: dict[str, object] = {}
+    for name, item in value.items():
+        verdict = FORMS["name"](name)
+        if verdict:
+            findings.fault(f"{key}.{dotted(name)}", *verdict)
+            return UNSET
+        read[name] = _read_value(annotation, f"{key}.{dotted(name)}", item, findings)
+    return UNSET if any(item is UNSET for item in read.values()) else read
 
 
 def _noted(verdict: Verdict, key: str, findings: Findings, value: object, kind: _Kind) -> object:

@@ -15,6 +15,7 @@ Alphabet = Literal["gsm", "latin1", "ascii"]
 BindMode = Literal["transceiver", "transmitter", "receiver"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
+AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma"]
 
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
@@ -23,6 +24,7 @@ Window = Annotated[int, Meta(ge=1, le=10_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
+BulkSize = Annotated[int, Meta(ge=1, le=10_000)]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
 Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
@@ -41,6 +43,7 @@ SystemType = Annotated[str, Meta(extra={"form": "system_type"})]
 PasswordHash = Annotated[str, Meta(extra={"form": "password_hash", "hidden": True})]
 Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
 Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
+HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
 
 
@@ -102,6 +105,14 @@ class Sessions(_Table, frozen=True, kw_only=True):
     """MO correlation."""
 
     window_h: Hours = 24.0
+
+
+class Numbers(_Table, frozen=True, kw_only=True):
+    """What is known of the operators of numbers. An empty path is a file that is not used."""
+
+    ported: str = "/var/lib/gatewayd/ported"
+    prefixes: str = ""
+    names: str = ""
 
 
 class Account(_Table, frozen=True, kw_only=True):
@@ -168,9 +179,18 @@ class Link(_Table, frozen=True, kw_only=True):
     client_id: str = ""
     client_secret_file: str = ""
     webhook_token_file: str = ""
-    capability: Literal["query", "assume"] = "query"
+    operators: dict[str, AgentState] = {}
+    operators_otherwise: AgentState = "draft"
+    test_numbers: tuple[Word, ...] = ()
+    capability: Literal["query", "assume", "bulk"] = "query"
     capability_yes_h: HoursOrOff = 2_160.0
     capability_no_h: HoursOrOff = 1_440.0
+    capability_new_h: HoursOrOff = 720.0
+    capability_unknown: Literal["sms", "try"] = "sms"
+    bulk_api: Literal["orange", "dotgo", "rbm"] = "orange"
+    bulk_hours: HoursOfDay = "22:00-07:00"
+    bulk_zone: str = "Europe/Paris"
+    bulk_size_max: BulkSize = 10_000
     deadline_s: Seconds = 300.0
     request_timeout_s: Seconds = 20.0
     traffic_type: Word = ""
@@ -189,6 +209,15 @@ GSMA_LINK_KEYS: Final = frozenset(
         "capability",
         "capability_yes_h",
         "capability_no_h",
+        "capability_new_h",
+        "capability_unknown",
+        "operators",
+        "operators_otherwise",
+        "test_numbers",
+        "bulk_api",
+        "bulk_hours",
+        "bulk_zone",
+        "bulk_size_max",
         "deadline_s",
         "request_timeout_s",
         "traffic_type",
@@ -227,6 +256,7 @@ class Config(_Table, frozen=True, kw_only=True):
     webhooks: Webhooks = Webhooks()
     parts: Parts = Parts()
     sessions: Sessions = Sessions()
+    numbers: Numbers = Numbers()
     accounts: dict[str, Account] = {}
     providers: dict[str, Provider] = {}
     links: dict[str, Link] = {}

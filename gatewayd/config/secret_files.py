@@ -169,6 +169,12 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
             tls_certificate=_absolute(config.smpp.tls_certificate, places),
             tls_key=_absolute(config.smpp.tls_key, places),
         ),
+        numbers=replace(
+            config.numbers,
+            ported=_absolute(config.numbers.ported, places),
+            prefixes=_absolute(config.numbers.prefixes, places),
+            names=_absolute(config.numbers.names, places),
+        ),
         webhooks=replace(
             config.webhooks,
             tls_certificate=_absolute(config.webhooks.tls_certificate, places),
