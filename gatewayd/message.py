@@ -6,6 +6,7 @@ Knows no wire format, no clock and no storage.
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 import msgspec
 
@@ -81,6 +82,10 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
+Scope = Literal["", "user", "agent", "application"]
+"""What a carrier's limit holds for."""
+
+
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The carrier took it and named it; a receipt may follow under that name."""
 
@@ -101,12 +106,15 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
 class Deferred(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Not now: the same link may be asked again after ``retry_s`` seconds. Nothing was sent.
 
-    ``pauses`` says that everything behind this message must wait as well (throttling), so that order is kept.
+    ``pauses`` says that everything behind this message must wait as well (throttling), so that order is kept. How
+    much that is, ``scope`` says: the agent (this link), the application (all links that share its quota), or, empty, as
+    much as the link's configuration says. ``user``: this handset alone must wait; ``pauses`` means nothing then.
     """
 
     error: str
     retry_s: float
     pauses: bool = False
+    scope: Scope = ""
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -124,7 +132,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal,
     case, leading zeros), to be tried in order after ``carrier_id`` itself. ``handset`` is the number that the carrier
     names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time in Unix seconds, or 0
-    when it gave none. ``displayed`` marks a read report, which implies DELIVRD.
+    when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable`` as in Refused, for a
+    message that was taken first.
     """
 
     carrier_id: str
@@ -134,6 +143,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     displayed: bool = False
     aliases: tuple[str, ...] = ()
     handset: str = ""
+    unreachable: bool = False
 
 
 class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
