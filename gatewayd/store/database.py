@@ -22,11 +22,11 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.store.kinds import KINDS, Key, Kind
+from gatewayd.store.kinds import KINDS_OF_VERSION_1, KINDS_SINCE_VERSION_2, Key, Kind
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FOLD_SLICE = 200
 JOURNAL_SLICE = 20
 RETRY_FIRST_S = 0.05
@@ -44,7 +44,16 @@ class StoreFault(Exception):
 def _migrate_0(connection: sqlite3.Connection) -> None:
     """The first schema: the journal and a table for each kind."""
     connection.execute("CREATE TABLE journal (sequence INTEGER PRIMARY KEY, at REAL NOT NULL, records TEXT NOT NULL)")
-    for kind in KINDS:
+    _create(connection, KINDS_OF_VERSION_1)
+
+
+def _migrate_1(connection: sqlite3.Connection) -> None:
+    """Billing: what is known of each pair of agent and user, and the records that are not in their file yet."""
+    _create(connection, KINDS_SINCE_VERSION_2)
+
+
+def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
+    for kind in kinds:
         connection.execute(kind.create)
         for column in kind.columns:
             connection.execute(
@@ -53,7 +62,7 @@ def _migrate_0(connection: sqlite3.Connection) -> None:
 
 
 # One step for each version, from that version to the next. A step is never changed once released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0,)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0, _migrate_1)
 
 
 class Database:

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from gatewayd.message import Message
+from gatewayd.policy.billing import Pair
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.store.records import Capability, Delivery, Parked, Seen, Sent, Session
+from gatewayd.store.records import Capability, Cdr, Delivery, Parked, Seen, Sent, Session
 
 Key = int | str
 
@@ -58,4 +59,9 @@ PARKED = Kind("parked", Parked, False, {"due": _due_of})
 CAPABILITY = Kind("capability", Capability, False, {"due": _due_of})
 SEEN = Kind("seen", Seen, False, {"due": _due_of})
 
-KINDS: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
+BILLING = Kind("billing", Pair, False, {"due": _due_of})
+CDR = Kind("cdr", Cdr, False)
+
+KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
+KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
+KINDS: tuple[Kind, ...] = KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2

@@ -1,4 +1,5 @@
-"""The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities.
+"""The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities,
+billing records.
 
 Times are Unix seconds. ``due`` is the moment after which the record has had its time.
 """
@@ -10,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from gatewayd.message import Encoding, Receipt, State
+from gatewayd.policy.billing import Record
 
 
 class _Record(msgspec.Struct, omit_defaults=True, gc=False):
@@ -104,3 +106,23 @@ class Seen(_Record):
     """An inbound message that was already taken: a platform may repeat it. Key: ``link|dedup id``."""
 
     due: float
+
+
+class Cdr(_Record):
+    """A billing record on its way to its file. Key: ``origin|sequence``, with zeros before so that keys sort.
+
+    ``origin`` is the worker that made it, ``sequence`` counts the records of that worker without a gap. The last one of
+    all stays after it ``is_written``: the next sequence number is known by it.
+    """
+
+    origin: int
+    sequence: int
+    agent: str
+    user: str
+    record: Record
+    is_written: bool = False
+
+    @property
+    def key(self) -> str:
+        """Where it is kept."""
+        return f"{self.origin:03}|{self.sequence:015}"

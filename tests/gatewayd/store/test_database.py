@@ -18,7 +18,7 @@ import pytest
 from gatewayd.store import database
 from gatewayd.store.database import MIGRATIONS, SCHEMA_VERSION, Database, StoreFault
 from gatewayd.store.journal import Journal, JournalTimes
-from gatewayd.store.kinds import KINDS, PROGRESS, SEEN
+from gatewayd.store.kinds import BILLING, CDR, KINDS, PROGRESS, SEEN
 from gatewayd.store.records import Seen
 from tests.gatewayd.store.opening import PATIENCE_S, durable, kill, rows_of, table_of
 
@@ -54,6 +54,24 @@ def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeyp
         with pytest.raises(StoreFault, match="already exists"):
             Database(path)
     Database(path).close()
+
+
+def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
+    """With what it held, in the tables and in the journal."""
+    connection = sqlite3.connect(path)
+    MIGRATIONS[0](connection)
+    connection.execute("INSERT INTO seen VALUES ('carrier|1', '{\"due\":5.0}', 5.0)")
+    connection.execute('INSERT INTO journal VALUES (1, 0.0, \'[["seen","carrier|2",{"due":6.0}]]\')')
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    connection.close()
+    assert tables == {"journal", "message", "progress", "sent", "delivery", "session", "parked", "capability", "seen"}
+    opened = Database(path)
+    assert list(opened.scan(SEEN)) == [("carrier|1", '{"due":5.0}')]
+    assert [sequence for sequence, _ in opened.journal()] == [1]
+    assert [*opened.scan(BILLING), *opened.scan(CDR), *opened.due(BILLING, 1e10)] == []
+    opened.close()
 
 
 def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:

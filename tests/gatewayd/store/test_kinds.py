@@ -9,6 +9,7 @@ import pytest
 
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.store.kinds import (
+    BILLING,
     CAPABILITY,
     DELIVERY,
     INTERRUPTED,
@@ -24,7 +25,7 @@ from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 8
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 10
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -46,7 +47,9 @@ def test_integer_keys_are_those_of_messages_and_deliveries() -> None:
     assert [kind for kind in KINDS if kind.integer_key] == [MESSAGE, PROGRESS, DELIVERY]
 
 
-@pytest.mark.parametrize("kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN], ids=lambda k: k.name)
+@pytest.mark.parametrize(
+    "kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN, BILLING], ids=lambda k: k.name
+)
 def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
     assert "due" in kind.columns
 

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from gatewayd.message import Encoding, Message, Receipt, State
+from gatewayd.policy.billing import Conversation, Event, Pair, Record
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Capability, Delivery, Parked, Seen, Sent, Session
+from gatewayd.store.records import Capability, Cdr, Delivery, Parked, Seen, Sent, Session
 
 RECORDS: list[Any] = [
     Sent(7, 2, ended=True, due=9.5),
@@ -23,6 +24,11 @@ RECORDS: list[Any] = [
     Parked("carrier", [Receipt("17", State.UNDELIV, "042", 1.5, aliases=("11", "0011"))], 5.0),
     Capability(capable=False, reason="404", at=1.0, due=2.0),
     Seen(1.0),
+    Pair(
+        "orange_fr", 5.0, 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),
+        [Event(1, "mt", "8", "shop")], Event(2, "mo", "x"), [Event(3, "mo", "y")], {"9": Event(4, "mt", "9")},
+    ),
+    Cdr(1, 17, "bot", "336", Record("single_message", 1, "orange_fr", "1", message_ids=("7",)), is_written=True),
     Progress(
         7, "shop", Stage.SENT, ("bot", "carrier"), position=1, segments=[Segment("a", State.DELIVRD, is_taken=True)],
         parts=(7, 8), payload=b"\x00\xff", rcs_link="bot", rcs_id="x",
