@@ -8,7 +8,7 @@ of the loop turn.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -46,6 +46,36 @@ class Revocation(msgspec.Struct, frozen=True, gc=False):
     carrier_id: str
     revoked: bool | None
     error: str
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """How a question about many handsets fared.
+
+    ``answered``: ``reachable`` are those that take RCS, and the others do not. ``ordered``: the result is fetched under
+    ``request_id``; ``running``: not yet. ``closed``: not at this hour. ``lost``: the order is not known any more.
+    ``later``: after ``retry_s``, if the platform named a time; ``pauses`` says that all else must wait as well.
+    ``too_few``: about more handsets, perhaps. ``refused``: not at all.
+    """
+
+    kind: Literal["answered", "ordered", "running", "closed", "lost", "later", "too_few", "refused"]
+    reachable: frozenset[str] = frozenset()
+    request_id: str = ""
+    error: str = ""
+    retry_s: float | None = None
+    pauses: bool = False
+
+
+class BatchAsker(Protocol):
+    """What a link may offer beside its contract: questions about many handsets at once (canonical, without plus)."""
+
+    size_min: int
+    size_max: int
+
+    async def ask_many(self, handsets: Sequence[str]) -> Batch:
+        """Put the question."""
+
+    async def fetch_many(self, request_id: str) -> Batch:
+        """Ask for the result of an order."""
 
 
 class LinkListener(Protocol):

@@ -15,7 +15,6 @@ from yarl import URL
 
 from protocol.rcs.exchange import Request
 
-ANSWER_SIZE_MAX = 65_536
 CONNECT_TIMEOUT_MAX_S = 10.0
 
 
@@ -90,7 +89,7 @@ class HttpCaller:
                 allow_redirects=False,
                 trace_request_ctx=flight,
             ) as response:
-                body = await _bounded_body(response)
+                body = await _bounded_body(response, request.answer_size_max)
                 return Answer(response.status, body, response.headers.get("Retry-After"))
         except TimeoutError as error:
             raise _fault(flight, "timeout" if flight.is_sent else "connect_timeout") from error
@@ -98,14 +97,14 @@ class HttpCaller:
             raise _fault(flight, "reset" if flight.is_sent else "connect_failed") from error
 
 
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes:
+async def _bounded_body(response: aiohttp.ClientResponse, size_max: int) -> bytes:
     # Once the status is known, a body that goes missing is no reason to forget the status.
     chunks: list[bytes] = []
     size = 0
     try:
         async for chunk in response.content.iter_any():
             size += len(chunk)
-            if size > ANSWER_SIZE_MAX:
+            if size > size_max:
                 response.close()
                 return b""
             chunks.append(chunk)

@@ -136,6 +136,10 @@ class RcsLink:
         else:
             self._notices.capability(Capability(handset, None, self._closed_word))
 
+    async def exchange(self, request: Request) -> Answer:
+        """A question of another kind under this link's token, see ``rcs_bulk``; raises as ``HttpCaller.call`` does."""
+        return await self._call(request, Flight())
+
     def report(self, reports: Sequence[Report]) -> None:
         """What the webhook server read; told to the listener at the end of the loop turn."""
         self._notices.reports(reports)

@@ -15,7 +15,7 @@ JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application
 class Request(msgspec.Struct, frozen=True):
     """What to ask. ``path`` is percent-encoded and stands below the server root; for a token it is a whole URL.
 
-    ``query`` holds plain pairs. ``headers`` has no Authorization unless the request brings its own credentials.
+    ``query`` holds plain pairs, ``answer_size_max`` counts the octets of the answer's body that are worth reading. ``headers`` has no Authorization unless the request brings its own credentials.
     """
 
     method: str
@@ -23,6 +23,7 @@ class Request(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = NO_HEADERS
     body: bytes = b""
+    answer_size_max: int = 65_536
 
     def target(self, root: str) -> str:
         """The whole URL, percent-encoded; ``root`` is used for a path that is not a URL itself."""
