@@ -9,13 +9,12 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
+from gatewayd.config.billing_checks import SHIPPED_RULES, rule_set_names
 from gatewayd.policy.billing_rules import RuleBook, RuleSet
 
-SHIPPED: Final = Path(__file__).with_name("rules")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -29,14 +28,13 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 def names(folder: Path | None = None) -> list[str]:
     """All rule sets that can be named; ``folder`` holds the administrator's own."""
-    folders = [SHIPPED] if folder is None else [SHIPPED, folder]
-    return sorted({path.stem for place in folders for path in place.glob("*.toml")})
+    return rule_set_names(folder)
 
 
 def find(name: str, folder: Path | None = None) -> RuleBook:
     """A rule set by its name, an own one before a shipped one. Raises RulesFault."""
     if _NAME.fullmatch(name):
-        for place in (folder, SHIPPED):
+        for place in (folder, SHIPPED_RULES):
             if place is not None and (path := place / f"{name}.toml").is_file():
                 return read(path)
     raise RulesFault(f"there is no rule set {name!r}; there are {', '.join(names(folder))}")

@@ -24,6 +24,7 @@ _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "parts": schema.Parts,
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,
+    "billing": schema.Billing,
 }
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN_MAX = 60
-_CHOICES_MAX = 12
+_CHOICES_MAX = 16
 
 
 class Fault(msgspec.Struct, frozen=True):

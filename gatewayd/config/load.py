@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewayd.config import checks, schema
+from gatewayd.config.billing_checks import check_rule_sets
 from gatewayd.config.draft import read_draft
 from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
 from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
@@ -58,6 +59,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
     places = Places(folder=path.absolute().parent, credentials=credentials)
     secrets = read_secrets(draft.config, places, findings)
     check_tls_files(draft.config, places, findings)
+    check_rule_sets(draft.config, places.folder, findings)
     findings.raise_if_any()
     return Loaded(
         path=path.absolute(),

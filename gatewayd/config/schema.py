@@ -24,6 +24,7 @@ Window = Annotated[int, Meta(ge=1, le=10_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
+FileOctets = Annotated[int, Meta(ge=1_024, le=1_099_511_627_776, extra={"noun": "a size in octets"})]
 BulkSize = Annotated[int, Meta(ge=1, le=10_000)]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
 Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
@@ -115,6 +116,14 @@ class Numbers(_Table, frozen=True, kw_only=True):
     names: str = ""
 
 
+class Billing(_Table, frozen=True, kw_only=True):
+    """Billing records of links with ``billing``. An empty ``records_dir`` is ``cdr`` in daemon.spool_dir."""
+
+    records_dir: str = ""
+    file_size_max: FileOctets = 67_108_864
+    rules_dir: str = ""
+
+
 class Account(_Table, frozen=True, kw_only=True):
     """One application: its credentials, rights and limits. The table's name is its system_id."""
 
@@ -152,6 +161,7 @@ class Link(_Table, frozen=True, kw_only=True):
     burst: Count = 1
     on_unknown: UnknownPolicy = "prefer_duplicate"
     retry_max: CountOrNone = 10
+    billing: Word = ""
     # smpp
     host: Host = ""
     port: Port = 2775
@@ -196,7 +206,7 @@ class Link(_Table, frozen=True, kw_only=True):
     traffic_type: Word = ""
 
 
-SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max"})
+SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max", "billing"})
 GSMA_LINK_KEYS: Final = frozenset(
     {
         "provider",
@@ -257,6 +267,7 @@ class Config(_Table, frozen=True, kw_only=True):
     parts: Parts = Parts()
     sessions: Sessions = Sessions()
     numbers: Numbers = Numbers()
+    billing: Billing = Billing()
     accounts: dict[str, Account] = {}
     providers: dict[str, Provider] = {}
     links: dict[str, Link] = {}

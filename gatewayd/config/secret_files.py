@@ -169,6 +169,11 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
             tls_certificate=_absolute(config.smpp.tls_certificate, places),
             tls_key=_absolute(config.smpp.tls_key, places),
         ),
+        billing=replace(
+            config.billing,
+            records_dir=str(places.folder / (config.billing.records_dir or f"{daemon.spool_dir}/cdr")),
+            rules_dir=_absolute(config.billing.rules_dir, places),
+        ),
         numbers=replace(
             config.numbers,
             ported=_absolute(config.numbers.ported, places),

@@ -28,6 +28,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "parts": schema.Parts,
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,
+    "billing": schema.Billing,
     "accounts": schema.Account,
     "providers": schema.Provider,
     "links": schema.Link,
