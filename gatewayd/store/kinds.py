@@ -13,7 +13,7 @@ import msgspec
 from gatewayd.message import Message
 from gatewayd.policy.billing import Pair
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.store.records import Capability, Cdr, Delivery, Parked, Seen, Sent, Session
+from gatewayd.store.records import Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
 
 Key = int | str
 
@@ -62,6 +62,10 @@ SEEN = Kind("seen", Seen, False, {"due": _due_of})
 BILLING = Kind("billing", Pair, False, {"due": _due_of})
 CDR = Kind("cdr", Cdr, False)
 
+WANTED = Kind("wanted", Wanted, False, {"due": _due_of})
+ORDER = Kind("bulk_order", Order, False)
+
 KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
 KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
-KINDS: tuple[Kind, ...] = KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2
+KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)
+KINDS: tuple[Kind, ...] = KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2 + KINDS_SINCE_VERSION_3

@@ -1,5 +1,5 @@
 """The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities,
-billing records.
+billing records, handsets to be asked about.
 
 Times are Unix seconds. ``due`` is the moment after which the record has had its time.
 """
@@ -126,3 +126,17 @@ class Cdr(_Record):
     def key(self) -> str:
         """Where it is kept."""
         return f"{self.origin:03}|{self.sequence:015}"
+
+
+class Wanted(_Record):
+    """A handset that a platform is to be asked about, with many others, once ``due``. Key: ``link|handset``."""
+
+    due: float
+
+
+class Order(_Record):
+    """A question about many handsets that a platform is working on. Key: the link."""
+
+    request_id: str
+    handsets: list[str]
+    at: float

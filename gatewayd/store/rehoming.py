@@ -108,6 +108,8 @@ class _Move:
         self._move_kind(slot, kinds.CAPABILITY, homes.of_last_word)
         self._move_kind(slot, kinds.BILLING, homes.of_last_word)
         self._move_kind(slot, kinds.CDR, lambda key, value: value.origin if value.origin < self._count else 0)
+        self._move_kind(slot, kinds.WANTED, homes.of_last_word)
+        self._move_kind(slot, kinds.ORDER, lambda key, value: slot if slot < self._count else 0)
         self._move_kind(slot, kinds.PARKED, lambda key, value: home_of(value.receipts[0].handset, self._count))
         self._copy_seen(slot)
 

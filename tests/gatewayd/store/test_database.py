@@ -18,7 +18,7 @@ import pytest
 from gatewayd.store import database
 from gatewayd.store.database import MIGRATIONS, SCHEMA_VERSION, Database, StoreFault
 from gatewayd.store.journal import Journal, JournalTimes
-from gatewayd.store.kinds import BILLING, CDR, KINDS, PROGRESS, SEEN
+from gatewayd.store.kinds import BILLING, CDR, KINDS, ORDER, PROGRESS, SEEN, WANTED
 from gatewayd.store.records import Seen
 from tests.gatewayd.store.opening import PATIENCE_S, durable, kill, rows_of, table_of
 
@@ -71,6 +71,7 @@ def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
     assert list(opened.scan(SEEN)) == [("carrier|1", '{"due":5.0}')]
     assert [sequence for sequence, _ in opened.journal()] == [1]
     assert [*opened.scan(BILLING), *opened.scan(CDR), *opened.due(BILLING, 1e10)] == []
+    assert [*opened.scan(ORDER), *opened.scan(WANTED), *opened.due(WANTED, 1e10)] == []
     opened.close()
 
 

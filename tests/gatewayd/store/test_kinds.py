@@ -20,12 +20,13 @@ from gatewayd.store.kinds import (
     SEEN,
     SENT,
     SESSION,
+    WANTED,
 )
 from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 10
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 12
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -48,7 +49,7 @@ def test_integer_keys_are_those_of_messages_and_deliveries() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN, BILLING], ids=lambda k: k.name
+    "kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN, BILLING, WANTED], ids=lambda k: k.name
 )
 def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
     assert "due" in kind.columns

@@ -11,7 +11,7 @@ from gatewayd.message import Encoding, Message, Receipt, State
 from gatewayd.policy.billing import Conversation, Event, Pair, Record
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Capability, Cdr, Delivery, Parked, Seen, Sent, Session
+from gatewayd.store.records import Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
 
 RECORDS: list[Any] = [
     Sent(7, 2, ended=True, due=9.5),
@@ -24,6 +24,8 @@ RECORDS: list[Any] = [
     Parked("carrier", [Receipt("17", State.UNDELIV, "042", 1.5, aliases=("11", "0011"))], 5.0),
     Capability(capable=False, reason="404", at=1.0, due=2.0),
     Seen(1.0),
+    Wanted(1.0),
+    Order("r-1", ["33612345678"], 1.0),
     Pair(
         "orange_fr", 5.0, 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),
         [Event(1, "mt", "8", "shop")], Event(2, "mo", "x"), [Event(3, "mo", "y")], {"9": Event(4, "mt", "9")},
