@@ -151,6 +151,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
 
     ``dedup_id`` names it at the carrier, empty when the carrier names nothing; ``postback`` is the data behind a
     tapped suggestion. ``destination`` is the number or the bot that was addressed. ``udh``, ``concat`` as in Message.
+    ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``is_action`` marks a tap that did
+    something on the handset, ``is_silent`` what is no message at all, such as a conversation that was opened.
     """
 
     source_ton: int
@@ -169,3 +171,6 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     tlvs: tuple[tuple[int, bytes], ...] = ()
     postback: str = ""
     dedup_id: str = ""
+    at: float = 0.0
+    is_action: bool = False
+    is_silent: bool = False

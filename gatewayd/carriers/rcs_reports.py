@@ -114,6 +114,9 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
         data_coding=CODING_DEFAULT if is_gsm else CODING_UCS2,
         postback=postback,
         dedup_id=event.msg_id,
+        at=event.at,
+        is_action=isinstance(event, ResponseEvent) and event.is_action,
+        is_silent=isinstance(event, ResponseEvent) and event.is_new_user,
     )
 
 

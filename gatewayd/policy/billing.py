@@ -62,10 +62,12 @@ class Pair(msgspec.Struct, gc=False, omit_defaults=True):
 
     ``active``, ``unanswered`` (messages to the handset) and ``waiting`` (the last text from it) are settled up to
     ``settled_ms``; ``events`` is not. ``awaited`` are messages that were sent and count when they are delivered.
+    ``open_as`` is the conversation that is open by all that is known so far (``start|end|link``), empty for none.
     """
 
     rules: str
     due: float = 0.0
+    open_as: str = ""
     settled_ms: int = 0
     active: Conversation | None = None
     unanswered: list[Event] = []
@@ -155,8 +157,11 @@ def settle(pair: Pair, book: RuleBook, now_ms: int) -> list[Record]:
     pair.awaited = {key: sent for key, sent in pair.awaited.items() if sent.at_ms + AWAIT_MS > now_ms}
     if pair.active is not None and pair.active.is_reported and pair.active.end_ms + KEEP_MS < horizon_ms:
         pair.active = None
-    due_ms = _next_due(pair, book, now_ms)
-    pair.due = due_ms / 1000 if due_ms else 0.0
+    ahead, has_records = _look_ahead(pair, book) if pair.events else (pair, False)
+    active = ahead.active
+    is_open = active is not None and not active.is_reported
+    pair.open_as = f"{active.start_ms}|{active.end_ms}|{active.link}" if active is not None and is_open else ""
+    pair.due = _next_due(pair, ahead, has_records, book, now_ms) / 1000
     return records
 
 
@@ -170,10 +175,10 @@ def finish(pair: Pair, book: RuleBook) -> list[Record]:
     return _fold(pair, book, last_ms + 2 * longest_ms)
 
 
-def open_until_ms(pair: Pair, book: RuleBook) -> tuple[int, int]:
-    """(start, end) of the conversation that is open by all that is known so far, settled or not; (0, 0) for none."""
-    active = _look_ahead(pair, book)[0].active if pair.events else pair.active
-    return (active.start_ms, active.end_ms) if active is not None else (0, 0)
+def opened(open_as: str) -> tuple[int, int, str]:
+    """(start, end, link) of ``Pair.open_as``."""
+    start_ms, end_ms, link = open_as.split("|", 2)
+    return int(start_ms), int(end_ms), link
 
 
 def _fold(pair: Pair, book: RuleBook, horizon_ms: int) -> list[Record]:
@@ -361,18 +366,15 @@ def _look_ahead(pair: Pair, book: RuleBook) -> tuple[Pair, bool]:
     return ahead, bool(records)
 
 
-def _next_due(pair: Pair, book: RuleBook, now_ms: int) -> int:
-    """When something becomes final, or may be forgotten; 0 for never."""
-    ahead, has_records = _look_ahead(pair, book) if pair.events else (pair, False)
+def _next_due(pair: Pair, ahead: Pair, has_records: bool, book: RuleBook, now_ms: int) -> int:
+    """When something becomes final, or may be forgotten; 0 for never. ``ahead`` as ``_look_ahead`` says."""
     moments = [pair.events[0].at_ms] if has_records else []
     moments += [_limit_ms(book, event) for event in ahead.unanswered]
     if ahead.waiting is not None:
         moments.append(_limit_ms(book, ahead.waiting))
     if ahead.active is not None:
         moments.append(ahead.active.end_ms + (KEEP_MS if ahead.active.is_reported else 0))
-    if pair.events and not moments:
-        moments.append(pair.events[0].at_ms)
     delay_ms = book.at(now_ms).settle_ms + 1
-    settled = [moment + delay_ms for moment in moments]
-    settled += [sent.at_ms + AWAIT_MS for sent in pair.awaited.values()]
-    return min(settled, default=0)
+    dues = [moment_ms + delay_ms for moment_ms in moments]
+    dues += [sent.at_ms + AWAIT_MS for sent in pair.awaited.values()]
+    return min(dues, default=0)

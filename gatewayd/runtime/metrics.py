@@ -35,6 +35,8 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "gatewayd_link_up": ("1 while a link can be used, else 0.", ("link",)),
     "gatewayd_limiter_paused_seconds": ("What is left of a limit's pause; 0 when there is none.", ("limit",)),
     "gatewayd_store_pending_records": ("Records that wait for a commit.", ()),
+    "gatewayd_billing_open_conversations": ("Conversations that are open, by the link they began on.", ("link",)),
+    "gatewayd_billing_unwritten_records": ("Billing records that are not in their file yet.", ()),
     "gatewayd_build_info": ("Always 1; what runs is in the labels.", ("version", "python")),
 }
 
@@ -85,6 +87,7 @@ class Metrics:
         )
         self.fallbacks = counters("fallbacks", "Messages that left a link for the next.", "link", "reason")
         self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
+        self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
         self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")
         self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
         self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")

@@ -59,7 +59,7 @@ PARKED = Kind("parked", Parked, False, {"due": _due_of})
 CAPABILITY = Kind("capability", Capability, False, {"due": _due_of})
 SEEN = Kind("seen", Seen, False, {"due": _due_of})
 
-BILLING = Kind("billing", Pair, False, {"due": _due_of})
+BILLING = Kind("billing", Pair, False, {"due": _due_of, "open": lambda pair: pair.open_as or None})
 CDR = Kind("cdr", Cdr, False)
 
 WANTED = Kind("wanted", Wanted, False, {"due": _due_of})

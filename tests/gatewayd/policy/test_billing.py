@@ -221,7 +221,7 @@ def test_an_answer_that_comes_late_still_makes_a_conversation() -> None:
     billing.settle(pair, book, 24 * HOUR_MS + SETTLE_MS)
     billing.note(pair, event("U@24"))
     assert billing.settle(pair, book, 24 * HOUR_MS + SETTLE_MS) == []
-    assert billing.open_until_ms(pair, book) == (24 * HOUR_MS, 48 * HOUR_MS)
+    assert billing.opened(pair.open_as)[:2] == (24 * HOUR_MS, 48 * HOUR_MS)
     assert short(billing.finish(pair, book)) == [(A2P, 24, 48, "M1")]
 
 
@@ -240,12 +240,15 @@ def test_later_than_late_is_taken_at_its_own_time() -> None:
 
 def test_what_is_open_is_known_before_it_is_settled() -> None:
     pair, book = Pair("google_std"), BOOKS["google_std"]
-    assert billing.open_until_ms(pair, book) == (0, 0)
     billing.note(pair, event("M1@0"))
-    assert billing.open_until_ms(pair, book) == (0, 0)
-    billing.note(pair, event("U@1"))
-    assert billing.open_until_ms(pair, book) == (HOUR_MS, 25 * HOUR_MS)
+    billing.settle(pair, book, 0)
+    assert pair.open_as == ""
+    billing.note(pair, event("U@1", link="bot"))
+    billing.settle(pair, book, HOUR_MS)
+    assert billing.opened(pair.open_as) == (HOUR_MS, 25 * HOUR_MS, "")
     assert pair.active is None, "looking ahead changes nothing"
+    billing.settle(pair, book, 26 * HOUR_MS)
+    assert pair.open_as == ""
 
 
 def test_the_same_event_twice_counts_once() -> None:
