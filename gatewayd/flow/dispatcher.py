@@ -229,6 +229,7 @@ class Dispatcher:
             self._looked_at = time.monotonic()
             desk.spool.look_ahead()
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN))
+            self._reach.purge()
             self._inbound.purge()
         for due in desk.spool.take_due():
             # What is in flight is one object for everybody, and may be ahead of what is stored.

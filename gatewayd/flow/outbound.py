@@ -216,6 +216,12 @@ class Outbound:
         handset = handset_of(
             journey.message.destination, journey.message.destination_ton, journey.message.destination_npi
         )
+        refusal = self._reach.refusal(link.name, handset)
+        if refusal:
+            message = journey.message
+            progress.queue = ""
+            desk.apply(journey, steps.next_link(progress, refusal, State.UNDELIV, refusal, message.expires_at))
+            return 0
         if not progress.is_checked:
             known = self._reach.of(link.name, handset)
             if known is None:
@@ -287,6 +293,8 @@ class Outbound:
         elif type(outcome) is Deferred and outcome.pauses:
             self._limits[link.name].pause(outcome.retry_s)
             desk.metrics.limiter_pauses.labels(link.name).value += 1
+        elif type(outcome) is Refused and outcome.unreachable:
+            self._reach.on_unreachable(link.name, journey.message, outcome.error)
         if desk.trail.wants:
             self._say(link, journey, outcome)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:

@@ -1,37 +1,78 @@
-"""Whether a handset takes RCS: what is known, who is being asked, and who waits for the answer.
+"""Who can be reached over which RCS link: first the agent's state at the operator, then what is known of the handset.
 
-What a platform said is kept durably with an age; a message that waits for an answer is handed back to its queue.
+What a platform said is kept durably with an age; a message that waits for an answer is handed back to its queue. Where
+platforms are asked in bulk, nobody waits: whoever is not known is noted down, and asked about with others by night.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from gatewayd.carriers.link import Capability as Answer
 from gatewayd.carriers.link import Link
+from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
+from gatewayd.message import Message
 from gatewayd.policy import journey as steps
+from gatewayd.policy import qualification
 from gatewayd.policy.journey import Stage
-from gatewayd.store.kinds import CAPABILITY
-from gatewayd.store.records import Capability
+from gatewayd.policy.numbering import handset_of
+from gatewayd.policy.operators import UNKNOWN, Enrolment
+from gatewayd.store.kinds import CAPABILITY, WANTED
+from gatewayd.store.records import Capability, Wanted
 from gatewayd.store.spool import Journey
 
 ASK_TIMEOUT_S = 30.0
+PURGE_LIMIT = 2_000
+REFUSED_KEEP_H = 24.0
+"""A refusal while sending may be the platform's mistake about all handsets: it is not believed for months."""
+
+RESERVE_S = 6 * 3_600.0
+"""Handsets that were handed out to be asked about are handed out again after this, if no answer came."""
+
 _HOUR_S = 3_600.0
 _ASSUMED = Capability(capable=True, reason="assumed", at=0.0, due=0.0)
+_UNTRIED = Capability(capable=True, reason="untried", at=0.0, due=0.0)
+_UNTESTED = Capability(capable=False, reason="untested", at=0.0, due=0.0)
 
 
 class Reach:
-    """The capability cache and its open questions."""
+    """The agents' states, the capability cache and its open questions, for the handsets of this home."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._asked: dict[tuple[str, str], list[int]] = {}
+        self._enrolments: dict[str, tuple[schema.Link, Enrolment]] = {}
+        self.operator_of: Callable[[str], str] = lambda handset: UNKNOWN
+
+    # -- agents and operators -----------------------------------------------------------------------------------------
+
+    def refusal(self, link: str, handset: str) -> str:
+        """Why this link's agent may not be used for a handset, in one word; nothing when it may."""
+        settings = self._desk.settings[link]
+        if not settings.operators:
+            return ""
+        known = self._enrolments.get(link)
+        if known is None or known[0] is not settings:
+            tests = frozenset(number.removeprefix("+") for number in settings.test_numbers)
+            known = settings, Enrolment(settings.operators, settings.operators_otherwise, tests)
+            self._enrolments[link] = known
+        return known[1].refusal(self.operator_of(handset), handset)
+
+    # -- what is known ------------------------------------------------------------------------------------------------
 
     def of(self, link: str, handset: str) -> Capability | None:
-        """What is known, or None when the platform must be asked."""
-        if self._desk.settings[link].capability == "assume":
+        """What is known, or None when the platform must be asked before anything is sent."""
+        settings = self._desk.settings[link]
+        if settings.capability == "assume":
             return _ASSUMED
         known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
-        return known if known is not None and known.due > self._desk.now() else None
+        if known is not None and known.due > self._desk.now():
+            return known
+        if settings.capability == "query":
+            return None
+        self._want_new(link, handset, settings)
+        return _UNTRIED if settings.capability_unknown == "try" else _UNTESTED
 
     def ask(self, link: Link, handset: str, journey: Journey) -> None:
         """Put the question once, however many messages wait for its answer."""
@@ -49,8 +90,10 @@ class Reach:
     def on_capability(self, link: Link, answer: Answer) -> None:
         """The answer: remember it when it is one, and let those who waited go on."""
         desk = self._desk
+        word = "unknown" if answer.capable is None else "yes" if answer.capable else "no"
+        desk.metrics.capability_answers.labels(link.name, "query", word).value += 1
         if answer.capable is not None:
-            self._remember(link.name, answer)
+            self._remember(link.name, answer.handset, answer.capable, answer.reason)
         for message_id in self._asked.pop((link.name, answer.handset), ()):
             journey = desk.journey(message_id)
             if journey is None:
@@ -59,9 +102,79 @@ class Reach:
             step = steps.on_capability(journey.progress, answer.capable, answer.reason, journey.message.expires_at)
             desk.apply(journey, step, was_queued)
 
-    def _remember(self, link: str, answer: Answer) -> None:
+    def on_unreachable(self, link: str, message: Message, error: str) -> None:
+        """The platform refused a message because of its handset: the next one need not be refused as well."""
+        settings = self._desk.settings.get(link)
+        if settings is None or settings.capability == "assume":
+            return
+        self._desk.metrics.capability_answers.labels(link, "refusal", "no").value += 1
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        now, journal = self._desk.now(), self._desk.spool.journal
+        keep_h = min(REFUSED_KEEP_H, settings.capability_no_h)
+        journal.put(CAPABILITY, f"{link}|{handset}", Capability(False, error, now, now + keep_h * _HOUR_S))
+        if settings.capability == "bulk":
+            journal.put(WANTED, f"{link}|{handset}", Wanted(now))
+
+    def _remember(self, link: str, handset: str, capable: bool, reason: str) -> None:
         settings = self._desk.settings[link]
         now = self._desk.now()
-        keep_h = settings.capability_yes_h if answer.capable else settings.capability_no_h
-        kept = Capability(capable=bool(answer.capable), reason=answer.reason, at=now, due=now + keep_h * _HOUR_S)
-        self._desk.spool.journal.put(CAPABILITY, f"{link}|{answer.handset}", kept)
+        turn = qualification.next_turn(now, capable, settings.capability_yes_h, settings.capability_no_h)
+        is_bulk = settings.capability == "bulk"
+        due = turn + qualification.STALE_S if is_bulk else turn
+        journal = self._desk.spool.journal
+        journal.put(CAPABILITY, f"{link}|{handset}", Capability(capable, reason, now, due))
+        if is_bulk:
+            journal.put(WANTED, f"{link}|{handset}", Wanted(turn))
+
+    # -- whom to ask about in bulk ------------------------------------------------------------------------------------
+
+    def _want_new(self, link: str, handset: str, settings: schema.Link) -> None:
+        """It was never asked about, or so long ago that the answer is worth nothing: once is noted, and no more."""
+        if self._desk.spool.journal.get(WANTED, f"{link}|{handset}") is None:
+            turn = qualification.first_turn(self._desk.now(), settings.capability_new_h)
+            self._desk.spool.journal.put(WANTED, f"{link}|{handset}", Wanted(turn))
+
+    def want(self, link: str, handsets: Collection[str]) -> None:
+        """An administrator wants these to be asked about; those whose answers are young enough are left out."""
+        settings = self._desk.settings.get(link)
+        if settings is None or settings.capability != "bulk":
+            return
+        now, journal = self._desk.now(), self._desk.spool.journal
+        for handset in handsets:
+            key = f"{link}|{handset}"
+            known: Capability | None = journal.get(CAPABILITY, key)
+            if known is None or known.due <= now:
+                journal.put(WANTED, key, Wanted(now))
+
+    def due(self, link: str, count: int) -> list[str]:
+        """Up to ``count`` handsets whose turn has come. They are the caller's for a while."""
+        now, journal = self._desk.now(), self._desk.spool.journal
+        found: list[str] = []
+        for key, _ in journal.due(WANTED, now):
+            of_link, _, handset = key.rpartition("|")
+            if of_link == link:
+                found.append(handset)
+                if len(found) >= count:
+                    break
+        for handset in found:
+            journal.put(WANTED, f"{link}|{handset}", Wanted(now + RESERVE_S))
+        return found
+
+    def learn(self, link: str, reachable: Collection[str], others: Collection[str]) -> None:
+        """A platform's answer about many."""
+        if self._desk.settings.get(link) is None:
+            return
+        for handsets, capable, word in ((reachable, True, "yes"), (others, False, "no")):
+            for handset in handsets:
+                self._remember(link, handset, capable, "bulk")
+            self._desk.metrics.capability_answers.labels(link, "bulk", word).value += len(handsets)
+
+    def purge(self) -> None:
+        """Forget whom nobody will ask about: their links are gone, or asked in another way."""
+        journal, settings = self._desk.spool.journal, self._desk.settings
+        for count, (key, _) in enumerate(journal.due(WANTED, self._desk.now())):
+            link = key.rpartition("|")[0]
+            if link not in settings or settings[link].capability != "bulk":
+                journal.delete(WANTED, key)
+            if count >= PURGE_LIMIT:
+                return

@@ -86,6 +86,14 @@ class Metrics:
             "event",
         )
         self.fallbacks = counters("fallbacks", "Messages that left a link for the next.", "link", "reason")
+        self.capability_answers = counters(
+            "capability_answers",
+            "What was learned of handsets: by a question (query, bulk) or by a refused message (refusal).",
+            "link",
+            "source",
+            "answer",
+        )
+        self.bulk_questions = counters("bulk_questions", "Questions about many handsets at once.", "link", "outcome")
         self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
         self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")
