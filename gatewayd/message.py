@@ -118,9 +118,13 @@ class Deferred(msgspec.Struct, frozen=True, gc=False, tag=True):
 
 
 class Unknown(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Sent, or perhaps sent, and no answer came: it may or may not have been taken."""
+    """Sent, or perhaps sent, and no answer came: it may or may not have been taken.
+
+    ``carrier_id`` is its name at the carrier if it was taken, where that is ours to give; empty where it is not.
+    """
 
     error: str
+    carrier_id: str = ""
 
 
 Outcome = Accepted | Refused | Deferred | Unknown
@@ -153,6 +157,7 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     tapped suggestion. ``destination`` is the number or the bot that was addressed. ``udh``, ``concat`` as in Message.
     ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``is_action`` marks a tap that did
     something on the handset, ``is_silent`` what is no message at all, such as a conversation that was opened.
+    ``alias`` is what the platform calls a user who hides the number; ``source`` is then a pseudonym.
     """
 
     source_ton: int
@@ -174,3 +179,4 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     at: float = 0.0
     is_action: bool = False
     is_silent: bool = False
+    alias: str = ""

@@ -1,6 +1,7 @@
-"""A link to an RCS platform over the GSMA API: a fixed pool of senders, one token, and what the webhook brings.
+"""A link to an RCS platform, whichever: a fixed pool of senders, one token, and what the webhook brings.
 
-Knows nothing of routes, quotas, stores or accounts; it neither pauses nor retries beyond one refreshed token.
+Knows nothing of routes, quotas, stores or accounts, nor how a platform spells anything; it neither pauses nor retries
+beyond one refreshed token.
 """
 
 from __future__ import annotations
@@ -12,20 +13,26 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from gatewayd.carriers.backoff import Backoff
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError
 from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
+from gatewayd.carriers.rcs_platforms import credentials_for, platform_for
 from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Encoding, Message, Outcome, Refused, Unknown
+from gatewayd.policy.aliases import is_pseudonym
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
-from protocol.rcs import answers, gsma, tokens
-from protocol.rcs.content import Text
+from protocol.rcs import answers, tokens
+from protocol.rcs.content import Content, Text
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.events import Contact
 from protocol.rcs.exchange import Request
+from protocol.rcs.platform import Outgoing, Platform
 from protocol.smpp import text
 from protocol.smpp.errors import SmppFault
 
@@ -34,12 +41,26 @@ logger = logging.getLogger(__name__)
 PAUSE_DEFAULT_S = 60.0
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
 FULL_RETRY_S = 1.0
+USER_REFUSALS_MAX = 3
+"""So many users in a row whom the platform calls too busy are not the users' doing: the agent waits."""
+
 QUERIES_PER_SENDER_MAX = 10
 """Questions (revokes, capability checks) may wait in line up to this many times the window."""
 
 
+def text_of(message: Message) -> Content:
+    """The words of a message as they are; raises RcsFault ``binary`` and SmppFault for what is no text."""
+    if message.encoding is Encoding.BINARY:
+        raise RcsFault("binary")
+    return Text(text.decode(message.payload, message.encoding))
+
+
 class RcsLink:
-    """One agent (bot) at one platform, as the contract in ``link`` asks."""
+    """One agent (bot) at one platform, as the contract in ``link`` asks.
+
+    ``secret`` is the client's, or a service account's key file; ``bot_key`` the bot's own key. ``alias_of`` tells the
+    platform's alias behind a pseudonymous handset; ``content_of`` may make more of a message than its words.
+    """
 
     channel = Channel.RCS
 
@@ -52,18 +73,31 @@ class RcsLink:
         listener: LinkListener,
         *,
         webhook_token: str = "",
+        bot_key: str = "",
+        platform: Platform | None = None,
+        alias_of: Callable[[str], str] = lambda handset: "",
+        content_of: Callable[[Message], Content] = text_of,
         on_fault: Callable[[str], None] = lambda kind: None,
         clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
         rng: random.Random | None = None,
     ) -> None:
         self.name = name
         self.bot_id = settings.bot_id
         self.webhook_token = webhook_token
+        self.new_user_text = settings.new_user_text
+        self.platform = platform or platform_for(settings)
         self._settings = settings
         self._pause_s = provider.pause_s if provider else PAUSE_DEFAULT_S
         self._secret = secret
+        self._bot_key = bot_key
+        self._alias_of = alias_of
+        self._content_of = content_of
         self._on_fault = on_fault
         self._clock = clock
+        self._wall = wall
+        self._user_refusals = 0
+        self._graces: dict[int, tuple[asyncio.TimerHandle, Revocation]] = {}
         rng = rng or random.Random()
         self._failures = Backoff(RETRY_MIN_S, RETRY_MAX_S, rng)
         self._http = HttpCaller(settings.server_root, settings.request_timeout_s)
@@ -167,6 +201,9 @@ class RcsLink:
             await asyncio.wait(self._tasks)
         while self._jobs:
             self._give_back(self._jobs.popleft(), "stopped")
+        for message_id, (timer, _) in list(self._graces.items()):
+            timer.cancel()
+            self._grace_over(message_id)
         await self._http.close()
         await self._notices.flushed()
 
@@ -226,7 +263,8 @@ class RcsLink:
 
     async def _send(self, job: Send) -> Outcome:
         try:
-            request = self._request_of(job)
+            outgoing = self._outgoing(job)
+            request = self.platform.send(outgoing)
         except RcsFault as fault:
             return Refused(fault.kind)
         except SmppFault:
@@ -238,49 +276,90 @@ class RcsLink:
         except NotSentError as error:
             return Deferred(str(error), self._failures.next_s())
         except NoAnswerError as error:
-            return Unknown(str(error))
-        return self._outcome_of(answers.read_send_response(answer.status, answer.body, answer.retry_after))
+            return self._unknown(str(error), outgoing)
+        meaning = self.platform.read_send(answer.status, answer.body, answer.retry_after, outgoing)
+        return self._outcome_of(meaning, outgoing)
 
-    def _request_of(self, job: Send) -> Request:
+    def _outgoing(self, job: Send) -> Outgoing:
         message = job.message
-        if message.encoding is Encoding.BINARY:
-            raise RcsFault("binary")
-        words = text.decode(message.payload, message.encoding)
-        contact = f"+{handset_of(message.destination, message.destination_ton, message.destination_npi)}"
-        return gsma.send_request(self.bot_id, Text(words), contact, job.expires_at, self._settings.traffic_type)
+        content = self._content_of(message)
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        types = self.platform.traffic_types
+        return Outgoing(
+            bot_id=self.bot_id,
+            contact=self._contact(handset),
+            content=content,
+            message_id=message.id,
+            now=self._wall(),
+            expires_at=job.expires_at,
+            traffic_type=self._settings.traffic_type or types.get(message.traffic_class, types.get("", "")),
+        )
 
-    def _outcome_of(self, answer: answers.SendAnswer) -> Outcome:
+    def _contact(self, handset: str) -> Contact:
+        if not is_pseudonym(handset):
+            return Contact(f"+{handset}")
+        alias = self._alias_of(handset)
+        if not alias:
+            raise RcsFault("unknown_alias")
+        return Contact("", alias)
+
+    def _outcome_of(self, answer: answers.SendAnswer, outgoing: Outgoing) -> Outcome:
         match answer:
             case answers.Taken(msg_id=msg_id):
-                self._failures.reset()
+                self._succeeded()
                 return Accepted(msg_id)
             case answers.NotTaken(error=error, unreachable=unreachable):
-                self._failures.reset()
+                self._succeeded()
                 return Refused(error, unreachable)
-            case answers.TryLater(error=error, retry_s=retry_s, throttled=True):
-                return Deferred(error, self._pause_s if retry_s is None else retry_s, pauses=True)
+            case answers.TryLater(throttled=True):
+                return self._throttled(answer)
             case answers.TryLater(error=error, retry_s=retry_s):
                 return Deferred(error, self._failures.next_s() if retry_s is None else retry_s)
             case answers.TokenRefused(error=error):
                 return Deferred(error, max(FULL_RETRY_S, self._token.retry_s))
             case answers.Unclear(error=error):
                 self._on_fault(error)
-                return Unknown(error)
+                return self._unknown(error, outgoing)
+
+    def _succeeded(self) -> None:
+        self._failures.reset()
+        self._user_refusals = 0
+
+    def _throttled(self, answer: answers.TryLater) -> Deferred:
+        retry_s = self._pause_s if answer.retry_s is None else answer.retry_s
+        scope = answer.scope
+        if scope == "user":
+            self._user_refusals += 1
+            scope = "user" if self._user_refusals <= USER_REFUSALS_MAX else "agent"
+        return Deferred(answer.error, retry_s, pauses=scope != "user", scope=scope)
+
+    def _unknown(self, error: str, outgoing: Outgoing) -> Unknown:
+        return Unknown(error, self.platform.name_of(outgoing) if self.platform.repeats_safely else "")
 
     async def _revoke(self, job: Revoke) -> None:
-        answer = await self._ask(gsma.revoke_request(self.bot_id, job.carrier_id), job.flight)
+        try:
+            request = self.platform.revoke(self.bot_id, job.carrier_id)
+        except RcsFault as fault:
+            self._revoked(job, None, fault.kind)
+            return
+        answer = await self._ask(request, job.flight)
         if isinstance(answer, str):
             self._revoked(job, None, answer)
         else:
-            meaning = answers.read_revoke_response(answer.status, answer.body)
+            meaning = self.platform.read_revoke(answer.status, answer.body)
             self._revoked(job, meaning.revoked, meaning.error)
 
     async def _check(self, job: Check) -> None:
-        answer = await self._ask(gsma.capability_request(self.bot_id, f"+{job.handset}"), job.flight)
+        try:
+            request = self.platform.capability(self.bot_id, self._contact(job.handset), time.time_ns())
+        except RcsFault as fault:
+            self._checked(job, None, fault.kind)
+            return
+        answer = await self._ask(request, job.flight)
         if isinstance(answer, str):
             self._checked(job, None, answer)
         else:
-            meaning = answers.read_capability_response(answer.status, answer.body)
+            meaning = self.platform.read_capability(answer.status, answer.body)
             self._checked(job, meaning.capable, meaning.reason)
 
     async def _ask(self, request: Request, flight: Flight) -> Answer | str:
@@ -301,6 +380,9 @@ class RcsLink:
 
     async def _call_once(self, request: Request, flight: Flight) -> Answer:
         token = await self._token.get()
+        beside = self._token.headers
+        if beside:
+            request = msgspec.structs.replace(request, headers={**request.headers, **dict(beside)})
         answer = await self._http.call(request, f"Bearer {token}", flight)
         if answer.status == 401:
             self._token.refuse(token)
@@ -309,11 +391,17 @@ class RcsLink:
         return answer
 
     async def _fetch_token(self) -> tokens.Token:
-        settings = self._settings
-        request = tokens.token_request(settings.token_url, settings.client_id, self._secret)
+        """Go through the steps of the platform's grant."""
         try:
-            answer = await self._http.call(request)
-            return tokens.read_token_response(answer.status, answer.body)
+            grant = self.platform.grant(credentials_for(self._settings, self._secret, self._bot_key), self._wall())
+            request = next(grant)
+            while True:
+                answer = await self._http.call(request)
+                try:
+                    request = grant.send((answer.status, answer.body))
+                except StopIteration as end:
+                    token: tokens.Token = end.value
+                    return token
         except (NotSentError, NoAnswerError) as error:
             fault = RcsFault(f"token_{error}")
         except RcsFault as error:
@@ -337,8 +425,19 @@ class RcsLink:
         self._release()
 
     def _revoked(self, job: Revoke, revoked: bool | None, error: str) -> None:
-        self._notices.revocation(Revocation(job.message_id, job.carrier_id, revoked, error))
+        """Tell it; a yes only once the platform can no longer deliver all the same, so that the two do not cross."""
+        revocation = Revocation(job.message_id, job.carrier_id, revoked, error)
+        if revoked and self.platform.revoke_grace_s and self._is_open:
+            call_later = asyncio.get_running_loop().call_later
+            timer = call_later(self.platform.revoke_grace_s, self._grace_over, job.message_id)
+            self._graces[job.message_id] = timer, revocation
+        else:
+            self._notices.revocation(revocation)
         self._release()
+
+    def _grace_over(self, message_id: int) -> None:
+        _, revocation = self._graces.pop(message_id)
+        self._notices.revocation(revocation)
 
     def _checked(self, job: Check, capable: bool | None, reason: str) -> None:
         self._notices.capability(Capability(job.handset, capable, reason))

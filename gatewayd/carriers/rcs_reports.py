@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gatewayd.carriers.link import Report
 from gatewayd.message import Encoding, Inbound, Receipt, State
+from gatewayd.policy.aliases import address_of
 from protocol.rcs.content import plain_text
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
@@ -19,6 +20,7 @@ TON_INTERNATIONAL, TON_ALPHANUMERIC = 1, 5
 NPI_UNKNOWN, NPI_E164 = 0, 1
 CODING_DEFAULT, CODING_UCS2 = 0, 8
 NUMBER_DIGITS_MAX = 15
+ALIAS_LENGTH_MAX = 255
 
 # What is on its way has no receipt: ``pending`` and ``sent`` are not here.
 _STATES = {
@@ -63,8 +65,13 @@ def settle_all(tokens: Sequence[object], stored: bool) -> None:
             token.settle(stored)
 
 
-def contents_of(events: Sequence[Event], bot_id: str) -> tuple[list[Receipt | Inbound], list[str]]:
-    """What there is to report, and the names of the events that are not; raises RcsFault for a contact we can't use."""
+def contents_of(
+    events: Sequence[Event], bot_id: str, new_user_text: str = ""
+) -> tuple[list[Receipt | Inbound], list[str]]:
+    """What there is to report, and the names of the events that are not; raises RcsFault for a contact we can't use.
+
+    A user who opens the conversation says ``new_user_text``, where the platform gives no words; empty tells nothing.
+    """
     contents: list[Receipt | Inbound] = []
     ignored: list[str] = []
     for event in events:
@@ -75,8 +82,12 @@ def contents_of(events: Sequence[Event], bot_id: str) -> tuple[list[Receipt | In
                 contents.append(_receipt(event))
             case MessageEvent(content=content):
                 contents.append(_inbound(event, plain_text(content), "", bot_id))
+            case ResponseEvent(is_new_user=True) if not new_user_text:
+                ignored.append("newUser")
+            case ResponseEvent(is_new_user=True, postback=postback):
+                contents.append(_inbound(event, new_user_text, postback, bot_id))
             case ResponseEvent(display_text=shown, postback=postback):
-                contents.append(_inbound(event, shown, postback, bot_id))
+                contents.append(_inbound(event, shown or postback, postback, bot_id))
             case IgnoredEvent(name=name):
                 ignored.append(name)
     return contents, ignored
@@ -105,7 +116,7 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
     return Inbound(
         source_ton=TON_INTERNATIONAL,
         source_npi=NPI_E164,
-        source=_handset_of(event.contact),
+        source=_handset_of(event.contact, bot_id),
         destination_ton=TON_ALPHANUMERIC,
         destination_npi=NPI_UNKNOWN,
         destination=bot_id,
@@ -117,14 +128,15 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
         at=event.at,
         is_action=isinstance(event, ResponseEvent) and event.is_action,
         is_silent=isinstance(event, ResponseEvent) and event.is_new_user,
+        alias="" if event.contact.number else event.contact.alias,
     )
 
 
-def _handset_of(contact: Contact) -> str:
+def _handset_of(contact: Contact, bot_id: str) -> str:
     number = contact.number.removeprefix("tel:").removeprefix("+")
-    if not number:
-        # An alias can be answered over RCS alone, and no application that speaks SMPP could address it.
-        raise RcsFault("anonymous_contact")
+    if not number and 0 < len(contact.alias) <= ALIAS_LENGTH_MAX:
+        # No application that speaks SMPP could write to an alias: it is given digits to answer to.
+        return address_of(bot_id, contact.alias)
     if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX):
         raise RcsFault("bad_contact")
     return number

@@ -38,6 +38,7 @@ class TokenKeeper:
         self._backoff = backoff
         self._on_change = on_change
         self._value = ""
+        self._headers: tuple[tuple[str, str], ...] = ()
         self._expires_at = 0.0
         self._due_at = 0.0
         self._refusals = 0
@@ -49,6 +50,11 @@ class TokenKeeper:
     def is_held(self) -> bool:
         """Whether a token is there and still lives."""
         return bool(self._value) and self._clock() < self._expires_at
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What the platform wants beside the token that ``get`` last gave."""
+        return self._headers
 
     @property
     def retry_s(self) -> float:
@@ -105,6 +111,7 @@ class TokenKeeper:
             return
         now = self._clock()
         self._value = token.value
+        self._headers = token.headers
         self._expires_at = now + token.lifetime_s
         # A token that lives shorter than the margin is renewed at half its life.
         self._due_at = now + max(token.lifetime_s - REFRESH_AHEAD_S, token.lifetime_s / 2)

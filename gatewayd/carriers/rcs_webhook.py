@@ -6,7 +6,6 @@ Knows neither what a report means nor where it is kept; a link takes it, and ack
 from __future__ import annotations
 
 import asyncio
-import hmac
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +17,7 @@ from gatewayd.carriers.link import Report
 from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of
 from gatewayd.config import schema
 from protocol.rcs.errors import RcsFault
-from protocol.rcs.events import read_webhook
+from protocol.rcs.platform import Platform
 
 STORE_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 10.0
@@ -30,6 +29,8 @@ class WebhookSink(Protocol):
 
     bot_id: str
     webhook_token: str
+    new_user_text: str
+    platform: Platform
 
     def report(self, reports: Sequence[Report]) -> None:
         """Take them; each is acknowledged through its token later."""
@@ -110,7 +111,7 @@ class WebhookServer:
         link = self._links.get(request.match_info["link"])
         if link is None:
             return self._refused("unknown_link", 404)
-        if not is_authorized(request.headers.get("Authorization", ""), link.webhook_token):
+        if not link.platform.admits(request.headers, link.webhook_token):
             return self._refused("unauthorized", 401)
         if self._open >= REQUESTS_MAX:
             return self._refused("too_many_requests", 503)
@@ -129,7 +130,8 @@ class WebhookServer:
         except TimeoutError:
             return self._refused("body_timeout", 408)
         try:
-            contents, ignored = contents_of(read_webhook(body), link.bot_id)
+            reading = link.platform.read_call(request.headers, body, link.webhook_token, link.bot_id)
+            contents, ignored = contents_of(reading.events, link.bot_id, link.new_user_text)
         except RcsFault as fault:
             return self._refused(fault.kind, fault.http_status)
         for name in ignored:
@@ -138,22 +140,13 @@ class WebhookServer:
         if contents:
             link.report(reports_of(contents, acknowledgement))
         if await acknowledgement.wait(self._store_timeout_s):
-            return web.Response(status=200)
+            return web.Response(status=200, text=reading.reply or None)
         return self._refused("not_stored", 503)
 
     def _refused(self, kind: str, status: int) -> web.Response:
         # The platform learns the code; the word is for our own counters.
         self._on_fault(kind)
         return web.Response(status=status)
-
-
-def is_authorized(header: str, token: str) -> bool:
-    """Whether an Authorization header holds the token, bare or as a bearer; takes equally long for any wrong one."""
-    presented = header.encode("utf-8", "surrogateescape")
-    expected = token.encode()
-    is_bare = hmac.compare_digest(presented, expected)
-    is_bearer = hmac.compare_digest(presented, b"Bearer " + expected)
-    return bool(token) and (is_bare or is_bearer)
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -38,7 +38,7 @@ def _tables(config: schema.Config) -> Iterator[str]:
 def _foreign_keys(table: msgspec.Struct) -> Collection[str]:
     if not isinstance(table, schema.Link):
         return ()
-    return schema.GSMA_LINK_KEYS if table.kind == "smpp" else schema.SMPP_LINK_KEYS
+    return schema.FOREIGN_LINK_KEYS[table.kind]
 
 
 def _table(heading: str, table: msgspec.Struct, left_out: Collection[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""Refuses to run when the package ``protocol`` is a stranger's of the same name.
+"""Refuses to run when the package ``protocol`` is a stranger's of the same name, and says which dialects lie in ours.
 
 The name is short and others use it: installing one of them can replace ours silently. Imports neither package.
 """
@@ -15,6 +15,12 @@ def stranger() -> str | None:
     """A sentence saying what is wrong with the ``protocol`` that would be imported, or None when it is ours."""
     spec = importlib.util.find_spec("protocol")
     return judge(Path(gatewayd.__file__), spec.origin if spec else None)
+
+
+def dialects() -> tuple[str, ...]:
+    """The dialects of the GSMA API, by the names of their modules in ``protocol``."""
+    folder = Path(gatewayd.__file__).resolve().parent.parent / "protocol" / "rcs" / "dialects"
+    return tuple(sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__"))
 
 
 def judge(ours: Path, found: str | None) -> str | None:

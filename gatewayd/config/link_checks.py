@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from gatewayd.config import forms, schema
+from gatewayd.config import forms, house, schema
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, guess, shown
 
 _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "smpp": ("host", "system_id", "password_file"),
     "gsma": ("server_root", "bot_id", "token_url", "client_id", "client_secret_file", "webhook_token_file"),
+    "rbm": ("server_root", "bot_id", "service_account_file", "webhook_token_file"),
 }
-_FOREIGN: Final[Mapping[str, frozenset[str]]] = {"smpp": schema.GSMA_LINK_KEYS, "gsma": schema.SMPP_LINK_KEYS}
+_RBM_TRAFFIC_TYPES: Final = ("AUTHENTICATION", "TRANSACTION", "PROMOTION", "SERVICEREQUEST", "ACKNOWLEDGEMENT")
 
 
 def check_links(draft: Draft, findings: Findings) -> None:
@@ -30,7 +31,7 @@ def check_links(draft: Draft, findings: Findings) -> None:
         if link.kind == "smpp":
             _check_smpp(where, link, findings)
         else:
-            _check_gsma(where, link, draft, findings)
+            _check_rcs(where, link, draft, findings)
 
 
 def _check_keys(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
@@ -38,7 +39,7 @@ def _check_keys(where: str, link: schema.Link, given: frozenset[str], findings: 
     for name in _REQUIRED[link.kind]:
         if not getattr(link, name) and not findings.is_faulty(f"{where}.{name}"):
             findings.fault(f"{where}.{name}", "is missing", f"a link of kind {link.kind} needs it")
-    for name in sorted(given & _FOREIGN[link.kind]):
+    for name in sorted(given & schema.FOREIGN_LINK_KEYS[link.kind]):
         problem = f"means nothing for a link of kind {link.kind}"
         findings.fault(f"{where}.{name}", problem, "remove it, or correct the kind")
 
@@ -51,17 +52,35 @@ def _check_smpp(where: str, link: schema.Link, findings: Findings) -> None:
         findings.warn(f"{where}.tls_ca", "has no effect while tls is off", "write tls = true")
 
 
-def _check_gsma(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:
+def _check_rcs(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:
     if link.provider and link.provider not in draft.provider_names:
         problem = f"there is no provider {shown(link.provider)}"
         findings.fault(f"{where}.provider", problem, guess(link.provider, draft.provider_names))
     if not draft.config.webhooks.listen and not findings.is_faulty("webhooks.listen"):
         findings.warn("webhooks.listen", f"is empty: no receipt or reply of {where} can arrive", "give an address")
     _check_reach(where, link, draft, findings)
-    for name in ("server_root", "token_url"):
+    if link.kind == "gsma":
+        _check_dialect(where, link, findings)
+    elif link.traffic_type and link.traffic_type not in _RBM_TRAFFIC_TYPES:
+        problem = f"{shown(link.traffic_type)} is no word of this platform"
+        findings.fault(f"{where}.traffic_type", problem, guess(link.traffic_type, _RBM_TRAFFIC_TYPES))
+    for name in ("server_root", "token_url", "assertion_url"):
         parts = urlsplit(getattr(link, name))
         if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "::1", "localhost"):
             findings.warn(f"{where}.{name}", "sends secrets and messages in the clear", "use https")
+
+
+def _check_dialect(where: str, link: schema.Link, findings: Findings) -> None:
+    """The dialect exists, and a bot with a key of its own says in which one way its assertion travels."""
+    known = house.dialects()
+    if link.dialect not in known and not findings.is_faulty(f"{where}.dialect"):
+        findings.fault(f"{where}.dialect", f"there is no dialect {shown(link.dialect)}", guess(link.dialect, known))
+    ways = [name for name in ("assertion_header", "assertion_url") if getattr(link, name)]
+    if link.bot_key_file and len(ways) != 1:
+        problem = "stands beside assertion_header" if ways else "is missing, and assertion_header too"
+        findings.fault(f"{where}.assertion_url", problem, "with bot_key_file, give one of the two")
+    if ways and not link.bot_key_file:
+        findings.fault(f"{where}.bot_key_file", "is missing", f"{ways[0]} needs the key that signs")
 
 
 def _check_reach(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -16,7 +17,7 @@ BindMode = Literal["transceiver", "transmitter", "receiver"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
 AgentState = Literal["draft", "launched", "suspended"]
-LinkKind = Literal["smpp", "gsma"]
+LinkKind = Literal["smpp", "gsma", "rbm"]
 
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
 Binds = Annotated[int, Meta(ge=1, le=1_000)]
@@ -181,14 +182,23 @@ class Link(_Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     message_id_mode: MessageIdMode = "auto"
     parked_receipt_ttl_s: Seconds = 86_400.0
-    # gsma
+    # gsma and rbm
     provider: str = ""
     server_root: Url = ""
     bot_id: Word = ""
     token_url: Url = ""
     client_id: str = ""
     client_secret_file: str = ""
+    dialect: Word = "standard"
+    bot_key_file: str = ""
+    assertion_audience: str = ""
+    assertion_header: str = ""
+    assertion_prefix: str = ""
+    assertion_url: Url = ""
+    assertion_issuer_in_list: bool = False
+    service_account_file: str = ""
     webhook_token_file: str = ""
+    new_user_text: str = "NEW USER"
     operators: dict[str, AgentState] = {}
     operators_otherwise: AgentState = "draft"
     test_numbers: tuple[Word, ...] = ()
@@ -207,14 +217,27 @@ class Link(_Table, frozen=True, kw_only=True):
 
 
 SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max", "billing"})
-GSMA_LINK_KEYS: Final = frozenset(
+GSMA_ONLY_KEYS: Final = frozenset(
+    {
+        "client_id",
+        "client_secret_file",
+        "dialect",
+        "bot_key_file",
+        "assertion_audience",
+        "assertion_header",
+        "assertion_prefix",
+        "assertion_url",
+        "assertion_issuer_in_list",
+        "new_user_text",
+    }
+)
+RBM_ONLY_KEYS: Final = frozenset({"service_account_file"})
+GSMA_LINK_KEYS: Final = (GSMA_ONLY_KEYS | RBM_ONLY_KEYS) | frozenset(
     {
         "provider",
         "server_root",
         "bot_id",
         "token_url",
-        "client_id",
-        "client_secret_file",
         "webhook_token_file",
         "capability",
         "capability_yes_h",
@@ -234,6 +257,13 @@ GSMA_LINK_KEYS: Final = frozenset(
     }
 )
 SMPP_LINK_KEYS: Final = frozenset(Link.__struct_fields__) - SHARED_LINK_KEYS - GSMA_LINK_KEYS
+FOREIGN_LINK_KEYS: Final = MappingProxyType(
+    {
+        "smpp": GSMA_LINK_KEYS,
+        "gsma": SMPP_LINK_KEYS | RBM_ONLY_KEYS,
+        "rbm": SMPP_LINK_KEYS | GSMA_ONLY_KEYS,
+    }
+)
 
 
 class Webhooks(_Table, frozen=True, kw_only=True):

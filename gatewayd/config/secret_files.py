@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,21 @@ from gatewayd.config.faults import Findings, dotted, quoted
 from gatewayd.config.passwords import is_password_hash
 
 _SIZE_MAX = 4_096  # of a secret; of a certificate, readability is all that counts here
+
+
+_LINK_SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
+    "smpp": ("password_file",),
+    "gsma": ("client_secret_file", "bot_key_file", "webhook_token_file"),
+    "rbm": ("service_account_file", "webhook_token_file"),
+}
+
+
+class _ServiceAccount(msgspec.Struct):
+    """What Google's key file must say at least."""
+
+    client_email: str
+    private_key: str
+    token_uri: str
 
 
 class Places(msgspec.Struct, frozen=True):
@@ -54,8 +70,7 @@ def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
         if account.password_hash_file:
             yield dotted("accounts", name, "password_hash_file"), account.password_hash_file
     for name, link in config.links.items():
-        keys = ("password_file",) if link.kind == "smpp" else ("client_secret_file", "webhook_token_file")
-        for key in keys:
+        for key in _LINK_SECRETS[link.kind]:
             if getattr(link, key):
                 yield dotted("links", name, key), getattr(link, key)
 
@@ -68,7 +83,10 @@ def _read_secret(key: str, path: Path, findings: Findings) -> str | None:
         findings.fault(key, f"{quoted(str(path))} is too big for a secret", f"keep it under {_SIZE_MAX} octets")
         return None
     try:
-        lines = octets.decode("utf-8").splitlines()
+        whole = octets.decode("utf-8")
+        if key.endswith((".bot_key_file", ".service_account_file")):
+            return whole
+        lines = whole.splitlines()
     except UnicodeDecodeError:
         findings.fault(key, f"{quoted(str(path))} is not text", "write the secret on one line")
         return None
@@ -117,6 +135,14 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
             verdict = "the file holds no password hash", "make one with: gatewayd hash-password"
     elif key.endswith(".password_file"):
         verdict = forms.password(secret)
+    elif key.endswith(".bot_key_file"):
+        if "PRIVATE KEY-----" not in secret:
+            verdict = "the file holds no private key", "give the bot's RSA key in PEM"
+    elif key.endswith(".service_account_file"):
+        try:
+            msgspec.json.decode(secret.encode(), type=_ServiceAccount)
+        except msgspec.DecodeError:
+            verdict = "the file holds no service account's key", "give the JSON file as Google made it"
     elif not forms.is_printable(secret):
         verdict = "the secret has characters that are not printable ASCII", "write the secret alone on one line"
     if verdict:

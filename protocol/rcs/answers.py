@@ -6,7 +6,7 @@ Knows neither the gateway's words for outcomes nor how long anything should wait
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,11 +14,15 @@ RETRY_AFTER_MAX_S = 3600.0
 
 _CODE = re.compile(r"[A-Z]{0,4}[0-9]{3,6}")
 # Samsung MaaP codes; other platforms are free to use the same numbers, and none is known to use them otherwise.
-_NOT_RCS_USER = "41200"
+UNREACHABLE_CODES = frozenset({"41200"})
 _THROTTLED = frozenset({"41003", "42601"})
 _BUSY = frozenset({"41004", "41005"})
 _DELIVERED_ALTHOUGH_REVOKED = "41010"
 _ALREADY_REVOKED = "41011"
+
+
+Scope = Literal["", "user", "agent", "application"]
+"""Whom a platform asked to wait: one user's messages, one agent's, all of the application's; empty: not said."""
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
@@ -35,11 +39,12 @@ class NotTaken(msgspec.Struct, frozen=True, gc=False):
 
 
 class TryLater(msgspec.Struct, frozen=True, gc=False):
-    """Not now. ``throttled``: everything else must wait too. ``retry_s`` is the platform's own word, or None."""
+    """Not now. ``throttled``: all of ``scope`` must wait. ``retry_s`` is the platform's own word, or None."""
 
     error: str
     retry_s: float | None = None
     throttled: bool = False
+    scope: Scope = ""
 
 
 class TokenRefused(msgspec.Struct, frozen=True, gc=False):
@@ -135,13 +140,22 @@ def read_retry_after(value: str | None) -> float | None:
     return min(float(text[:9]), RETRY_AFTER_MAX_S)
 
 
-def read_send_response(status: int, body: bytes, retry_after: str | None) -> SendAnswer:
-    """What the answer to a send request means (FNW.11 send message)."""
+def read_send_response(
+    status: int,
+    body: bytes,
+    retry_after: str | None,
+    code: str | None = None,
+    unreachable_codes: frozenset[str] = UNREACHABLE_CODES,
+) -> SendAnswer:
+    """What the answer to a send request means (FNW.11 send message).
+
+    ``code`` is the platform's, for those whose errors have a shape of their own; here and below.
+    """
     if 200 <= status < 300:
         return _read_taken(body)
     if status == 401:
         return TokenRefused()
-    code = read_error_code(body)
+    code = read_error_code(body) if code is None else code
     error = error_word(status, code)
     if status == 429 or code in _THROTTLED:
         return TryLater(error, read_retry_after(retry_after), throttled=True)
@@ -150,7 +164,7 @@ def read_send_response(status: int, body: bytes, retry_after: str | None) -> Sen
         return Unclear(error)
     if status >= 500 or status == 408 or code in _BUSY:
         return TryLater(error, read_retry_after(retry_after))
-    return NotTaken(error, unreachable=status == 404 or code == _NOT_RCS_USER)
+    return NotTaken(error, unreachable=status == 404 or code in unreachable_codes)
 
 
 def _read_taken(body: bytes) -> Taken | Unclear:
@@ -163,7 +177,9 @@ def _read_taken(body: bytes) -> Taken | Unclear:
     return Taken(str(message.msg_id))
 
 
-def read_capability_response(status: int, body: bytes) -> CapabilityAnswer:
+def read_capability_response(
+    status: int, body: bytes, code: str | None = None, unreachable_codes: frozenset[str] = UNREACHABLE_CODES
+) -> CapabilityAnswer:
     """What the answer to a contactCapabilities request means: a bot needs ``chatBotCommunication``."""
     if 200 <= status < 300:
         try:
@@ -171,16 +187,16 @@ def read_capability_response(status: int, body: bytes) -> CapabilityAnswer:
         except JSON_FAULTS:
             return CapabilityAnswer(None, "bad_shape")
         return CapabilityAnswer(capable, "chatbot" if capable else "no_chatbot")
-    code = read_error_code(body)
-    unreachable = status == 404 or (status < 500 and code == _NOT_RCS_USER)
+    code = read_error_code(body) if code is None else code
+    unreachable = status == 404 or (status < 500 and code in unreachable_codes)
     return CapabilityAnswer(False if unreachable else None, error_word(status, code))
 
 
-def read_revoke_response(status: int, body: bytes) -> RevokeAnswer:
+def read_revoke_response(status: int, body: bytes, code: str | None = None) -> RevokeAnswer:
     """What the answer to a revoke request means."""
     if 200 <= status < 300:
         return RevokeAnswer(True)
-    code = read_error_code(body)
+    code = read_error_code(body) if code is None else code
     error = error_word(status, code)
     if code == _ALREADY_REVOKED:
         return RevokeAnswer(True, error)

@@ -1,4 +1,4 @@
-"""Access tokens by OAuth 2.0 client credentials (RFC 6749 4.4), as RCS platforms grant them.
+"""Access tokens as RCS platforms grant them: by OAuth 2.0 client credentials (RFC 6749 4.4), or in steps of their own.
 
 Keeps no token and knows no time; when to ask again is the caller's business.
 """
@@ -6,6 +6,7 @@ Keeps no token and knows no time; when to ask again is the caller's business.
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Generator
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,13 +24,48 @@ LIFETIME_MAX_S = 86_400.0
 
 
 class Token(msgspec.Struct, frozen=True, gc=False):
-    """An access token and how long it lives from the moment of the answer."""
+    """An access token and how long it lives from the moment of the answer.
+
+    ``headers`` are what a platform wants beside the bearer in each request, such as a bot's own assertion.
+    """
 
     value: str
     lifetime_s: float
+    headers: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"Token(lifetime_s={self.lifetime_s})"
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """What one agent was given to prove itself with; what its platform has no use for is empty.
+
+    ``private_key`` is PEM. ``assertion_…``: who an assertion is for, in which header it goes after which prefix, or at
+    which URL it is exchanged; ``issuer_in_list`` writes its issuer as a list of one.
+    """
+
+    bot_id: str
+    token_url: str
+    client_id: str = ""
+    client_secret: str = ""
+    scope: str | None = None
+    private_key: str = ""
+    key_id: str = ""
+    assertion_audience: str = ""
+    assertion_header: str = ""
+    assertion_prefix: str = ""
+    assertion_url: str = ""
+    issuer_in_list: bool = False
+
+    def __repr__(self) -> str:
+        return f"Credentials(bot_id={self.bot_id!r})"
+
+
+Answered = tuple[int, bytes]
+"""Status and body of an HTTP answer."""
+
+Grant = Generator[Request, Answered, Token]
+"""How a token is fetched: yields requests, is sent their answers, and returns the token; raises RcsFault."""
 
 
 class _Answer(msgspec.Struct):
@@ -38,6 +74,14 @@ class _Answer(msgspec.Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer)
+
+
+def client_credentials(credentials: Credentials, now_unix: float) -> Grant:
+    """One request with the client's credentials; the scope is ``botmessage`` unless another was given."""
+    scope = "botmessage" if credentials.scope is None else credentials.scope
+    request = token_request(credentials.token_url, credentials.client_id, credentials.client_secret, scope)
+    status, body = yield request
+    return read_token_response(status, body)
 
 
 def token_request(token_url: str, client_id: str, secret: str, scope: str = "botmessage") -> Request:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatewayd.carriers.link import Capability, Result, Revocation
@@ -398,8 +399,9 @@ async def test_a_bug_of_ours_loses_neither_the_message_nor_the_sender(
     platform: Platform, listener: Listener, faults: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with linked(platform.root, listener, faults, window=1) as link:
+        broken = msgspec.structs.replace(link.platform, send=lambda outgoing: 1 / 0)
         with monkeypatch.context() as patch:
-            patch.setattr("protocol.rcs.gsma.send_request", lambda *args: 1 / 0)
+            patch.setattr(link, "platform", broken)
             assert await sent(link, listener, a_message(1)) == Deferred("internal", 1.0)
         assert await sent(link, listener, a_message(2)) == Accepted("m-1")
     assert faults == ["internal"]

@@ -80,8 +80,8 @@ def test_a_handset_is_its_digits(number: str) -> None:
 @pytest.mark.parametrize(
     ("contact", "kind"),
     [
-        (Contact("", "alias"), "anonymous_contact"),
-        (Contact(), "anonymous_contact"),
+        (Contact("", "x" * 256), "bad_contact"),
+        (Contact(), "bad_contact"),
         (Contact("+33 6"), "bad_contact"),
         (Contact("sip:x@y"), "bad_contact"),
         (Contact("+" + "1" * 16), "bad_contact"),

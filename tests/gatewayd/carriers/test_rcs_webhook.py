@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gatewayd.carriers.rcs_link import RcsLink
-from gatewayd.carriers.rcs_webhook import WebhookServer, is_authorized
+from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.config import schema
 from gatewayd.message import Inbound, Receipt, State
 from gatewayd.runtime.tasks import spawn
@@ -133,7 +133,7 @@ async def test_a_caller_without_the_token_is_turned_away(bench: Bench, authoriza
         (b"{", 400, "not_json"),
         (b"[]", 400, "bad_shape"),
         ({"event": "party"}, 400, "unknown_event"),
-        ({**TEXT, "messageContact": {"chatId": "tok"}}, 400, "anonymous_contact"),
+        ({**TEXT, "messageContact": {}}, 400, "bad_contact"),
         (b" " * 2049, 413, "body_too_large"),
     ],
 )
@@ -160,13 +160,3 @@ async def test_an_address_that_is_taken_is_said_so(bench: Bench) -> None:
     other = WebhookServer(schema.Webhooks(listen=f"127.0.0.1:{bench.server.port}"), {})
     with pytest.raises(OSError, match="address"):
         await other.start()
-
-
-def test_a_link_without_a_token_lets_nobody_in() -> None:
-    assert not is_authorized("", "")
-    assert not is_authorized("Bearer ", "")
-
-
-def test_any_octets_may_be_presented() -> None:
-    assert not is_authorized("\udcff", TOKEN)
-    assert is_authorized("clé", "clé")

@@ -30,7 +30,7 @@ def test_defaults_are_shown_and_secrets_are_not(desk: Desk) -> None:
 def test_each_kind_of_link_shows_its_own_keys(desk: Desk) -> None:
     links = tomllib.loads(effective(desk.load().config))["links"]
     assert set(links["carrier"]) == schema.SHARED_LINK_KEYS | schema.SMPP_LINK_KEYS
-    assert set(links["orange"]) == schema.SHARED_LINK_KEYS | schema.GSMA_LINK_KEYS
+    assert set(links["orange"]) == schema.SHARED_LINK_KEYS | schema.GSMA_LINK_KEYS - schema.RBM_ONLY_KEYS
 
 
 def test_what_is_shown_can_be_loaded_again(desk: Desk) -> None:

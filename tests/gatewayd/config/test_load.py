@@ -267,11 +267,11 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     ),
     "no kind": (
         [('kind = "smpp"\n', "")],
-        ["links.carrier.kind: is missing; give one of smpp, gsma"],
+        ["links.carrier.kind: is missing; give one of smpp, gsma, rbm"],
     ),
     "no such kind": (
         [('kind = "smpp"', 'kind = "smp"')],
-        ['links.carrier.kind: "smp" is not known here; give one of smpp, gsma'],
+        ['links.carrier.kind: "smp" is not known here; give one of smpp, gsma, rbm'],
     ),
     "bare smpp link": (
         [(SMPP_KEYS, "")],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.rcs.errors import RcsFault
-from protocol.rcs.tokens import Token, read_token_response, token_request
+from protocol.rcs.tokens import Credentials, Token, client_credentials, read_token_response, token_request
 
 
 def test_credentials_go_in_basic_and_the_grant_in_a_form() -> None:
@@ -72,3 +72,13 @@ def test_a_token_does_not_show_itself() -> None:
 def test_no_answer_is_a_surprise(body: bytes) -> None:
     with pytest.raises(RcsFault):
         read_token_response(200, body)
+
+
+def test_a_grant_is_a_request_and_its_answer() -> None:
+    grant = client_credentials(Credentials("bot", "https://h/t", "c", "s", scope=""), 0.0)
+    assert next(grant) == token_request("https://h/t", "c", "s", "")
+    with pytest.raises(StopIteration) as end:
+        grant.send((200, b'{"access_token":"abc","expires_in":60}'))
+    assert end.value.value == Token("abc", 60.0)
+    usual = next(client_credentials(Credentials("bot", "https://h/t", "c", "s"), 0.0))
+    assert usual.body.endswith(b"scope=botmessage")

@@ -1,0 +1,40 @@
+"""Which platform a link's settings mean, and what it proves itself with there. Knows no HTTP and no message."""
+
+from __future__ import annotations
+
+from gatewayd.config import schema
+from protocol.rcs import rbm
+from protocol.rcs.dialects import named
+from protocol.rcs.gsma import platform_of
+from protocol.rcs.platform import Platform
+from protocol.rcs.tokens import Credentials
+
+
+def platform_for(settings: schema.Link) -> Platform:
+    """The platform that a link speaks to; raises LookupError for a dialect that there is not."""
+    return rbm.PLATFORM if settings.kind == "rbm" else platform_of(named(settings.dialect))
+
+
+def credentials_for(settings: schema.Link, secret: str, bot_key: str = "") -> Credentials:
+    """What a token is asked for with; raises RcsFault ``bad_key`` when a service account's file is none."""
+    if settings.kind == "rbm":
+        account = rbm.read_service_account(secret)
+        return Credentials(
+            bot_id=settings.bot_id,
+            token_url=settings.token_url or account.token_uri,
+            client_id=account.client_email,
+            private_key=account.private_key,
+            key_id=account.private_key_id,
+        )
+    return Credentials(
+        bot_id=settings.bot_id,
+        token_url=settings.token_url,
+        client_id=settings.client_id,
+        client_secret=secret,
+        private_key=bot_key,
+        assertion_audience=settings.assertion_audience,
+        assertion_header=settings.assertion_header,
+        assertion_prefix=settings.assertion_prefix,
+        assertion_url=settings.assertion_url,
+        issuer_in_list=settings.assertion_issuer_in_list,
+    )
