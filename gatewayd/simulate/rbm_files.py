@@ -70,10 +70,14 @@ class RbmFileDesk:
         agent = self._enter(request, "")
         if request.content_type not in MEDIA_TYPES:
             raise invalid("file", "its media type is none that is taken")
-        content = await request.clone(client_max_size=SIZE_MAX).read()
+        content = bytearray()
+        async for chunk in request.content.iter_any():
+            content += chunk
+            if len(content) > SIZE_MAX:
+                raise invalid("file", "it is larger than 100 MiB")
         if not content:
             raise invalid("file", "it is empty")
-        return self._put(agent, "", request.content_type, content)
+        return self._put(agent, "", request.content_type, bytes(content))
 
     def _put(self, agent: str, file_url: str, media_type: str, content: bytes) -> web.Response:
         name = f"files/{uuid.uuid4()}"

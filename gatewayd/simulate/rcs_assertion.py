@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from collections.abc import Mapping
 
 import msgspec
@@ -73,6 +74,7 @@ def new_key() -> str:
     return key.private_bytes(kind, form, serialization.NoEncryption()).decode()
 
 
+@functools.cache
 def public_key_of(pem: str) -> str:
     """The public half (PEM) of a private key, or a public key itself; raises ``ValueError`` for anything else."""
     encoded = pem.encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import json
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -12,16 +13,35 @@ from typing import Any
 
 import aiohttp
 import jwt
+import msgspec
 from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from gatewayd.simulate.rbm import RbmOptions, RbmPlatform
 from gatewayd.simulate.rbm_behaviour import RbmBehaviour
+from gatewayd.simulate.rbm_tokens import ServiceAccount
+from gatewayd.simulate.rcs_assertion import new_key
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy
 from tests.gatewayd.simulate.rcs_bot import Clock
 
 PHONE = "+33612345678"
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@functools.cache
+def one_key() -> str:
+    """One RSA key for all tests: making one takes a while."""
+    return new_key()
+
+
+@functools.cache
+def loaded_key() -> rsa.RSAPrivateKey:
+    """The same, ready to sign with."""
+    key = serialization.load_pem_private_key(one_key().encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 class Agent:
@@ -87,7 +107,8 @@ class Agent:
             "exp": now + 3600,
         }
         named = {"kid": self.key["private_key_id"], **(headers or {})}
-        return jwt.encode({**told, **claims}, self.key["private_key"], algorithm="RS256", headers=named)
+        payload = json.dumps({**told, **claims}).encode()
+        return jwt.api_jws.encode(payload, loaded_key(), algorithm="RS256", headers=named)
 
     async def ask_token(self, assertion: str, grant: str = GRANT) -> tuple[int, Any]:
         form = {"grant_type": grant, "assertion": assertion}
@@ -143,7 +164,9 @@ async def an_agent(behaviour: RbmBehaviour | None = None, **options: Any) -> Asy
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         platform.set_webhook(f"http://127.0.0.1:{runner.addresses[0][1]}/hook")
         agent.base = f"http://127.0.0.1:{await platform.start()}"
-        agent.key = json.loads(platform.new_client(agent.base + "/token"))
+        account = ServiceAccount("gateway@project.example", "key-1", one_key(), agent.base + "/token")
+        platform.trust(account)
+        agent.key = msgspec.to_builtins(account)
         try:
             await agent.fetch_token()
             yield agent
