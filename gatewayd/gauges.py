@@ -26,6 +26,8 @@ def register(worker: Worker) -> None:
     gauge("gatewayd_window_size", _of(worker, _window_sizes))
     gauge("gatewayd_link_up", _of(worker, _links_up))
     gauge("gatewayd_limiter_paused_seconds", _of(worker, _pauses))
+    gauge("gatewayd_billing_open_conversations", worker.ledger.open_conversations)
+    gauge("gatewayd_billing_unwritten_records", lambda: [((), worker.ledger.unwritten)])
     gauge("gatewayd_store_pending_records", lambda: [((), worker.journal.pending)])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gatewayd.billing.rule_files import RulesFault
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
@@ -24,6 +25,7 @@ _LOOSE_KEYS: Final = (
     "retry_max",
     "parked_receipt_ttl_s",
     "deadline_s",
+    "billing",
     "capability_yes_h",
     "capability_no_h",
 )
@@ -44,19 +46,27 @@ class Reloading:
         worker = self._worker
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
+        unbilled = self._learn_rules()
         worker.desk.accounts = loaded.config.accounts
         self._change_accounts(loaded.config)
         for name, settings in links.items():
             worker.dispatcher.set_limits(name, worker.limits_of(name, settings))
         changed = [name for name in links if name in worker.own_links and self._is_changed(name, old)]
         gone = [name for name in worker.own_links if name not in links]
-        faults = [await self._add(name) for name in links if name not in worker.own_links]
+        faults = [unbilled, *[await self._add(name) for name in links if name not in worker.own_links]]
         for name in [name for name in links if name not in changed]:
             worker.desk.add_link(worker.desk.links[name], links[name])
         self._route()
         faults += await asyncio.gather(*map(self._exchange, changed), *map(self._remove, gone))
         self._route()
         return [fault for fault in faults if fault]
+
+    def _learn_rules(self) -> str:
+        try:
+            self._worker.ledger.learn_rules(self._worker.rule_books())
+        except RulesFault as error:
+            return f"billing: {error}"
+        return ""
 
     def _route(self) -> None:
         """By the new routes; what waits for a link that is gone finds another way."""

@@ -25,6 +25,9 @@ from prometheus_client.core import Metric
 
 import gatewayd
 from gatewayd import gauges
+from gatewayd.billing import rule_files
+from gatewayd.billing.outbox import CdrOutbox
+from gatewayd.billing.record_files import RecordFiles
 from gatewayd.carriers.link import LinkListener
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
@@ -35,7 +38,9 @@ from gatewayd.config.load import Loaded
 from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
+from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.outbound import Limits
+from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
@@ -90,7 +95,7 @@ async def _serve(control: int) -> int:
     try:
         worker = Worker(loaded, _place(channel.orders))
         await worker.start()
-    except (StoreFault, OSError) as error:
+    except (StoreFault, OSError, rule_files.RulesFault) as error:
         channel.send({"fatal": str(error)})
         channel.close()
         return EXIT_FAILED
@@ -178,6 +183,7 @@ class Worker:
             metrics=self.metrics,
             trail=self.trail,
         )
+        self.desk.ledger = self.ledger = self._build_ledger()
         self.outbox = self.desk.outbox = Outbox(self.spool, self.outbox_bounds(), self.metrics, self.trail)
         self.dispatcher = Dispatcher(
             self.desk,
@@ -187,6 +193,19 @@ class Worker:
             join_timeout_s=config.parts.join_timeout_s,
             incomplete_max=config.parts.incomplete_max,
         )
+
+    def _build_ledger(self) -> Ledger:
+        files = RecordFiles(Path(self.config.billing.records_dir), self.config.billing.file_size_max)
+        if any(link.billing for link in self.config.links.values()):
+            files.prepare()
+        outbox = CdrOutbox(self.journal, files, self._place.slot)
+        return Ledger(self.journal, self.desk.settings, self.rule_books(), outbox, self.metrics)
+
+    def rule_books(self) -> dict[str, RuleBook]:
+        """The rule sets of the links, and all that are shipped: something may still be open under one of them."""
+        folder = self.config.billing.rules_dir
+        named = {link.billing for link in self.config.links.values() if link.billing}
+        return rule_files.books({*rule_files.names(), *named}, Path(folder) if folder else None)
 
     def route_table(self) -> RouteTable:
         """The routes in force."""
@@ -380,6 +399,7 @@ class Worker:
             await self.scrape.stop()
         # While the store is open still: some gauges look into it.
         self._ledger.snapshot(self.metrics.registry.collect())
+        await self.ledger.close()
         await self.journal.close()
         if self.community is not None:
             await self.community.stop()

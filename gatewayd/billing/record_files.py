@@ -104,11 +104,14 @@ class RecordFiles:
     """The files of one folder, for writing. Used by one thread at a time."""
 
     def __init__(self, folder: Path, size_max: int) -> None:
-        """``size_max`` octets make a file full. Raises OSError when the folder cannot be made."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """``size_max`` octets make a file full."""
         self._folder = folder
         self._size_max = size_max
         self._last: dict[int, int] = {}
+
+    def prepare(self) -> None:
+        """Make the folder. Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
 
     def last_sequence(self, origin: int) -> int:
         """The sequence number of the last record that a worker has in its files, 0 for none.
@@ -117,9 +120,8 @@ class RecordFiles:
         """
         if origin not in self._last:
             current = self._repair(self._path(origin))
-            rotated = [
-                int(last) for of, last in map(_named, self._folder.iterdir()) if of == origin and last < math.inf
-            ]
+            named = map(_named, self._folder.iterdir() if self._folder.is_dir() else ())
+            rotated = [int(last) for of, last in named if of == origin and last < math.inf]
             self._last[origin] = max([current, *rotated])
         return self._last[origin]
 

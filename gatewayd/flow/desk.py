@@ -10,7 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -25,6 +25,9 @@ from gatewayd.runtime.trail import Trail
 from gatewayd.store.kinds import SENT
 from gatewayd.store.records import Delivery, Sent
 from gatewayd.store.spool import Journey, Spool
+
+if TYPE_CHECKING:
+    from gatewayd.flow.ledger import Ledger
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +102,7 @@ class Desk:
         self.channels = {name: terms.channel for name, terms in self.terms.items()}
         self.queues = {name: LinkQueue() for name in links}
         self.outbox: Outbox
+        self.ledger: Ledger | None = None
         self.wake: Callable[[str], None] = lambda link: None
         self.flying: dict[int, Journey] = {}
         # Of messages of several segments: those to which the link still owes an answer.

@@ -65,24 +65,40 @@ class Dispatcher:
         decision: Decision | None = self._routes.decide(message.account, message.source, handset, message.traffic_class)
         if decision is None:
             return None
+        talking = self._talking(decision.links, handset)
+        links = (talking, *(link for link in decision.links if link != talking)) if talking else decision.links
         progress = Progress(
             id=message.id,
             account=message.account,
             stage=Stage.QUEUED,
-            links=decision.links,
-            reason=decision.reason,
-            on_unknown=decision.on_unknown or self._desk.settings[decision.links[0]].on_unknown,
+            links=links,
+            reason=f"{decision.reason}, open conversation" if talking else decision.reason,
+            on_unknown=decision.on_unknown or self._desk.settings[links[0]].on_unknown,
+            is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
-        is_rcs = self._desk.channels[decision.links[0]] is Channel.RCS
+        is_rcs = self._desk.channels[links[0]] is Channel.RCS
         if is_rcs:
-            progress.rcs_until = self._desk.now() + self._desk.terms[decision.links[0]].deadline_s
+            progress.rcs_until = self._desk.now() + self._desk.terms[links[0]].deadline_s
         if is_rcs and message.concat is not None:
             progress.stage = Stage.JOINING
             progress.due = self._desk.now() + self._join_timeout_s
         else:
             steps.enqueue(progress, message.expires_at)
         return progress
+
+    def _talking(self, links: Sequence[str], handset: str) -> str:
+        """The link of a route over whose bot a conversation with the handset is open: one more message costs nothing
+        there, and the handset has shown that it is reached."""
+        desk = self._desk
+        if desk.ledger is None:
+            return ""
+        for link in links:
+            settings = desk.settings[link]
+            is_accounted = settings.billing and desk.channels[link] is Channel.RCS
+            if is_accounted and desk.ledger.is_active(settings.bot_id, handset):
+                return link
+        return ""
 
     def reconfigure(self, routes: RouteTable, session_window_h: float) -> None:
         """Route by another table from now on; what waits for a link that is gone finds another way."""
@@ -181,6 +197,8 @@ class Dispatcher:
             self._replan(journey)
         for name in desk.queues:
             self._outbound.wake(name)
+        if desk.ledger is not None:
+            desk.ledger.start()
         self._run_clock()
 
     def stop(self) -> None:
@@ -231,6 +249,10 @@ class Dispatcher:
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN))
             self._reach.purge()
             self._inbound.purge()
+            if desk.ledger is not None:
+                desk.ledger.look_ahead()
+        if desk.ledger is not None:
+            desk.ledger.tick()
         for due in desk.spool.take_due():
             # What is in flight is one object for everybody, and may be ahead of what is stored.
             journey = desk.flying.get(due.progress.id, due)

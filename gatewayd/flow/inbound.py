@@ -78,11 +78,23 @@ class InboundDesk:
         if sent is None:
             return False
         journey = None if sent.ended else desk.journey(sent.message_id)
+        if desk.ledger is not None:
+            self._account(link, journey, sent.message_id, receipt)
         if journey is None:
             self._count_ended(link, receipt)
         else:
             self._join(link, journey, sent.segment, receipt)
         return True
+
+    def _account(self, link: Link, journey: Journey | None, message_id: int, receipt: Receipt) -> None:
+        """For billing, what arrived over RCS counts even after the message has had its end by SMS."""
+        ledger = self._desk.ledger
+        assert ledger is not None
+        if receipt.state is State.DELIVRD:
+            if journey is not None or link.channel is Channel.RCS:
+                ledger.on_mt_delivered(link, journey, message_id, receipt.handset, receipt.at)
+        elif receipt.state.is_final and journey is not None:
+            ledger.on_mt_failed(link, journey)
 
     def claimed(self, link: Link, receipt: Receipt) -> None:
         """Another worker knew the message: the receipt need not wait here."""
@@ -183,7 +195,10 @@ class InboundDesk:
         if joined is not None:
             joined.replies += 1
             desk.spool.save_session(number, handset, joined)
-        desk.owe(self._delivery(link, inbound, owner.account, joined))
+        delivery = self._delivery(link, inbound, owner.account, joined)
+        if desk.ledger is not None:
+            desk.ledger.on_mo(link, inbound, inbound.dedup_id or f"{delivery.id:x}", owner.account)
+        desk.owe(delivery)
         return True
 
     def _fate(self, owner: Owner | None) -> str:

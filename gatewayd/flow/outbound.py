@@ -282,6 +282,7 @@ class Outbound:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
         progress = journey.progress
+        was_sent = progress.stage is Stage.SENT
         now = desk.now()
         was_queued = progress.queue
         expires_at = journey.message.expires_at
@@ -295,6 +296,8 @@ class Outbound:
             desk.metrics.limiter_pauses.labels(link.name).value += 1
         elif type(outcome) is Refused and outcome.unreachable:
             self._reach.on_unreachable(link.name, journey.message, outcome.error)
+        if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
+            desk.ledger.on_mt_sent(link, journey, whole(journey))
         if desk.trail.wants:
             self._say(link, journey, outcome)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
@@ -345,6 +348,8 @@ class Outbound:
         if journey is None:
             desk.metrics.receipt_events.labels(link.name, "late_revocation").value += 1
             return
+        if revocation.revoked and desk.ledger is not None:
+            desk.ledger.on_mt_failed(link, journey)
         was_queued = journey.progress.queue
         expires_at = journey.message.expires_at
         step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())

@@ -33,7 +33,10 @@ def ids(folder: Path) -> list[str]:
 
 
 def test_a_line_says_all(tmp_path: Path) -> None:
-    RecordFiles(tmp_path / "cdr", ROOMY).append([cdr(1)])
+    files = RecordFiles(tmp_path / "cdr", ROOMY)
+    assert files.last_sequence(0) == 0
+    files.prepare()
+    files.append([cdr(1)])
     (line,) = (tmp_path / "cdr" / "cdr-0.jsonl").read_text().splitlines()
     assert msgspec.json.decode(line) == {
         "id": "0-1",
@@ -101,6 +104,7 @@ def test_nothing_but_rubbish(tmp_path: Path) -> None:
 
 def test_a_disk_that_refuses_is_asked_again(tmp_path: Path) -> None:
     files = RecordFiles(tmp_path / "cdr", ROOMY)
+    files.prepare()
     files.append([cdr(1)])
     (tmp_path / "cdr").rename(tmp_path / "away")
     with pytest.raises(OSError, match="No such file"):

@@ -285,6 +285,10 @@ def test_a_long_conversation_stays_small() -> None:
     assert (len(record.message_ids), record.mt_count) == (billing.MESSAGE_IDS_MAX, count)
 
 
+def test_at_the_same_time_the_handset_was_first() -> None:
+    assert short(records_of(BOOKS["google_std"], "M1@0 M2@2 U@2")) == [(A2P, 2, 26, "M1 M2")]
+
+
 # -- orders -----------------------------------------------------------------------------------------------------------
 
 STEPS = st.lists(

@@ -16,6 +16,7 @@ from gatewayd.runtime.metrics import GAUGES, Metrics
 
 COUNTERS = {
     "gatewayd_submits_total": ("account", "status"),
+    "gatewayd_billing_records_total": ("class", "link"),
     "gatewayd_messages_total": ("account", "link", "channel", "outcome"),
     "gatewayd_link_results_total": ("link", "outcome", "error"),
     "gatewayd_link_unreachable_total": ("link",),
