@@ -16,6 +16,7 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
+from gatewayd.flow.guarding import Guards
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
@@ -70,6 +71,18 @@ class LinkQueue:
         """Ids among which the oldest one is."""
         return [*self.fair.heads(), *(message_id for _, message_id in self.returned)]
 
+    def ids(self) -> list[int]:
+        """All ids, also of messages that have left meanwhile."""
+        return [*self.fair.items(), *(message_id for _, message_id in self.returned)]
+
+    def top(self) -> tuple[int, int]:
+        """The highest lane in which anything waits, or -1, and about how many wait in it: at least one, if any do."""
+        lane = self.fair.top_lane()
+        returned = -self.returned[0][0] if self.returned else -1
+        if returned > lane:
+            return returned, 1
+        return lane, self.fair.top_size() + (returned == lane >= 0)
+
     def pop(self) -> int | None:
         """The id whose turn it is."""
         returned = self.returned
@@ -103,6 +116,7 @@ class Desk:
         self.queues = {name: LinkQueue() for name in links}
         self.outbox: Outbox
         self.ledger: Ledger | None = None
+        self.guards = Guards(self)
         self.wake: Callable[[str], None] = lambda link: None
         self.flying: dict[int, Journey] = {}
         # Of messages of several segments: those to which the link still owes an answer.
@@ -145,6 +159,8 @@ class Desk:
                 return
             case steps.Queue(link, front, moved):
                 if moved:
+                    if self.guards.reserved:
+                        self.guards.on_left(progress.id)
                     self.in_flight.pop(progress.id, None)
                     self._count_fallback(journey)
                 self._queue(journey, link, front, was_queued)
@@ -180,6 +196,8 @@ class Desk:
     def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
+        if self.guards.reserved:
+            self.guards.on_left(progress.id)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)
@@ -294,7 +312,7 @@ def still_queued(journeys: Iterable[Journey], link: str) -> Iterator[Journey]:
 
 def _terms(name: str, link: schema.Link) -> LinkTerms:
     channel = Channel.SMS if link.kind == "smpp" else Channel.RCS
-    return LinkTerms(name, channel, link.retry_max, link.deadline_s)
+    return LinkTerms(name, channel, link.retry_max, link.deadline_s, repeats_safely=link.kind == "rbm")
 
 
 def _family(reason: str) -> str:

@@ -112,7 +112,10 @@ class InboundDesk:
         step = steps.on_receipt(progress, is_rcs, segment, receipt, journey.message.expires_at)
         if late:
             desk.metrics.receipt_events.labels(link.name, "late_delivered").value += 1
-        if type(step) is steps.Ignore:
+        if type(step) is not steps.Ignore:
+            if is_rcs:
+                desk.guards.on_receipt(link.name, journey, receipt)
+        else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
         desk.apply(journey, step, was_queued)
 

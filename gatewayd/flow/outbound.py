@@ -7,57 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
+from gatewayd.flow.limits import ALONE, Limits
+from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
-from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State
+from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.numbering import handset_of, is_repliable
-from gatewayd.policy.pacing import Rate
-from gatewayd.runtime.shared_limits import Slot, take_all
-from gatewayd.store.records import Session
+from gatewayd.policy.ratio_guard import Verdict
+from gatewayd.store.records import Capability, Session
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
 
 BATCH_MAX = 256
 _HOUR_S = 3_600.0
-REASON_THROTTLED = 1
-
-
-class Limits:
-    """The limits of one link: its own, and its provider's, which all of the provider's links share."""
-
-    __slots__ = ("_clock", "pause_slot", "slots")
-
-    def __init__(
-        self,
-        slots: Sequence[tuple[Slot, Rate]],
-        pause_slot: Slot,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.slots = tuple(slots)
-        self.pause_slot = pause_slot
-        self._clock = clock
-
-    def take(self, wanted: int) -> tuple[int, float]:
-        """How many may go now, and how long until the next may."""
-        return take_all(self.slots, wanted, self._clock())
-
-    def give_back(self, unused: int) -> None:
-        """Return what was taken and not sent."""
-        now = self._clock()
-        for slot, rate in self.slots:
-            slot.give_back(unused, rate, now)
-
-    def pause(self, seconds: float) -> None:
-        """Nothing goes for a while: the carrier said so."""
-        self.pause_slot.pause(self._clock() + seconds, REASON_THROTTLED)
+REVOKE_LANE = 3
 
 
 class Outbound:
@@ -67,6 +37,7 @@ class Outbound:
         self._desk = desk
         self._reach = reach
         self._limits = limits
+        self._pausing = Pausing(desk)
         self._session_window_s = session_window_h * _HOUR_S
         self._loop = asyncio.get_running_loop()
         self._dirty: set[str] = set()
@@ -101,6 +72,7 @@ class Outbound:
     def stop(self) -> None:
         """Send nothing more; what waits stays in the store."""
         self._is_stopping = True
+        self._desk.guards.stop()
         for timer in self._timers.values():
             timer.cancel()
 
@@ -118,34 +90,53 @@ class Outbound:
         reserved = self._reserved[link.name]
         free = link.capacity() - reserved
         room = min(free - self._unwritten[link.name], len(queue), BATCH_MAX)
+        limits = self._limits[link.name]
         if room <= 0:
             if free <= 0 or not len(queue):
                 link.want(len(queue), reserved)
+            if not len(queue):
+                limits.withdraw()
             return
-        granted, wait_s = self._limits[link.name].take(room)
+        lane = 0
+        if limits.worker != ALONE:
+            # A turn is asked for in the name of a lane, so that another worker's higher one goes first.
+            lane, top_size = queue.top()
+            room = min(room, top_size)
+        granted, wait_s = limits.take(room, lane)
         if granted == 0:
-            link.want(0, reserved)
-            self._wait(link.name, wait_s)
+            self._hold_back(link, limits, wait_s)
             return
         ids = [message_id for _ in range(granted) if (message_id := queue.pop()) is not None]
         left = granted
         for journey in still_queued(self._in_order(ids), link.name):
             left -= self._send(link, journey, left)
         if left > 0:
-            self._limits[link.name].give_back(left)
+            limits.give_back(left)
         if len(queue):
             self.wake(link.name)
         else:
             link.want(0, self._reserved[link.name])
 
+    def _hold_back(self, link: Link, limits: Limits, wait_s: float) -> None:
+        """Nothing may go for so long. During a pause, whoever cannot wait for its end goes another way."""
+        link.want(0, self._reserved[link.name])
+        self._wait(link.name, wait_s)
+        if link.channel is Channel.RCS and (left_s := limits.paused_s()) > 0:
+            self._pausing.sweep(link.name, left_s)
+
     def _revoke(self, link: Link) -> None:
-        """Ask for the revokes that wait, as far as the link has room. Those that ended meanwhile need none."""
-        waiting = self._desk.revokes[link.name]
+        """Ask for the revokes that wait, as far as link and limits allow. Those that ended meanwhile need none."""
+        waiting, limits = self._desk.revokes[link.name], self._limits[link.name]
         while waiting and link.capacity() > self._reserved[link.name]:
-            message_id, carrier_id = waiting.popleft()
+            message_id, carrier_id = waiting[0]
             journey = self._desk.journey(message_id)
             if journey is not None and journey.progress.stage is Stage.REVOKING:
+                granted, wait_s = limits.take(1, REVOKE_LANE) if limits.counts("revoke") else (1, 0.0)
+                if not granted:
+                    self._wait(link.name, wait_s)
+                    return
                 link.revoke(message_id, carrier_id)
+            waiting.popleft()
 
     def _in_order(self, ids: list[int]) -> list[Journey]:
         flying = self._desk.flying
@@ -213,28 +204,45 @@ class Outbound:
     def _send_rcs(self, link: Link, journey: Journey) -> int:
         """Reach first: a platform that must be asked is asked now, within the same limits."""
         progress, desk = journey.progress, self._desk
-        handset = handset_of(
-            journey.message.destination, journey.message.destination_ton, journey.message.destination_npi
-        )
+        message = journey.message
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         refusal = self._reach.refusal(link.name, handset)
         if refusal:
-            message = journey.message
             progress.queue = ""
             desk.apply(journey, steps.next_link(progress, refusal, State.UNDELIV, refusal, message.expires_at))
             return 0
+        if self._pausing.holds_back(link.name, handset, journey):
+            return 0
+        known = None
         if not progress.is_checked:
             known = self._reach.of(link.name, handset)
             if known is None:
                 self._reach.ask(link, handset, journey)
-                return 1
+                return int(self._limits[link.name].counts("capability"))
             if not known.capable:
                 progress.stage, progress.queue = Stage.CHECKING, ""
-                desk.apply(journey, steps.on_capability(progress, False, known.reason, journey.message.expires_at))
+                desk.apply(journey, steps.on_capability(progress, False, known.reason, message.expires_at))
                 return 0
+        if not self._is_admitted(link, journey, handset, known):
+            return 0
         desk.flying[progress.id] = journey
         steps.take(progress)
         self._intend(link, journey, [0])
-        return 1
+        return int(self._limits[link.name].counts("message"))
+
+    def _is_admitted(self, link: Link, journey: Journey, handset: str, known: Capability | None) -> bool:
+        """Whether the guard lets it go now. Else it waits for those that went before, or goes another way."""
+        progress = journey.progress
+        verdict = self._desk.guards.admit(link.name, journey, handset, known)
+        if verdict in (Verdict.SEND, Verdict.SEND_RESERVED):
+            return True
+        if verdict is Verdict.WAIT:
+            self._desk.guards.hold(link.name, progress.lane, progress.id)
+            return False
+        word = verdict if isinstance(verdict, str) else verdict.value
+        step = steps.next_link(progress, word, State.UNDELIV, word, journey.message.expires_at)
+        self._desk.apply(journey, step)
+        return False
 
     def _intend(self, link: Link, journey: Journey, segments: list[int]) -> None:
         """Write down that this will be sent, and send it once that is durable."""
@@ -278,6 +286,8 @@ class Outbound:
         desk, outcome = self._desk, result.outcome
         self._count(link.name, outcome)
         journey = desk.journey(result.message_id)
+        if link.channel is Channel.RCS:
+            desk.guards.on_outcome(link.name, result.message_id, journey, outcome)
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
@@ -291,11 +301,15 @@ class Outbound:
         step = steps.on_result(progress, desk.terms[link.name], result.segment, outcome, expires_at, now)
         if type(outcome) is Accepted:
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
-        elif type(outcome) is Deferred and outcome.pauses:
-            self._limits[link.name].pause(outcome.retry_s)
-            desk.metrics.limiter_pauses.labels(link.name).value += 1
+        elif type(outcome) is Deferred and (outcome.pauses or outcome.scope == "user"):
+            self._pause(link, journey, outcome)
         elif type(outcome) is Refused and outcome.unreachable:
             self._reach.on_unreachable(link.name, journey.message, outcome.error)
+        if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
+            desk.ledger.on_mt_sent(link, journey, whole(journey))
+        elif type(outcome) is Unknown and outcome.carrier_id:
+            # Whatever is reported of it comes under this name, if it was taken at all.
+            desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
         if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
             desk.ledger.on_mt_sent(link, journey, whole(journey))
         if desk.trail.wants:
@@ -305,8 +319,18 @@ class Outbound:
         desk.apply(journey, step, was_queued)
         if progress.stage is Stage.SENT:
             desk.spool.cool(progress.id)
-        if type(outcome) is Accepted:
+        if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)
+
+    def _pause(self, link: Link, journey: Journey, outcome: Deferred) -> None:
+        """The carrier asked for it: of one handset, or of as much as it said."""
+        message = journey.message
+        if outcome.scope == "user":
+            handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+            self._pausing.pause_user(link.name, handset, outcome.retry_s)
+        else:
+            self._limits[link.name].pause(outcome.retry_s, outcome.scope)
+        self._desk.metrics.limiter_pauses.labels(link.name, outcome.scope).value += 1
 
     def _accepted(self, link: Link, journey: Journey, segment: int, carrier_id: str, now: float) -> None:
         message, desk = journey.message, self._desk

@@ -10,24 +10,29 @@ The rules, which the tests take one by one:
   prefers a duplicate to silence) sends the SMS.
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
 - A message that cannot be sent over RCS before its deadline (the platform is down, paused, or behind) goes on.
-- Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so.
+- Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so. Where
+  the platform lets us name messages, the same one is first sent again under its name, as long as there is time and tries
+  are left; what was perhaps sent is revoked before it goes by another link.
 - Each segment has its own tries. One that is in flight is not sent a second time.
 """
 
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Collection, Mapping
 from typing import Literal
 
 import msgspec
 
 from gatewayd.message import Accepted, Channel, Deferred, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.policy.quota import falls_inside
 
 OnUnknown = Literal["prefer_duplicate", "prefer_silence"]
 
 REVOKE_TIMEOUT_S = 30.0
 SETTLE_S = 60.0
+REPEAT_S = 1.0
 BACKOFF_MAX_S = 900.0
 _DOUBLINGS_MAX = 16
 
@@ -98,13 +103,14 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class LinkTerms(msgspec.Struct, frozen=True):
-    """What this module must know of a link."""
+    """What this module must know of a link. ``repeats_safely``: one message sent twice arrives once."""
 
     name: str
     channel: Channel
     retry_max: int
     deadline_s: float
     receipt_wait_s: float = 72 * 3600.0
+    repeats_safely: bool = False
 
 
 class Queue(msgspec.Struct, frozen=True):
@@ -243,14 +249,43 @@ def _on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expir
         case Refused(error):
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
-            progress.attempts += not outcome.pauses
+            progress.attempts += not outcome.pauses or outcome.scope == "user"
+            if _is_on_rcs(progress) and progress.attempts > terms.retry_max:
+                return _revoke(progress, now)
             return _again_later(progress, terms, outcome, progress.attempts, expires_at, now)
-        case Unknown(error):
+        case Unknown(error, carrier_id):
+            if carrier_id:
+                progress.rcs_link, progress.rcs_id = terms.name, carrier_id
+            if _may_repeat(progress, terms, expires_at, now):
+                return _repeat(progress, now)
             if progress.on_unknown == "prefer_duplicate":
                 return next_link(progress, f"unknown_{error}", State.UNKNOWN, error, expires_at)
-            progress.stage = Stage.SETTLING
+            # Under a name it can be revoked, as if it had been accepted.
+            progress.stage = Stage.SENT if carrier_id else Stage.SETTLING
             progress.due = _rcs_deadline(terms, expires_at, now)
             return _WAIT
+
+
+def _may_repeat(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> bool:
+    """Whether what was perhaps sent can go once more over the same link, and arrive at most once."""
+    again_at = now + REPEAT_S * 2 ** min(progress.attempts, _DOUBLINGS_MAX)
+    limits = [moment for moment in (expires_at, progress.rcs_until) if moment]
+    return terms.repeats_safely and progress.attempts < terms.retry_max and again_at < min(limits, default=math.inf)
+
+
+def _repeat(progress: Progress, now: float) -> Step:
+    progress.stage = Stage.POSTPONED
+    progress.queue = ""
+    progress.due = now + min(REPEAT_S * 2 ** min(progress.attempts, _DOUBLINGS_MAX), BACKOFF_MAX_S)
+    progress.attempts += 1
+    return _WAIT
+
+
+def _revoke(progress: Progress, now: float) -> Step:
+    progress.stage = Stage.REVOKING
+    progress.queue = ""
+    progress.due = now + REVOKE_TIMEOUT_S
+    return Revoke(progress.rcs_link, progress.rcs_id)
 
 
 def _rcs_deadline(terms: LinkTerms, expires_at: float, now: float) -> float:
@@ -319,16 +354,22 @@ def _sms_end(progress: Progress) -> Step:
 def _again_later(
     progress: Progress, terms: LinkTerms, outcome: Deferred, attempts: int, expires_at: float, now: float
 ) -> Step:
-    """A pause hands the message back to the head of its queue; another delay postpones this message alone."""
+    """A pause hands the message back to the head of its queue; another delay postpones this message alone.
+
+    A pause of one handset is such a delay, of exactly the length that the platform asked for.
+    """
     again_at = now + outcome.retry_s
-    if terms.channel is Channel.RCS and 0 < expires_at <= again_at:
+    if terms.channel is Channel.RCS and falls_inside(again_at, expires_at, progress.rcs_until):
         return next_link(progress, outcome.error, State.EXPIRED, outcome.error, expires_at)
-    if outcome.pauses:
+    if outcome.pauses and outcome.scope != "user":
         return enqueue(progress, expires_at, front=True)
     if attempts > terms.retry_max:
         return next_link(progress, outcome.error, State.UNDELIV, outcome.error, expires_at)
     progress.stage = Stage.POSTPONED
     progress.queue = ""
+    if outcome.scope == "user":
+        progress.due = again_at
+        return _WAIT
     delay_s = min(outcome.retry_s * 2 ** min(attempts - 1, _DOUBLINGS_MAX), BACKOFF_MAX_S)
     progress.due = min(now + delay_s, expires_at) if expires_at else now + delay_s
     return _WAIT
@@ -394,6 +435,8 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.QUEUED if expires_at and expires_at <= now:
             return Finish(State.EXPIRED, "validity")
         case Stage.QUEUED if progress.rcs_until and progress.rcs_until <= now:
+            if _is_on_rcs(progress):
+                return _revoke(progress, now)
             return next_link(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at)
         case Stage.POSTPONED:
             if expires_at and expires_at <= now:
@@ -402,9 +445,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.CHECKING:
             return on_capability(progress, None, "no_answer", expires_at)
         case Stage.SENT if _is_on_rcs(progress):
-            progress.stage = Stage.REVOKING
-            progress.due = now + REVOKE_TIMEOUT_S
-            return Revoke(progress.rcs_link, progress.rcs_id)
+            return _revoke(progress, now)
         case Stage.SENT:
             return Finish(State.UNKNOWN, "no_receipt")
         case Stage.REVOKING:

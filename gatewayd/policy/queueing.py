@@ -126,6 +126,13 @@ class FairQueue(Generic[T]):
                 return lane
         return -1
 
+    def top_size(self) -> int:
+        """How many items wait in the highest lane that has any."""
+        for lane in self._order:
+            if lane.heap:
+                return sum(len(flow.items) for _, _, flow in lane.heap)
+        return 0
+
     def depths(self) -> dict[tuple[int, str], int]:
         """How many items wait, by lane and account; those with none are left out."""
         return {
@@ -134,6 +141,12 @@ class FairQueue(Generic[T]):
             for flow in lane.flows.values()
             if flow.items
         }
+
+    def items(self) -> Iterator[T]:
+        """All items, in no order that means anything."""
+        for lane in self._lanes:
+            for _, _, flow in lane.heap:
+                yield from flow.items
 
     def heads(self) -> Iterator[T]:
         """The first item of every account in every lane: whatever has waited longest is among them."""

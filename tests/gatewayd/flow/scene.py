@@ -16,7 +16,7 @@ from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
-from gatewayd.flow.outbound import Limits
+from gatewayd.flow.limits import Limits
 from gatewayd.message import Accepted, Channel, Encoding, Inbound, Message, Outcome, Receipt, State
 from gatewayd.policy.journey import OnUnknown, Progress, Stage
 from gatewayd.policy.pacing import UNLIMITED, Rate

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatewayd.message import Accepted, Channel, Deferred, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Outcome, Receipt, Refused, Scope, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import (
     BACKOFF_MAX_S,
@@ -381,3 +381,24 @@ def test_the_validity_is_over_before_the_deadline_of_rcs() -> None:
     steps.enqueue(progress, EXPIRES)
     assert progress.due == EXPIRES
     assert steps.on_due(progress, EXPIRES, EXPIRES) == Finish(State.EXPIRED, "validity")
+
+
+# -- what a platform asks to wait for --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", ["", "agent", "application", "user"])
+def test_a_message_that_cannot_wait_for_the_end_of_a_pause_goes_on_at_once(scope: Scope) -> None:
+    progress = rcs(Stage.SENDING)
+    progress.rcs_until = NOW + 60.0
+    assert result(progress, Deferred("http_429", 60.0, pauses=True, scope=scope)) == TO_SMS
+    assert progress.fallback == "http_429"
+
+
+def test_a_pause_of_one_handset_is_as_long_as_was_asked_for() -> None:
+    progress = rcs(Stage.SENDING)
+    progress.rcs_until = NOW + 300.0
+    for attempts in (1, 2):
+        assert result(progress, Deferred("http_429", 60.0, pauses=True, scope="user")) == Wait()
+        assert (progress.stage, progress.queue, progress.due) == (Stage.POSTPONED, "", NOW + 60.0)
+        assert progress.attempts == attempts
+    assert result(progress, Deferred("http_429", 60.0, scope="user")) == TO_SMS

@@ -213,3 +213,12 @@ def test_against_a_plain_model(steps: list[tuple[str, int, int]]) -> None:
             last = None
         assert len(queue) == sum(map(len, model.values()))
         assert queue.depths() == {key: len(items) for key, items in model.items() if items}
+
+
+def test_all_items_and_how_many_wait_in_front() -> None:
+    queue: FairQueue[str] = FairQueue()
+    assert queue.top_size() == 0
+    for lane, account, item in ((1, "a", "x"), (3, "a", "y"), (3, "b", "z"), (3, "b", "w")):
+        queue.push(lane, account, 1, item)
+    assert sorted(queue.items()) == ["w", "x", "y", "z"]
+    assert [queue.top_size() for _ in range(4) if queue.pop()] == [2, 1, 1, 0]

@@ -1,0 +1,75 @@
+"""What paces one link: the ordered limits of its scopes, which all workers share, and the pauses that carriers ask for.
+
+Knows no message and no queue.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from gatewayd.message import Scope
+from gatewayd.policy.pacing import Rate
+from gatewayd.policy.quota import ALL_CALLS, Call
+from gatewayd.runtime.shared_limits import Slot, take_all
+
+REASON_THROTTLED = 1
+ALONE = -1
+"""In the place of a worker's number: there is nobody to agree with on who goes first."""
+
+
+class Limits:
+    """The limits of one link, the narrowest scope first: the agent, its application, its provider.
+
+    ``pause_slot`` is what rests when a carrier asks for a pause without saying of what, ``scopes`` what rests when it
+    does. ``counted`` are the calls that take a token.
+    """
+
+    __slots__ = ("_clock", "_counted", "_scopes", "pause_slot", "slots", "worker")
+
+    def __init__(
+        self,
+        slots: Sequence[tuple[Slot, Rate]],
+        pause_slot: Slot,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        scopes: Mapping[Scope, Slot] | None = None,
+        worker: int = ALONE,
+        counted: Collection[Call] = ALL_CALLS,
+    ) -> None:
+        self.slots = tuple(slots)
+        self.pause_slot = pause_slot
+        self.worker = worker
+        self._clock = clock
+        self._scopes = dict(scopes or {})
+        self._counted = frozenset(counted)
+
+    def take(self, wanted: int, lane: int = 0) -> tuple[int, float]:
+        """How many may go now, and how long until the next may; ``lane`` is that of what would go."""
+        if self.worker == ALONE:
+            return take_all(self.slots, wanted, self._clock())
+        return take_all(self.slots, wanted, self._clock(), lane, self.worker)
+
+    def give_back(self, unused: int) -> None:
+        """Return what was taken and not sent."""
+        now = self._clock()
+        for slot, rate in self.slots:
+            slot.give_back(unused, rate, now)
+
+    def withdraw(self) -> None:
+        """Nothing waits here any more."""
+        if self.worker != ALONE:
+            for slot, _ in self.slots:
+                slot.withdraw(self.worker)
+
+    def counts(self, call: Call) -> bool:
+        """Whether such a call takes a token."""
+        return call in self._counted
+
+    def pause(self, seconds: float, scope: Scope = "") -> None:
+        """Nothing goes for a while: the carrier said so."""
+        self._scopes.get(scope, self.pause_slot).pause(self._clock() + seconds, REASON_THROTTLED)
+
+    def paused_s(self) -> float:
+        """What is left of the longest pause that holds this link back; 0 when there is none."""
+        return max(0.0, max(slot.paused_until for slot, _ in self.slots) - self._clock())

@@ -1,0 +1,128 @@
+"""A link's limits are those of its scopes, and a pause holds for the scope that the carrier named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gatewayd.flow.limits import Limits
+from gatewayd.message import Scope
+from gatewayd.policy.journey import Stage
+from gatewayd.policy.pacing import Rate
+from gatewayd.policy.quota import Call
+from gatewayd.runtime.shared_limits import SharedLimits, Slot
+from tests.gatewayd.flow.scene import START, Scene
+
+COUNTED: tuple[Call, ...] = ("message",)
+FAST = Rate(10.0, 3)
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[SharedLimits]:
+    opened = SharedLimits.open(tmp_path / "limits")
+    yield opened
+    opened.close()
+
+
+def limits(file: SharedLimits, agent: str, application: str, clock: Clock, worker: int = -1) -> Limits:
+    own, shared, provider = file.slot(agent), file.slot(application), file.slot("provider")
+    scopes: dict[Scope, Slot] = {"agent": own, "application": shared}
+    return Limits(
+        [(own, Rate(100.0, 100)), (shared, FAST), (provider, Rate(100.0, 100))],
+        shared,
+        clock,
+        scopes=scopes,
+        worker=worker,
+        counted=COUNTED,
+    )
+
+
+@pytest.mark.parametrize(("scope", "resting"), [("", {"a1", "a2"}), ("application", {"a1", "a2"}), ("agent", {"a1"})])
+def test_a_pause_holds_for_its_scope_alone(file: SharedLimits, scope: Scope, resting: set[str]) -> None:
+    clock = Clock()
+    all_of = {name: limits(file, name, name[0], clock) for name in ("a1", "a2", "b1")}
+    all_of["a1"].pause(60.0, scope)
+    assert {name for name, each in all_of.items() if each.take(1)[0] == 0} == resting
+    assert {name for name, each in all_of.items() if each.paused_s() == 60.0} == resting
+    clock.now += 60.0
+    assert all(each.paused_s() == 0.0 and each.take(1) == (1, 0.0) for each in all_of.values())
+
+
+def test_the_application_is_shared_by_its_agents(file: SharedLimits) -> None:
+    clock = Clock()
+    one, other = limits(file, "a1", "a", clock), limits(file, "a2", "a", clock)
+    assert one.take(2) == (2, 0.0)
+    assert other.take(2)[0] == 1
+    one.give_back(1)
+    assert other.take(2)[0] == 1
+
+
+def test_calls_that_count(file: SharedLimits) -> None:
+    one = limits(file, "a1", "a", Clock())
+    assert (one.counts("message"), one.counts("capability"), one.counts("revoke")) == (True, False, False)
+
+
+def test_lanes_hold_between_workers(file: SharedLimits) -> None:
+    clock = Clock()
+    campaign, otp = limits(file, "a1", "a", clock, worker=0), limits(file, "a2", "a", clock, worker=1)
+    assert campaign.take(3, lane=0)[0] == 3
+    assert otp.take(1, lane=3)[0] == 0
+    clock.now += 0.101
+    assert campaign.take(1, lane=0)[0] == 0
+    otp.withdraw()
+    assert campaign.take(1, lane=0)[0] == 1
+
+
+async def test_revokes_and_questions_take_their_turn_as_messages_do(stage: Callable[..., Scene]) -> None:
+    scene = stage("asked", "carrier", rates={"asked": Rate(1.0)})
+    (message,) = await scene.submit()
+    assert len(scene.asked.checked) == 1
+    scene.asked.say_capable(True)
+    await scene.settle()
+    assert scene.asked.sent == []
+    await scene.wait(1.0)
+    assert len(scene.asked.sent) == 1
+    scene.asked.accept("x")
+    await scene.wait(301.0)
+    assert scene.asked.revoked == ["x"]
+    assert scene.stage(message) is Stage.REVOKING
+
+
+async def test_a_revoke_waits_for_the_end_of_a_pause(stage: Callable[..., Scene]) -> None:
+    scene = stage("bot", "carrier")
+    await scene.submit()
+    scene.bot.accept("x")
+    await scene.settle()
+    scene.now += 301.0
+    scene.limits_file.slot("bot").pause(1_000.0 + 311.0, 1)
+    await scene.tick()
+    assert scene.bot.revoked == []
+    await scene.wait(10.0)
+    assert scene.bot.revoked == ["x"]
+
+
+async def test_a_turn_is_asked_for_in_the_name_of_the_highest_lane(stage: Callable[..., Scene]) -> None:
+    scene = stage("bot", "carrier", rates={"bot": Rate(1.0)})
+    slot = scene.limits_file.slot("bot")
+    mine = Limits([(slot, Rate(1.0))], slot, lambda: scene.now - START + 1_000.0, worker=0)
+    theirs = Limits([(slot, Rate(1.0))], slot, lambda: scene.now - START + 1_000.0, worker=1)
+    scene.dispatcher.set_limits("bot", mine)
+    assert theirs.take(2, lane=2)[0] == 1
+    scene.now += 1.05
+    await scene.submit("campaign")
+    assert scene.bot.sent == []
+    await scene.submit("code", priority=3)
+    assert scene.bot.texts == [b"code"]
+    scene.now += 1.05
+    scene.bot.ready()
+    await scene.settle()
+    assert scene.bot.texts == [b"code", b"campaign"]
