@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow import parcels
 from gatewayd.flow.dispatcher import Dispatcher
+from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.shared_link import NO_CREDIT_RETRY_S, SharedLink
 from gatewayd.flow.strays import Strays
 from gatewayd.message import Deferred, Message, Receipt
@@ -101,7 +102,17 @@ class Crossing:
             parcels.Delivered: self._on_delivered,
             parcels.Snapshot: self._on_snapshot,
             parcels.Offer: self._on_offer,
+            parcels.Seek: dispatcher.bureau.hear,
+            parcels.Due: dispatcher.bureau.hear,
+            parcels.Learned: dispatcher.bureau.hear,
         }
+        self.join(dispatcher.bureau)
+
+    def join(self, bureau: Bureau) -> None:
+        """Let the jobs of this worker speak to all homes, and its homes to all jobs."""
+        bureau.send = self.send_or_do
+        bureau.everybody = self.everybody
+        bureau.home_of = lambda handset: home_of(handset, self.count)
 
     def start(self) -> None:
         """Expect the others from now on."""

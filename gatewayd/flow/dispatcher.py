@@ -16,6 +16,7 @@ from gatewayd.flow.desk import Desk, LinkQueue
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.outbound import Limits, Outbound
+from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Reach
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
 from gatewayd.policy import journey as steps
@@ -49,6 +50,7 @@ class Dispatcher:
         self._routes = routes
         self._join_timeout_s = join_timeout_s
         self._reach = Reach(desk)
+        self.bureau = Bureau(desk, self._reach, limits.__getitem__)
         self._outbound = Outbound(desk, self._reach, limits, session_window_h)
         self._inbound = InboundDesk(desk)
         self._outbound.on_named = self._inbound.on_named
@@ -113,6 +115,10 @@ class Dispatcher:
                     self._replan(journey)
         for name in self._desk.links:
             self._outbound.wake(name)
+
+    def know_operators(self, operator_of: Callable[[str], str]) -> None:
+        """Ask this for the operator of a handset from now on."""
+        self._reach.operator_of = operator_of
 
     def set_limits(self, link: str, limits: Limits) -> None:
         """Pace a link by other limits from now on."""
@@ -204,6 +210,7 @@ class Dispatcher:
     def stop(self) -> None:
         """Send nothing more and let the clock rest."""
         self._outbound.stop()
+        self.bureau.stop()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -253,6 +260,7 @@ class Dispatcher:
                 desk.ledger.look_ahead()
         if desk.ledger is not None:
             desk.ledger.tick()
+        self.bureau.tick()
         for due in desk.spool.take_due():
             # What is in flight is one object for everybody, and may be ahead of what is stored.
             journey = desk.flying.get(due.progress.id, due)

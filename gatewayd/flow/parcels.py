@@ -132,6 +132,28 @@ class Offer(_Parcel, tag=16):
     link: str
 
 
+class Seek(_Parcel, tag=17):
+    """To a home: up to so many of its handsets whose turn it is to be asked about. Answered by Due."""
+
+    link: str
+    count: int
+
+
+class Due(_Parcel, tag=18):
+    """From a home: these; fewer than could be are all."""
+
+    link: str
+    handsets: list[str]
+
+
+class Learned(_Parcel, tag=19):
+    """To a home: what a platform said of its handsets."""
+
+    link: str
+    reachable: list[str]
+    others: list[str]
+
+
 Parcel = (
     Submit
     | Stored
@@ -149,4 +171,7 @@ Parcel = (
     | Delivered
     | Snapshot
     | Offer
+    | Seek
+    | Due
+    | Learned
 )

@@ -23,6 +23,8 @@ COUNTERS = {
     "gatewayd_receipts_total": ("link", "state"),
     "gatewayd_receipt_events_total": ("link", "event"),
     "gatewayd_fallbacks_total": ("link", "reason"),
+    "gatewayd_capability_answers_total": ("link", "source", "answer"),
+    "gatewayd_bulk_questions_total": ("link", "outcome"),
     "gatewayd_mo_total": ("link", "account", "fate"),
     "gatewayd_deliveries_total": ("account", "kind", "outcome"),
     "gatewayd_faults_total": ("side", "kind"),
