@@ -27,7 +27,7 @@ RECORDS: list[Any] = [
     Wanted(1.0),
     Order("r-1", ["33612345678"], 1.0),
     Pair(
-        "orange_fr", 5.0, 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),
+        "orange_fr", 5.0, "1|2|bot", 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),
         [Event(1, "mt", "8", "shop")], Event(2, "mo", "x"), [Event(3, "mo", "y")], {"9": Event(4, "mt", "9")},
     ),
     Cdr(1, 17, "bot", "336", Record("single_message", 1, "orange_fr", "1", message_ids=("7",)), is_written=True),
