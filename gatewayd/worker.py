@@ -17,6 +17,7 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -35,11 +36,12 @@ from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import handover, schema
 from gatewayd.config.load import Loaded
+from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.ledger import Ledger
-from gatewayd.flow.outbound import Limits
+from gatewayd.flow.limits import Limits
 from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
@@ -330,9 +332,11 @@ class Worker:
             name,
             own,
             self.config.providers.get(settings.provider),
-            self.loaded.link_secret(name, "client_secret_file"),
+            self.loaded.link_secret(name, "service_account_file" if settings.kind == "rbm" else "client_secret_file"),
             listener,
             webhook_token=self.loaded.link_secret(name, "webhook_token_file"),
+            bot_key=self.loaded.link_secret(name, "bot_key_file") if settings.bot_key_file else "",
+            alias_of=partial(alias_of, self.journal, name),
             on_fault=self._link_fault(name),
         )
 

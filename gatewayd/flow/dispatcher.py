@@ -15,7 +15,8 @@ from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.desk import Desk, LinkQueue
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
-from gatewayd.flow.outbound import Limits, Outbound
+from gatewayd.flow.limits import Limits
+from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Reach
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
@@ -23,7 +24,7 @@ from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
-from gatewayd.store.kinds import CAPABILITY, SEEN, SENT, SESSION
+from gatewayd.store.kinds import ALIAS, CAPABILITY, SEEN, SENT, SESSION
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
@@ -253,7 +254,7 @@ class Dispatcher:
         if time.monotonic() - self._looked_at > LOOK_AHEAD_S:
             self._looked_at = time.monotonic()
             desk.spool.look_ahead()
-            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN))
+            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
             self._reach.purge()
             self._inbound.purge()
             if desk.ledger is not None:

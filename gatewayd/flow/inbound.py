@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
+from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
 from gatewayd.message import Channel, Inbound, Receipt, State
 from gatewayd.policy import journey as steps
@@ -33,6 +34,7 @@ class InboundDesk:
         self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
         self._owners: dict[str, str] = {}
+        self._aliases = Aliases(desk.spool.journal, desk.now)
         self.learn_owners()
 
     def learn_owners(self) -> None:
@@ -178,6 +180,8 @@ class InboundDesk:
         if inbound.dedup_id and self._was_seen(link, inbound):
             desk.metrics.mo.labels(link.name, "", "duplicate").value += 1
             return True
+        if inbound.alias:
+            inbound = self._aliases.addressed(link.name, inbound)
         handset = handset_of(inbound.source, inbound.source_ton, inbound.source_npi)
         number = handset_of(inbound.destination, inbound.destination_ton, inbound.destination_npi)
         session = desk.spool.session(number, handset)
@@ -194,6 +198,8 @@ class InboundDesk:
             return False
         if inbound.dedup_id:
             desk.spool.journal.put(SEEN, f"{link.name}|{inbound.dedup_id}", Seen(desk.now() + SEEN_TTL_S))
+        if inbound.alias:
+            self._aliases.keep(link.name, handset, inbound.alias)
         joined = session if owner.reason == "session" else None
         if joined is not None:
             joined.replies += 1

@@ -11,8 +11,8 @@ The rules, which the tests take one by one:
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
 - A message that cannot be sent over RCS before its deadline (the platform is down, paused, or behind) goes on.
 - Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so. Where
-  the platform lets us name messages, the same one is first sent again under its name, as long as there is time and tries
-  are left; what was perhaps sent is revoked before it goes by another link.
+  the platform lets us name messages, the same one is first sent again under its name, while time and tries are left;
+  what was perhaps sent is revoked before it is given up.
 - Each segment has its own tries. One that is in flight is not sent a second time.
 """
 

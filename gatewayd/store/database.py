@@ -22,11 +22,18 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.store.kinds import KINDS_OF_VERSION_1, KINDS_SINCE_VERSION_2, KINDS_SINCE_VERSION_3, Key, Kind
+from gatewayd.store.kinds import (
+    KINDS_OF_VERSION_1,
+    KINDS_SINCE_VERSION_2,
+    KINDS_SINCE_VERSION_3,
+    KINDS_SINCE_VERSION_4,
+    Key,
+    Kind,
+)
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FOLD_SLICE = 200
 JOURNAL_SLICE = 20
 RETRY_FIRST_S = 0.05
@@ -57,6 +64,11 @@ def _migrate_2(connection: sqlite3.Connection) -> None:
     _create(connection, KINDS_SINCE_VERSION_3)
 
 
+def _migrate_3(connection: sqlite3.Connection) -> None:
+    """Users who hide their number: which alias is behind which address."""
+    _create(connection, KINDS_SINCE_VERSION_4)
+
+
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         connection.execute(kind.create)
@@ -67,7 +79,7 @@ def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
 
 
 # One step for each version, from that version to the next. A step is never changed once released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0, _migrate_1, _migrate_2)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0, _migrate_1, _migrate_2, _migrate_3)
 
 
 class Database:

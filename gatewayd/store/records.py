@@ -140,3 +140,10 @@ class Order(_Record):
     request_id: str
     handsets: list[str]
     at: float
+
+
+class Alias(_Record):
+    """What a platform calls the user behind a pseudonymous address. Key: ``link|address``."""
+
+    alias: str
+    due: float
