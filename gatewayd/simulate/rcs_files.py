@@ -110,7 +110,7 @@ class FileDesk:
             async for part in await request.multipart():
                 if not isinstance(part, BodyPartReader) or part.name not in FIELDS or part.name in fields:
                     raise Refusal(42002, "the form has a field that is unknown, nested or given twice")
-                octets = bytes(await part.read(decode=True))
+                octets = await self._read_part(part)
                 if part.name == "fileContent":
                     content = octets
                     fields[part.name] = ""
@@ -120,14 +120,22 @@ class FileDesk:
             raise Refusal(42002, "the form is malformed") from None
         return fields, content
 
+    async def _read_part(self, part: BodyPartReader) -> bytes:
+        octets = bytearray()
+        while chunk := await part.read_chunk():
+            octets += chunk
+            if len(octets) > self.size_max:
+                raise Refusal(42002, "the file is too large")
+        return bytes(part.decode(bytes(octets)))
+
     def _check(self, bot: str, fields: Mapping[str, str], content: bytes | None, request: web.Request) -> StoredFile:
         if not MIME.fullmatch(fields.get("fileType", "")):
             raise Refusal(42401)
         has_url = bool(fields.get("fileUrl"))
         if has_url == (content is not None):
             raise Refusal(42002, "exactly one of fileContent and fileUrl")
-        if content is not None and not 0 < len(content) <= self.size_max:
-            raise Refusal(42002, "the file is empty or too large")
+        if content is not None and not content:
+            raise Refusal(42002, "the file is empty")
         if has_url and not fields["fileUrl"].startswith(("http://", "https://")):
             raise Refusal(42402)
         until = moment(fields["until"], 42003, "until") if "until" in fields else self._wall() + UNTIL_DEFAULT_S

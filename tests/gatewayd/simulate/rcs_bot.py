@@ -38,6 +38,8 @@ class Bot:
         self.clock = clock
         self.session = session
         self.base = ""
+        self.path = "/bot/v1/bot1"
+        self.send_path = "/messages"
         self.headers: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
         self.authorizations: list[str | None] = []
@@ -83,7 +85,7 @@ class Bot:
     async def send(self, text: str = "hello", contact: str = "+33612345678", **members: Any) -> tuple[int, Any]:
         message = {"textMessage": text, **members}
         body = {"RCSMessage": message, "messageContact": {"userContact": contact}}
-        return await self.call("POST", "/bot/v1/bot1/messages", json=body)
+        return await self.call("POST", self.path + self.send_path, json=body)
 
     async def send_well(self, text: str = "hello", contact: str = "+33612345678", **members: Any) -> str:
         status, body = await self.send(text, contact, **members)
@@ -93,12 +95,12 @@ class Bot:
 
     async def revoke(self, msg_id: str) -> tuple[int, Any]:
         body = {"RCSMessage": {"status": "cancelled"}}
-        return await self.call("PUT", f"/bot/v1/bot1/messages/{msg_id}/status", json=body)
+        return await self.call("PUT", f"{self.path}/messages/{msg_id}/status", json=body)
 
 
 @asynccontextmanager
-async def a_bot(behaviour: Behaviour | None = None, **options: Any) -> AsyncIterator[Bot]:
-    """A platform and a bot with a token, on loopback."""
+async def a_bot(behaviour: Behaviour | None = None, *, token: bool = True, **options: Any) -> AsyncIterator[Bot]:
+    """A platform and a bot, with a token unless told otherwise, on loopback."""
     clock = Clock()
     options.setdefault("webhooks", WebhookPolicy(attempts=3, backoff_s=1.0))
     platform = RcsPlatform(Options(**options), behaviour, clock=clock, wall=clock.wall)
@@ -112,7 +114,8 @@ async def a_bot(behaviour: Behaviour | None = None, **options: Any) -> AsyncIter
         platform.set_webhook(f"http://127.0.0.1:{runner.addresses[0][1]}/hook/{{bot}}", "s3cret")
         bot.base = f"http://127.0.0.1:{await platform.start()}"
         try:
-            await bot.fetch_token()
+            if token:
+                await bot.fetch_token()
             yield bot
         finally:
             await platform.stop()
