@@ -187,8 +187,12 @@ def simulate_rcs(
     client_secret: Annotated[str, typer.Option(help="Its secret. Use no real one: others can see it.")] = "secret",
     rules: Annotated[Path | None, typer.Option(help="A TOML file that says how to behave, by handset.")] = None,
     quota_per_minute: Annotated[int, typer.Option(min=0, help="Messages a minute before 429. 0 sets no quota.")] = 0,
+    dialect: Annotated[str, typer.Option(help="standard, orange, dotgo or vi.")] = "standard",
+    bot_key: Annotated[
+        Path | None, typer.Option(help="orange: the key (PEM, public or private) with which bots sign who they are.")
+    ] = None,
 ) -> None:
-    """Be an operator's RCS platform (GSMA messaging API): tokens, messages, capabilities, webhooks.
+    """Be an operator's RCS platform (GSMA messaging API): tokens, messages, files, capabilities, webhooks.
 
     Prints one line when it listens; SIGINT or SIGTERM stops it.
 
@@ -197,8 +201,36 @@ def simulate_rcs(
     from gatewayd.simulate import rcs
 
     _simulated(
-        lambda: rcs.run_command(listen, webhook, webhook_token, client_id, client_secret, rules, quota_per_minute)
+        lambda: rcs.run_command(
+            listen, webhook, webhook_token, client_id, client_secret, rules, quota_per_minute, dialect, bot_key
+        )
     )
+
+
+@simulate.command("rbm")
+def simulate_rbm(
+    listen: Annotated[
+        str, typer.Option(callback=_address, help="Where to listen, host:port. Port 0 takes a free one.")
+    ] = "127.0.0.1:8082",
+    webhook: Annotated[
+        str, typer.Option(help="Where to push events and replies: the gateway's webhooks address, /rcs/LINK.")
+    ] = "http://127.0.0.1:8080/rcs/google",
+    client_token: Annotated[str, typer.Option(help="What pushes are signed with.")] = "secret",
+    key_file: Annotated[
+        Path, typer.Option(help="The key of the gateway's service account; written when it is not there.")
+    ] = Path("rbm-key.json"),
+    rules: Annotated[Path | None, typer.Option(help="A TOML file that says how to behave, by handset.")] = None,
+    quota_per_s: Annotated[int, typer.Option(min=0, help="Messages a second of an agent. 0 sets no quota.")] = 0,
+) -> None:
+    """Be Google's RCS platform (RBM API): tokens, messages, capabilities, files, webhooks.
+
+    Prints one line when it listens; SIGINT or SIGTERM stops it.
+
+    Exit codes: 0 stopped as asked; 2 it could not start.
+    """
+    from gatewayd.simulate import rbm
+
+    _simulated(lambda: rbm.run_command(listen, webhook, client_token, key_file, rules, quota_per_s))
 
 
 @simulate.command("esme")

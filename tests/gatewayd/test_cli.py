@@ -186,10 +186,28 @@ def test_version() -> None:
             "smsc --listen [::1]:0 --rules r --system-id x --password y --message-ids hex --receipt-delay-s 2",
             ("[::1]:0", Path("r"), "x", "y", "hex", 2.0),
         ),
-        ("rcs", ("127.0.0.1:8081", "http://127.0.0.1:8080/rcs/orange", "secret", "gateway", "secret", None, 0)),
+        (
+            "rcs",
+            (
+                *("127.0.0.1:8081", "http://127.0.0.1:8080/rcs/orange", "secret", "gateway", "secret"),
+                *(None, 0, "standard", None),
+            ),
+        ),
         (
             "rcs --listen a:1 --webhook b --webhook-token c --client-id d --client-secret e --quota-per-minute 7",
-            ("a:1", "b", "c", "d", "e", None, 7),
+            ("a:1", "b", "c", "d", "e", None, 7, "standard", None),
+        ),
+        (
+            "rcs --listen a:1 --webhook b --webhook-token c --dialect orange --bot-key k --rules r",
+            ("a:1", "b", "c", "gateway", "secret", Path("r"), 0, "orange", Path("k")),
+        ),
+        (
+            "rbm",
+            ("127.0.0.1:8082", "http://127.0.0.1:8080/rcs/google", "secret", Path("rbm-key.json"), None, 0),
+        ),
+        (
+            "rbm --listen a:1 --webhook b --client-token c --key-file k --rules r --quota-per-s 7",
+            ("a:1", "b", "c", Path("k"), Path("r"), 7),
         ),
         (
             "esme --to 336001 --to 336002 --password-file p --text f",
@@ -212,7 +230,7 @@ def test_simulators_get_their_options(
 
 
 @pytest.mark.parametrize(
-    "line", ["smsc --listen 2775", "rcs --listen x", "esme --connect :1 --to 336 --password-file p"]
+    "line", ["smsc --listen 2775", "rcs --listen x", "rbm --listen x", "esme --connect :1 --to 336 --password-file p"]
 )
 def test_a_simulator_needs_an_address(line: str) -> None:
     result = runner.invoke(cli.app, ["simulate", *line.split()], env={"COLUMNS": "200"})
@@ -232,7 +250,15 @@ def test_a_simulator_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize(
     "command",
-    [["run"], ["check-config"], ["hash-password"], ["simulate", "smsc"], ["simulate", "rcs"], ["simulate", "esme"]],
+    [
+        ["run"],
+        ["check-config"],
+        ["hash-password"],
+        ["simulate", "smsc"],
+        ["simulate", "rcs"],
+        ["simulate", "rbm"],
+        ["simulate", "esme"],
+    ],
     ids=" ".join,
 )
 def test_every_command_documents_its_exit_codes(command: list[str]) -> None:
