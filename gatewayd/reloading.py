@@ -28,6 +28,13 @@ _LOOSE_KEYS: Final = (
     "billing",
     "capability_yes_h",
     "capability_no_h",
+    "capability_new_h",
+    "capability_unknown",
+    "operators",
+    "operators_otherwise",
+    "test_numbers",
+    "bulk_hours",
+    "bulk_zone",
 )
 
 
@@ -47,6 +54,7 @@ class Reloading:
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
         unbilled = self._learn_rules()
+        worker.reaching.learn_numbers(loaded.config)
         worker.desk.accounts = loaded.config.accounts
         self._change_accounts(loaded.config)
         for name, settings in links.items():

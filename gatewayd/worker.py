@@ -46,6 +46,7 @@ from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
+from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
 from gatewayd.runtime import snapshots
 from gatewayd.runtime.control import Line, WorkerChannel
@@ -195,6 +196,9 @@ class Worker:
             join_timeout_s=config.parts.join_timeout_s,
             incomplete_max=config.parts.incomplete_max,
         )
+        folder, place = Path(config.daemon.spool_dir), self._place
+        self.reaching = Reaching(self.dispatcher, folder, self._seats, place.slot, place.count)
+        self.reaching.learn_numbers(config)
 
     def _build_ledger(self) -> Ledger:
         files = RecordFiles(Path(self.config.billing.records_dir), self.config.billing.file_size_max)
@@ -284,6 +288,7 @@ class Worker:
             seats = self._seats.group(f"link:{name}", settings.binds)
             self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, self.community.alive)
         self.own_links[name] = link
+        self.reaching.offer(link, settings)
         self.desk.add_link(self.community.crossing.share(link) if self.community is not None else link, settings)
 
     async def start_link(self, name: str) -> None:
@@ -299,6 +304,7 @@ class Worker:
         Its settings stay known: they are asked for as long as anything is heard over it.
         """
         self.desk.links.pop(name, None)
+        self.reaching.withdraw(name)
         keeper = self._keepers.pop(name, None)
         if keeper is not None:
             await keeper.stop()
@@ -408,6 +414,7 @@ class Worker:
         if self.community is not None:
             await self.community.stop()
         await cancel_all()
+        self.reaching.close()
         self._seats.close()
         self.shared.close()
 

@@ -207,7 +207,7 @@ class Link(_Table, frozen=True, kw_only=True):
     capability_no_h: HoursOrOff = 1_440.0
     capability_new_h: HoursOrOff = 720.0
     capability_unknown: Literal["sms", "try"] = "sms"
-    bulk_api: Literal["orange", "dotgo", "rbm"] = "orange"
+    bulk_api: Literal["auto", "orange", "dotgo", "rbm"] = "auto"
     bulk_hours: HoursOfDay = "22:00-07:00"
     bulk_zone: str = "Europe/Paris"
     bulk_size_max: BulkSize = 10_000

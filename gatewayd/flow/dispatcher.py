@@ -18,7 +18,7 @@ from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
 from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
-from gatewayd.flow.reach import Reach
+from gatewayd.flow.reach import Numbers, Reach
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
@@ -117,9 +117,9 @@ class Dispatcher:
         for name in self._desk.links:
             self._outbound.wake(name)
 
-    def know_operators(self, operator_of: Callable[[str], str]) -> None:
-        """Ask this for the operator of a handset from now on."""
-        self._reach.operator_of = operator_of
+    def know_operators(self, numbers: Numbers) -> None:
+        """Ask these for the operator of a handset from now on."""
+        self._reach.numbers = numbers
 
     def set_limits(self, link: str, limits: Limits) -> None:
         """Pace a link by other limits from now on."""
@@ -255,7 +255,7 @@ class Dispatcher:
             self._looked_at = time.monotonic()
             desk.spool.look_ahead()
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
-            self._reach.purge()
+            self._reach.look_ahead()
             self._inbound.purge()
             if desk.ledger is not None:
                 desk.ledger.look_ahead()

@@ -6,7 +6,8 @@ platforms are asked in bulk, nobody waits: whoever is not known is noted down, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Protocol
 
 from gatewayd.carriers.link import Capability as Answer
 from gatewayd.carriers.link import Link
@@ -36,6 +37,16 @@ _UNTRIED = Capability(capable=True, reason="untried", at=0.0, due=0.0)
 _UNTESTED = Capability(capable=False, reason="untested", at=0.0, due=0.0)
 
 
+class Numbers(Protocol):
+    """What is known of operators (gatewayd.store.numbers)."""
+
+    def operator_of(self, handset: str) -> str:
+        """Who serves a canonical number; nothing when nobody knows."""
+
+    def refresh(self) -> None:
+        """Look whether there is something new to know."""
+
+
 class Reach:
     """The agents' states, the capability cache and its open questions, for the handsets of this home."""
 
@@ -43,7 +54,7 @@ class Reach:
         self._desk = desk
         self._asked: dict[tuple[str, str], list[int]] = {}
         self._enrolments: dict[str, tuple[schema.Link, Enrolment]] = {}
-        self.operator_of: Callable[[str], str] = lambda handset: UNKNOWN
+        self.numbers: Numbers | None = None
 
     # -- agents and operators -----------------------------------------------------------------------------------------
 
@@ -57,7 +68,10 @@ class Reach:
             tests = frozenset(number.removeprefix("+") for number in settings.test_numbers)
             known = settings, Enrolment(settings.operators, settings.operators_otherwise, tests)
             self._enrolments[link] = known
-        return known[1].refusal(self.operator_of(handset), handset)
+        return known[1].refusal(self._operator_of(handset), handset)
+
+    def _operator_of(self, handset: str) -> str:
+        return self.numbers.operator_of(handset) if self.numbers is not None else UNKNOWN
 
     # -- what is known ------------------------------------------------------------------------------------------------
 
@@ -169,8 +183,14 @@ class Reach:
                 self._remember(link, handset, capable, "bulk")
             self._desk.metrics.capability_answers.labels(link, "bulk", word).value += len(handsets)
 
-    def purge(self) -> None:
-        """Forget whom nobody will ask about: their links are gone, or asked in another way."""
+    def look_ahead(self) -> None:
+        """Now and then: take up files of numbers that were replaced, forget whom nobody will ask about."""
+        if self.numbers is not None:
+            self.numbers.refresh()
+        self._purge()
+
+    def _purge(self) -> None:
+        """Their links are gone, or asked in another way."""
         journal, settings = self._desk.spool.journal, self._desk.settings
         for count, (key, _) in enumerate(journal.due(WANTED, self._desk.now())):
             link = key.rpartition("|")[0]

@@ -118,12 +118,23 @@ async def test_one_handset_however_it_is_written(spelling: str, stage: Stage_) -
 OPERATORS: dict[str, schema.AgentState] = {"orange": "launched", "sfr": "suspended", "free": "draft"}
 
 
+class Blocks(PrefixTable):
+    """What is known of operators."""
+
+    looks = 0
+
+    def __init__(self) -> None:
+        super().__init__({"33607": "orange", "33609": "sfr", "33651": "free", "33660": "bouygues"})
+
+    def refresh(self) -> None:
+        self.looks += 1
+
+
 def enrolled(stage: Stage_, **facts: Any) -> Scene:
     """A scene whose bot is launched with one operator, suspended by another, and a draft elsewhere."""
     bot = msgspec.structs.replace(LINKS["bot"], operators=OPERATORS, **facts)
     scene = stage("bot", "carrier", links={**LINKS, "bot": bot})
-    table = PrefixTable({"33607": "orange", "33609": "sfr", "33651": "free", "33660": "bouygues"})
-    scene.dispatcher._reach.operator_of = table.operator_of
+    scene.dispatcher.know_operators(Blocks())
     return scene
 
 
@@ -144,6 +155,15 @@ async def test_where_the_agent_is_not_launched_it_is_sms(stage: Stage_, handset:
     assert scene.carrier.sent == [(message, 0)]
     assert scene.progress(message).fallback == reason
     assert scene.counted("fallbacks", "bot", reason) == 1
+
+
+async def test_files_that_were_replaced_are_looked_for(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    blocks = Blocks()
+    scene.dispatcher.know_operators(blocks)
+    await scene.tick()
+    await scene.tick()
+    assert blocks.looks == 2
 
 
 async def test_a_draft_reaches_its_test_numbers(stage: Stage_) -> None:

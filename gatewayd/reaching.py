@@ -1,0 +1,75 @@
+"""What a worker needs to know whom it reaches: files of numbers, questions in bulk, lists, and one seat for each job.
+
+Puts parts together and decides nothing, as the composition root does whose part it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gatewayd.carriers.rcs_bulk import BulkCaller
+from gatewayd.carriers.rcs_link import RcsLink
+from gatewayd.config import schema
+from gatewayd.flow.dispatcher import Dispatcher
+from gatewayd.runtime.seats import SeatFile
+from gatewayd.store.numbers import NumberBook
+from gatewayd.store.qualify_lists import QualifyLists
+
+_API_OF_DIALECT = {"dotgo": "dotgo", "vi": "dotgo"}
+
+
+class Reaching:
+    """The wiring of reach in one worker."""
+
+    def __init__(self, dispatcher: Dispatcher, spool_folder: Path, seats: SeatFile, slot: int, count: int) -> None:
+        self._dispatcher = dispatcher
+        self._seats = seats
+        self._book: NumberBook | None = None
+        self._files = schema.Numbers()
+        bureau = dispatcher.bureau
+        bureau.lists = QualifyLists(spool_folder, slot, count)
+        bureau.has_seat = self._has_seat
+
+    def learn_numbers(self, config: schema.Config) -> None:
+        """Know operators by these files from now on, if any link asks for them."""
+        is_wanted = any(link.operators for link in config.links.values())
+        if not is_wanted or (self._book is not None and config.numbers == self._files):
+            return
+        old, self._files = self._book, config.numbers
+        self._book = book_of(config)
+        self._dispatcher.know_operators(self._book)
+        if old is not None:
+            old.close()
+
+    def offer(self, link: object, settings: schema.Link) -> None:
+        """A link was put in its place: can its platform be asked about many handsets at once?"""
+        if isinstance(link, RcsLink) and settings.capability == "bulk":
+            caller = BulkCaller(link.exchange, _api_of(settings), settings.bot_id, settings.bulk_size_max)
+            self._dispatcher.bureau.offer(link.name, caller)
+
+    def withdraw(self, link: str) -> None:
+        """The link goes."""
+        self._dispatcher.bureau.withdraw(link)
+
+    def close(self) -> None:
+        """Unmap the files."""
+        if self._book is not None:
+            self._book.close()
+
+    def _has_seat(self, link: str) -> bool:
+        """Whether this worker is the one that asks; a worker that dies leaves its seat to the others."""
+        seats = self._seats.group(f"bulk:{link}", 1)
+        return bool(seats.held) or seats.take() is not None
+
+
+def book_of(config: schema.Config) -> NumberBook:
+    """What the configured files know of operators."""
+    numbers = config.numbers
+    paths = (Path(path) if path else None for path in (numbers.ported, numbers.prefixes, numbers.names))
+    return NumberBook(*paths)
+
+
+def _api_of(settings: schema.Link) -> str:
+    if settings.bulk_api != "auto":
+        return settings.bulk_api
+    return "rbm" if settings.kind == "rbm" else _API_OF_DIALECT.get(settings.dialect, "orange")
