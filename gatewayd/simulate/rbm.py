@@ -44,8 +44,8 @@ class RbmOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A platform's fixed properties.
 
     ``agents`` None lets any agent in; ``use`` is what they are registered for. ``token_uri`` is the audience that
-    assertions must name ("": wherever the token was asked for). A quota is each agent's own, 0 is none;
-    ``quota_names_wait`` adds Retry-After to its 429. Where the documentation contradicts itself or is silent:
+    assertions must name ("": wherever the token was asked for, or Google's own). A quota is each agent's own, 0 is
+    none; ``quota_names_wait`` adds Retry-After to its 429. Where the documentation contradicts itself or is silent:
     ``revoke_semantics``, ``repeat`` (an id used before is answered as the first time, or 409),
     ``card_suggestions_max``, ``batch_few_refused`` (under 500 numbers are refused), ``push.signed_part``.
     """

@@ -28,6 +28,8 @@ from gatewayd.simulate.schedule import Schedule
 
 BODY_MAX = 1024 * 1024
 TOKEN_PATH = "/token"
+# Google's own library names this audience whatever the key file says.
+GOOGLES_TOKEN_URI = "https://oauth2.googleapis.com/token"
 
 RevokeSemantics = Literal["404_when_delivered", "always_200"]
 Repeat = Literal["same", "conflict"]
@@ -128,9 +130,10 @@ class RbmDoor:
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         form = {key: str(value) for key, value in (await request.post()).items()}
-        audience = self.token_uri or f"{request.scheme}://{request.host}{TOKEN_PATH}"
+        here = f"{request.scheme}://{request.host}{TOKEN_PATH}"
+        audiences = (self.token_uri,) if self.token_uri else (here, GOOGLES_TOKEN_URI)
         try:
-            token = self._tokens.issue(form, audience, self._schedule.clock(), self._wall())
+            token = self._tokens.issue(form, audiences, self._schedule.clock(), self._wall())
         except TokenRefusal as refusal:
             return web.Response(status=refusal.http_status, body=refusal.body, content_type="application/json")
         lifetime_s = math.ceil(self._tokens.lifetime_s) - 1

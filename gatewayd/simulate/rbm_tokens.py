@@ -68,15 +68,15 @@ class GoogleTokens:
         self._keys[account.client_email] = public_key_of(account.private_key)
         self._key_ids[account.client_email] = account.private_key_id
 
-    def issue(self, form: Mapping[str, str], audience: str, now: float, wall: float) -> str:
-        """A token for a good assertion that names ``audience``; raises ``TokenRefusal``."""
+    def issue(self, form: Mapping[str, str], audiences: tuple[str, ...], now: float, wall: float) -> str:
+        """A token for a good assertion that names one of ``audiences``; raises ``TokenRefusal``."""
         if self.fail_next:
             self.fail_next -= 1
             raise TokenRefusal(self.fail_status, "temporarily_unavailable")
         if form.get("grant_type") != GRANT:
             raise TokenRefusal(400, "unsupported_grant_type", "Invalid grant_type")
         try:
-            expected = Expected(keys=self._keys, audience=audience, scope=SCOPE)
+            expected = Expected(keys=self._keys, audiences=audiences, scope=SCOPE)
             assertion = read_assertion(form.get("assertion", ""), expected, wall)
         except AssertionFault as fault:
             raise TokenRefusal(400, "invalid_grant", f"Invalid JWT: {fault}") from None

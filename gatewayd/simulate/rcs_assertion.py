@@ -33,13 +33,13 @@ class Assertion(msgspec.Struct, frozen=True):
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """What an assertion must say. ``keys``: public keys (PEM) by issuer, ``*`` for any.
+    """What an assertion must say. ``keys``: public keys (PEM) by issuer, ``*`` for any; ``audiences``: any of these.
 
     ``issuer_in_list`` takes an ``iss`` that is a list of one.
     """
 
     keys: Mapping[str, str]
-    audience: str
+    audiences: tuple[str, ...]
     scope: str
     issuer_in_list: bool = False
 
@@ -59,7 +59,7 @@ def read_assertion(token: str, expected: Expected, now: float) -> Assertion:
     if not pem:
         raise AssertionFault("iss is not known here")
     _check_signature(pem, f"{parts[0]}.{parts[1]}".encode(), _octets(parts[2], "signature"))
-    if claims.get("aud") != expected.audience:
+    if claims.get("aud") not in expected.audiences:
         raise AssertionFault("aud is not us")
     if claims.get("scope") != expected.scope:
         raise AssertionFault("scope is not the one that it takes")

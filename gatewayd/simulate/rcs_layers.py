@@ -42,7 +42,7 @@ class SecondLayer:
         self.lifetime_s = lifetime_s
         self.exchanged = 0
         self._expected = Expected(
-            keys=keys, audience=options.audience, scope=options.scope, issuer_in_list=options.issuer_in_list
+            keys=keys, audiences=(options.audience,), scope=options.scope, issuer_in_list=options.issuer_in_list
         )
         self._tokens: dict[str, tuple[str, float]] = {}
 

@@ -19,7 +19,7 @@ NOW = 1_800_006_000
     [
         ({"iss": "stranger@project.example"}, "iss"),
         ({"iss": ["gateway@project.example"]}, "iss"),
-        ({"aud": "https://oauth2.googleapis.com/token"}, "aud"),
+        ({"aud": "https://token.example/token"}, "aud"),
         ({"scope": "https://www.googleapis.com/auth/cloud-platform"}, "scope"),
         ({"exp": NOW}, "expired"),
         ({"exp": NOW + 3601}, "hour"),
@@ -59,9 +59,11 @@ async def test_how_an_assertion_is_signed_is_checked() -> None:
 
 async def test_an_audience_of_ones_own() -> None:
     async with an_agent() as agent:
-        agent.platform._door.token_uri = "https://oauth2.googleapis.com/token"
-        assert (await agent.ask_token(agent.assertion()))[0] == 400
         assert (await agent.ask_token(agent.assertion(aud="https://oauth2.googleapis.com/token")))[0] == 200
+        agent.platform._door.token_uri = "https://token.example/token"
+        assert (await agent.ask_token(agent.assertion()))[0] == 400
+        assert (await agent.ask_token(agent.assertion(aud="https://oauth2.googleapis.com/token")))[0] == 400
+        assert (await agent.ask_token(agent.assertion(aud="https://token.example/token")))[0] == 200
 
 
 async def test_tokens_are_needed_run_out_and_are_taken_back() -> None:
