@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from gatewayd.carriers.smpp_link import SmppLink
+from gatewayd.limiting import quotas
+from gatewayd.policy.ratio_guard import ratio
+from gatewayd.runtime.shared_ratio import Counts
 
 if TYPE_CHECKING:
     from gatewayd.worker import Worker
@@ -26,6 +29,10 @@ def register(worker: Worker) -> None:
     gauge("gatewayd_window_size", _of(worker, _window_sizes))
     gauge("gatewayd_link_up", _of(worker, _links_up))
     gauge("gatewayd_limiter_paused_seconds", _of(worker, _pauses))
+    gauge("gatewayd_limiter_used_ratio", _of(worker, _quotas_used))
+    gauge("gatewayd_guard_ratio", _of(worker, _guard_ratios))
+    gauge("gatewayd_guard_state", _of(worker, _guard_states))
+    gauge("gatewayd_guard_open_messages", _of(worker, _guards_open))
     gauge("gatewayd_billing_open_conversations", worker.ledger.open_conversations)
     gauge("gatewayd_billing_unwritten_records", lambda: [((), worker.ledger.unwritten)])
     gauge("gatewayd_store_pending_records", lambda: [((), worker.journal.pending)])
@@ -64,3 +71,29 @@ def _pauses(worker: Worker) -> _Readings:
     now = time.monotonic()
     for name in worker.shared.names():
         yield (name,), max(0.0, worker.shared.slot(name).paused_until - now)
+
+
+def _quotas_used(worker: Worker) -> _Readings:
+    now = time.monotonic()
+    for name, per_minute in quotas(worker.config).items():
+        yield (name,), worker.shared.slot(name).used(now) / per_minute
+
+
+def _guard_ratios(worker: Worker) -> _Readings:
+    for name, counts in _guards(worker):
+        yield (name,), ratio(counts)
+
+
+def _guard_states(worker: Worker) -> _Readings:
+    for name, counts in _guards(worker):
+        yield (name,), counts.state
+
+
+def _guards_open(worker: Worker) -> _Readings:
+    for name, counts in _guards(worker):
+        yield (name,), counts.pending
+
+
+def _guards(worker: Worker) -> Iterator[tuple[str, Counts]]:
+    for name, guard in worker.desk.guards.all().items():
+        yield name, guard.slot.read(worker.desk.now())

@@ -58,7 +58,9 @@ class Reloading:
         worker.desk.accounts = loaded.config.accounts
         self._change_accounts(loaded.config)
         for name, settings in links.items():
-            worker.dispatcher.set_limits(name, worker.limits_of(name, settings))
+            worker.dispatcher.set_limits(name, worker.limits_of(name))
+            if settings.kind != "smpp":
+                worker.guard(name)
         changed = [name for name in links if name in worker.own_links and self._is_changed(name, old)]
         gone = [name for name in worker.own_links if name not in links]
         faults = [unbilled, *[await self._add(name) for name in links if name not in worker.own_links]]

@@ -42,8 +42,8 @@ from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import Limits
+from gatewayd.limiting import Limiting
 from gatewayd.policy.billing_rules import RuleBook
-from gatewayd.policy.pacing import UNLIMITED, Rate, rate_of
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
 from gatewayd.reaching import Reaching
@@ -53,7 +53,8 @@ from gatewayd.runtime.control import Line, WorkerChannel
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
 from gatewayd.runtime.seats import SeatFile
-from gatewayd.runtime.shared_limits import SharedLimits, Slot
+from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.runtime.shared_ratio import SharedRatios
 from gatewayd.runtime.tasks import cancel_all, spawn
 from gatewayd.runtime.trail import Trail, configure_logging
 from gatewayd.senders.accounts import Account
@@ -69,7 +70,8 @@ log = logging.getLogger("gatewayd")
 
 EXIT_OK, EXIT_FAILED = 0, 1
 BEAT_S = 1.0
-SPOOL_FILE, LIMITS_FILE, SEATS_FILE = "worker-{slot}.spool", "limits", "seats"
+SPOOL_FILE, LIMITS_FILE, SEATS_FILE, RATIOS_FILE = "worker-{slot}.spool", "limits", "seats", "ratios"
+APPLICATIONS_MAX = 64
 
 # The store's writer thread must get the interpreter soon after each fsync, although the loop is busy.
 SWITCH_INTERVAL_S = 0.0005
@@ -163,6 +165,9 @@ class Worker:
             hooks=JournalTimes(self._on_commit, self._on_commit_failure),
         )
         self.spool = Spool(self.journal, slot=self._place.slot)
+        # Beside the spools: an operator goes on counting while the machine is started anew.
+        self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
+        self.limiting = Limiting(self.shared, self.ratios, self._place.slot, self._place.count)
         self._build_flow()
         self._build_senders()
         self._build_community()
@@ -191,7 +196,7 @@ class Worker:
         self.dispatcher = Dispatcher(
             self.desk,
             self.route_table(),
-            {name: self.limits_of(name, link) for name, link in config.links.items()},
+            {name: self.limits_of(name) for name in config.links},
             session_window_h=config.sessions.window_h,
             join_timeout_s=config.parts.join_timeout_s,
             incomplete_max=config.parts.incomplete_max,
@@ -221,16 +226,13 @@ class Worker:
         """Each account's depth and window."""
         return {name: (account.outbox_depth_max, account.window) for name, account in self.config.accounts.items()}
 
-    def limits_of(self, name: str, link: schema.Link) -> Limits:
+    def limits_of(self, name: str) -> Limits:
         """What paces a link."""
-        own = self.shared.slot(f"link:{name}")
-        slots: list[tuple[Slot, Rate]] = [(own, _rate(0, link.rate_per_s, link.burst))]
-        if not link.provider:
-            return Limits(slots, own)
-        provider = self.config.providers[link.provider]
-        shared = self.shared.slot(f"provider:{link.provider}")
-        slots.append((shared, _rate(provider.per_minute, provider.rate_per_s, provider.burst)))
-        return Limits(slots, shared)
+        return self.limiting.limits_of(self.config, name)
+
+    def guard(self, name: str) -> None:
+        """Watch over a link's error ratio as its provider's settings say."""
+        self.desk.guards.set(name, self.limiting.guard_of(self.config, name))
 
     def _build_senders(self) -> None:
         config = self.config
@@ -287,6 +289,7 @@ class Worker:
         elif self.community is not None:
             seats = self._seats.group(f"link:{name}", settings.binds)
             self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, self.community.alive)
+        self.guard(name)
         self.own_links[name] = link
         self.reaching.offer(link, settings)
         self.desk.add_link(self.community.crossing.share(link) if self.community is not None else link, settings)
@@ -417,6 +420,7 @@ class Worker:
         self.reaching.close()
         self._seats.close()
         self.shared.close()
+        self.ratios.close()
 
     async def reload(self, loaded: Loaded) -> list[str]:
         """Take up a new configuration; returns what could not be taken up."""
@@ -462,10 +466,6 @@ class Worker:
 
 def _left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
-
-
-def _rate(per_minute: int, rate_per_s: float, burst: float) -> Rate:
-    return rate_of(per_minute, rate_per_s, burst) if per_minute or rate_per_s else UNLIMITED
 
 
 def _rule(route: schema.Route) -> Rule:

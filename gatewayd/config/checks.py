@@ -12,6 +12,7 @@ from gatewayd.config.addresses import parse_address
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, shown
 from gatewayd.config.link_checks import check_links
+from gatewayd.config.provider_checks import check_providers
 from gatewayd.config.route_checks import check_routes
 
 
@@ -21,7 +22,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_tls(draft.config, findings)
     _check_accounts(draft, findings)
     _check_numbers(draft.config, findings)
-    _check_providers(draft, findings)
+    check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)
 
@@ -94,17 +95,3 @@ def _check_numbers(config: schema.Config, findings: Findings) -> None:
             elif owners.setdefault(number, name) != name:
                 problem = f"{shown(number)} belongs to account {owners[number]} already"
                 findings.fault(key, problem, "a number has one owner")
-
-
-def _check_providers(draft: Draft, findings: Findings) -> None:
-    used = {link.provider for link in draft.config.links.values()}
-    for name in sorted(draft.provider_names):
-        verdict = forms.name(name)
-        if verdict:
-            findings.fault(dotted("providers", name), *verdict)
-    for name, provider in draft.config.providers.items():
-        where = dotted("providers", name)
-        if not provider.per_minute and not provider.rate_per_s:
-            findings.warn(where, "sets no quota", "give per_minute or rate_per_s, if the operator has one")
-        if name not in used:
-            findings.warn(where, "no link uses it", f"write provider = {shown(name)} in its links, or remove it")

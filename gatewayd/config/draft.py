@@ -37,6 +37,7 @@ class Draft(msgspec.Struct, frozen=True):
     config: schema.Config
     account_names: frozenset[str]
     provider_names: frozenset[str]
+    application_names: frozenset[str]
     link_names: frozenset[str]
     given: Mapping[str, frozenset[str]]
 
@@ -51,11 +52,13 @@ def read_draft(raw: Mapping[str, Any], findings: Findings) -> Draft:
             findings.fault(dotted(name), "there is no such table", guess(name, schema.Config.__struct_fields__))
     accounts = _read_named(schema.Account, "accounts", raw, findings)
     providers = _read_named(schema.Provider, "providers", raw, findings)
+    applications = _read_named(schema.Application, "applications", raw, findings)
     links = _read_named(schema.Link, "links", raw, findings)
     config = schema.Config(
         **{name: table for name, table in plain.items() if table is not None},
         accounts=_sound(accounts),
         providers=_sound(providers),
+        applications=_sound(applications),
         links=_sound(links),
         routes=_read_routes(raw.get("routes", []), findings),
     )
@@ -63,6 +66,7 @@ def read_draft(raw: Mapping[str, Any], findings: Findings) -> Draft:
         config=config,
         account_names=frozenset(accounts),
         provider_names=frozenset(providers),
+        application_names=frozenset(applications),
         link_names=frozenset(links),
         given={name: frozenset(raw["links"][name]) for name, link in links.items() if link is not None},
     )

@@ -16,6 +16,7 @@ Alphabet = Literal["gsm", "latin1", "ascii"]
 BindMode = Literal["transceiver", "transmitter", "receiver"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
+ApiCall = Literal["message", "capability", "revoke"]
 AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma", "rbm"]
 
@@ -35,6 +36,8 @@ Hours = Annotated[float, Meta(gt=0, le=87_600)]
 HoursOrOff = Annotated[float, Meta(ge=0, le=87_600)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1_000)]
 RateOrNone = Annotated[float, Meta(ge=0, le=1_000_000)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+ShareOrNone = Annotated[float, Meta(ge=0, le=0.9)]
 
 Listen = Annotated[str, Meta(extra={"form": "listen"})]
 Network = Annotated[str, Meta(extra={"form": "network"})]
@@ -145,12 +148,41 @@ class Account(_Table, frozen=True, kw_only=True):
 
 
 class Provider(_Table, frozen=True, kw_only=True):
-    """One provider application whose quota all of its links share (Orange: 1800 a minute for all bots)."""
+    """One operator's platform: what holds for all of its applications, and how each of them is guarded.
+
+    Without tables [applications.NAME] under it, it is its only application (Orange: 1800 a minute for all bots).
+    """
 
     per_minute: CountOrNone = 0
+    per_second: CountOrNone = 0
     rate_per_s: RateOrNone = 0.0
     burst: Count = 1
+    headroom: ShareOrNone = 0.05
+    counted: tuple[ApiCall, ...] = ("message", "capability", "revoke")
     pause_s: Seconds = 60.0
+    ramp_start: Share = 0.1
+    ramp_double_s: Seconds = 10.0
+    guard: bool = True
+    guard_warn: Share = 0.05
+    guard_known_only: Share = 0.08
+    guard_stop: Share = 0.12
+    guard_ratio_max: Share = 0.15
+    guard_sample_min: Count = 200
+    guard_window_h: Hours = 24.0
+    guard_comeback: Share = 0.75
+    guard_stop_s: Seconds = 900.0
+    guard_hold_s: SecondsOrOff = 15.0
+    guard_errors: tuple[Word, ...] = ()
+
+
+class Application(_Table, frozen=True, kw_only=True):
+    """One of several applications at a provider, with a quota, pauses and a guard of its own."""
+
+    provider: str
+    per_minute: CountOrNone = 0
+    per_second: CountOrNone = 0
+    rate_per_s: RateOrNone = 0.0
+    burst: Count = 1
 
 
 class Link(_Table, frozen=True, kw_only=True):
@@ -184,6 +216,7 @@ class Link(_Table, frozen=True, kw_only=True):
     parked_receipt_ttl_s: Seconds = 86_400.0
     # gsma and rbm
     provider: str = ""
+    application: str = ""
     server_root: Url = ""
     bot_id: Word = ""
     token_url: Url = ""
@@ -235,6 +268,7 @@ RBM_ONLY_KEYS: Final = frozenset({"service_account_file"})
 GSMA_LINK_KEYS: Final = (GSMA_ONLY_KEYS | RBM_ONLY_KEYS) | frozenset(
     {
         "provider",
+        "application",
         "server_root",
         "bot_id",
         "token_url",
@@ -300,5 +334,6 @@ class Config(_Table, frozen=True, kw_only=True):
     billing: Billing = Billing()
     accounts: dict[str, Account] = {}
     providers: dict[str, Provider] = {}
+    applications: dict[str, Application] = {}
     links: dict[str, Link] = {}
     routes: tuple[Route, ...] = ()

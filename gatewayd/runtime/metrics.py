@@ -34,6 +34,13 @@ GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "gatewayd_window_size": ("Requests that may be unanswered at once.", ("side", "name")),
     "gatewayd_link_up": ("1 while a link can be used, else 0.", ("link",)),
     "gatewayd_limiter_paused_seconds": ("What is left of a limit's pause; 0 when there is none.", ("limit",)),
+    "gatewayd_limiter_used_ratio": ("Share of a limit's quota that was used in about the last minute.", ("limit",)),
+    "gatewayd_guard_ratio": ("Share of unreachable numbers in the guard's window of time.", ("application",)),
+    "gatewayd_guard_state": (
+        "How far the guard has closed: 0 open, 1 warned, 2 known only, 3 stop.",
+        ("application",),
+    ),
+    "gatewayd_guard_open_messages": ("Messages that may yet turn out to be unreachable.", ("application",)),
     "gatewayd_store_pending_records": ("Records that wait for a commit.", ()),
     "gatewayd_billing_open_conversations": ("Conversations that are open, by the link they began on.", ("link",)),
     "gatewayd_billing_unwritten_records": ("Billing records that are not in their file yet.", ()),
@@ -100,7 +107,12 @@ class Metrics:
         self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
         self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
         self.limiter_waits = counters("limiter_waits", "Times that a limit made us wait.", "limit")
-        self.limiter_pauses = counters("limiter_pauses", "Times that a carrier asked us to pause.", "limit")
+        self.limiter_pauses = counters(
+            "limiter_pauses",
+            "Times that a carrier asked us to pause, and of what (empty: the usual).",
+            "limit",
+            "scope",
+        )
         self.store_commit_failures = counters("store_commit_failures", "Commits that failed.").labels()
 
     def _declare_timings(self) -> None:

@@ -102,7 +102,7 @@ async def test_a_throttling_carrier_gets_everything_in_order(stage: Stage) -> No
     assert taken == [submitted.pdu.short_message for submitted in sent]
     samples = await scene.samples()
     assert samples.value("gatewayd_link_results_total", outcome="deferred", error="ESME_RTHROTTLED") == 3
-    assert samples.value("gatewayd_limiter_pauses_total", limit="carrier") == 3
+    assert samples.value("gatewayd_limiter_pauses_total", limit="carrier", scope="") == 3
 
 
 async def test_a_refused_message_is_told_as_undelivered(stage: Stage) -> None:

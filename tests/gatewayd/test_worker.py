@@ -161,10 +161,10 @@ async def test_limits_are_those_of_link_and_provider(tmp_path: Path) -> None:
     worker = Worker(loaded(tmp_path))
     try:
         assert set(worker.shared.names()) >= {"link:carrier", "link:rcs", "provider:orange", "account:shop"}
-        rcs = worker._limits_of("rcs", worker.config.links["rcs"])
+        rcs = worker.limits_of("rcs")
         assert len(rcs.slots) == 2
-        assert rcs.slots[0][1] is UNLIMITED
-        carrier = worker._limits_of("carrier", worker.config.links["carrier"])
+        assert rcs.slots[0][1].rate_per_s == UNLIMITED.rate_per_s
+        carrier = worker.limits_of("carrier")
         assert len(carrier.slots) == 1
         assert carrier.slots[0][1] is not UNLIMITED
     finally:

@@ -31,6 +31,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "billing": schema.Billing,
     "accounts": schema.Account,
     "providers": schema.Provider,
+    "applications": schema.Application,
     "links": schema.Link,
     "routes": schema.Route,
 }

@@ -30,7 +30,7 @@ COUNTERS = {
     "gatewayd_faults_total": ("side", "kind"),
     "gatewayd_binds_refused_total": ("status",),
     "gatewayd_limiter_waits_total": ("limit",),
-    "gatewayd_limiter_pauses_total": ("limit",),
+    "gatewayd_limiter_pauses_total": ("limit", "scope"),
     "gatewayd_store_commit_failures_total": (),
 }
 TIMINGS = {

@@ -1,0 +1,110 @@
+"""What paces and guards each link, made of the configuration: the slots of its scopes, its ramp, its thresholds.
+
+Part of the composition of a worker; decides nothing at run time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from gatewayd.config import schema
+from gatewayd.flow.guarding import Guard
+from gatewayd.flow.limits import ALONE, Limits
+from gatewayd.message import Scope
+from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of
+from gatewayd.policy.quota import with_headroom
+from gatewayd.policy.ratio_guard import Terms
+from gatewayd.runtime.shared_limits import SharedLimits, Slot
+from gatewayd.runtime.shared_ratio import SharedRatios
+
+_HOUR_S = 3_600.0
+
+
+class Limiting:
+    """Makes limits and guards for one worker, ``worker`` of ``workers``."""
+
+    def __init__(self, limits: SharedLimits, ratios: SharedRatios, worker: int, workers: int) -> None:
+        self._limits = limits
+        self._ratios = ratios
+        self._worker = worker
+        self._is_alone = workers == 1
+        self._guards: dict[str, tuple[tuple[object, ...], Guard]] = {}
+
+    def limits_of(self, config: schema.Config, name: str) -> Limits:
+        """The limits of a link: its own, its application's and its provider's."""
+        link = config.links[name]
+        own, own_rate = self._limits.slot(f"link:{name}"), _rate_of(link)
+        if not link.provider:
+            return Limits([(own, own_rate)], own, worker=self._turn(own_rate))
+        provider = config.providers[link.provider]
+        ramp = Ramp(provider.ramp_start, provider.ramp_double_s)
+        shared = [(self._limits.slot(f"provider:{link.provider}"), _rate_of(provider, provider.headroom))]
+        if link.application:
+            slot = self._limits.slot(f"application:{link.application}")
+            shared.insert(0, (slot, _rate_of(config.applications[link.application], provider.headroom)))
+        # After a pause of the agent alone, it comes back by the pace that it shares with others where it has none.
+        whole = min(rate.rate_per_s for _, rate in [(own, own_rate), *shared])
+        slots = [(slot, _with_ramp(rate, ramp, whole)) for slot, rate in [(own, own_rate), *shared]]
+        scopes: dict[Scope, Slot] = {"agent": own, "application": shared[0][0]}
+        worker = self._turn(*(rate for _, rate in slots))
+        return Limits(slots, shared[0][0], scopes=scopes, worker=worker, counted=provider.counted)
+
+    def guard_of(self, config: schema.Config, name: str) -> Guard | None:
+        """The guard of a link's application, where it has one."""
+        link = config.links[name]
+        provider = config.providers.get(link.provider)
+        if provider is None or not provider.guard:
+            return None
+        application = f"{link.provider}/{link.application}" if link.application else link.provider
+        terms = _terms_of(provider)
+        asked = (terms, provider.guard_window_h, provider.guard_hold_s, provider.guard_errors)
+        known = self._guards.get(application)
+        if known is not None and known[0] == asked:
+            return known[1]
+        slot = self._ratios.slot(application, self._worker, provider.guard_window_h * _HOUR_S)
+        if known is None:
+            slot.forget_pending()
+        guard = Guard(slot, terms, provider.guard_hold_s, provider.guard_errors)
+        self._guards[application] = asked, guard
+        return guard
+
+    def _turn(self, *rates: Rate) -> int:
+        """This worker's number where workers must agree on who goes first: where there are several, and a pace."""
+        return ALONE if self._is_alone or all(rate.rate_per_s == math.inf for rate in rates) else self._worker
+
+
+def quotas(config: schema.Config) -> dict[str, float]:
+    """What each limit lets go in a minute, by the name of its slot; those without a pace are left out."""
+    rates = {f"link:{name}": _rate_of(link) for name, link in config.links.items()}
+    for name, provider in config.providers.items():
+        rates[f"provider:{name}"] = _rate_of(provider, provider.headroom)
+    for name, application in config.applications.items():
+        rates[f"application:{name}"] = _rate_of(application, config.providers[application.provider].headroom)
+    return {name: rate.rate_per_s * 60.0 for name, rate in rates.items() if rate.rate_per_s != math.inf}
+
+
+def _terms_of(provider: schema.Provider) -> Terms:
+    return Terms(
+        warn=provider.guard_warn,
+        known_only=provider.guard_known_only,
+        stop=provider.guard_stop,
+        ratio_max=provider.guard_ratio_max,
+        sample_min=provider.guard_sample_min,
+        comeback=provider.guard_comeback,
+        stop_s=provider.guard_stop_s,
+    )
+
+
+def _rate_of(scope: schema.Link | schema.Provider | schema.Application, headroom: float = 0.0) -> Rate:
+    if isinstance(scope, schema.Link):
+        return rate_of(0, scope.rate_per_s, scope.burst) if scope.rate_per_s else UNLIMITED
+    if not (scope.per_minute or scope.per_second or scope.rate_per_s):
+        return UNLIMITED
+    per_minute, per_second = (with_headroom(quota, headroom) for quota in (scope.per_minute, scope.per_second))
+    return rate_of(per_minute, scope.rate_per_s, scope.burst, per_second)
+
+
+def _with_ramp(rate: Rate, ramp: Ramp, whole: float) -> Rate:
+    return msgspec.structs.replace(rate, ramp=ramp, whole=whole if rate.rate_per_s == math.inf else 0.0)
