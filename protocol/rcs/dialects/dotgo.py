@@ -16,7 +16,12 @@ STATUSES = {**rbm_events.STATUSES, "SENT": Status.SENT, "FAILED": Status.FAILED}
 def grant(credentials: Credentials, now_unix: float) -> Grant:
     """Client credentials, with the grant in the URL and no body."""
     pair = b64encode(f"{credentials.client_id}:{credentials.client_secret}".encode()).decode()
-    headers = {"Authorization": f"Basic {pair}", "Accept": "application/json"}
+    # A form with nothing in it: some servers insist on its type all the same.
+    headers = {
+        "Authorization": f"Basic {pair}",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Accept": "application/json",
+    }
     query = (("grant_type", "client_credentials"),)
     status, body = yield Request("POST", credentials.token_url, query=query, headers=headers)
     return read_token_response(status, body)

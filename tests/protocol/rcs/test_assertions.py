@@ -6,28 +6,24 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gatewayd.simulate.rcs_assertion import Expected, public_key_of, read_assertion
+from gatewayd.simulate.rcs_assertion import read_assertion
 from protocol.rcs.assertions import GRANT, exchange_request, sign
 from protocol.rcs.errors import RcsFault
-from tests.protocol.rcs.keys import private_key
+from tests.protocol.rcs.keys import expected, private_key
 
 NOW = 1_795_342_286.7
 CLAIMS = {"iss": "bot-1", "scope": "s", "aud": "a"}
 
 
-def expected(**changes: bool) -> Expected:
-    return Expected(keys={"*": public_key_of(private_key())}, audience="a", scope="s", **changes)
-
-
 def test_a_stranger_believes_what_we_sign() -> None:
-    assertion = read_assertion(sign(CLAIMS, private_key(), NOW, "k-1"), expected(), NOW)
+    assertion = read_assertion(sign(CLAIMS, private_key(), NOW, "k-1"), expected("a", "s"), NOW)
     assert (assertion.issuer, assertion.key_id) == ("bot-1", "k-1")
     assert (assertion.claims["iat"], assertion.claims["exp"]) == (1_795_342_286, 1_795_345_886)
 
 
 def test_an_issuer_may_be_a_list() -> None:
     token = sign({**CLAIMS, "iss": ["bot-1"]}, private_key(), NOW)
-    assert read_assertion(token, expected(issuer_in_list=True), NOW).issuer == "bot-1"
+    assert read_assertion(token, expected("a", "s", in_list=True), NOW).issuer == "bot-1"
 
 
 @pytest.mark.parametrize("key", ["", "secret", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"])

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewayd.simulate.rcs_assertion import Expected, public_key_of, read_assertion
+from gatewayd.simulate.rcs_assertion import read_assertion
 from protocol.rcs import rbm
 from protocol.rcs.answers import NotTaken, RevokeAnswer, SendAnswer, Taken, TokenRefused, TryLater, Unclear
 from protocol.rcs.content import Content, Text
@@ -24,7 +24,7 @@ from protocol.rcs.events import Contact, Status, StatusEvent
 from protocol.rcs.platform import Outgoing, Reading
 from protocol.rcs.tokens import Credentials, Token
 from tests.protocol.rcs.contents import CONTENTS
-from tests.protocol.rcs.keys import private_key
+from tests.protocol.rcs.keys import expected, private_key
 
 NUMBER = "+33612345678"
 TOKEN = "client-token"
@@ -142,8 +142,7 @@ def test_a_token_is_granted_to_a_service_account() -> None:
     grant = rbm.grant(credentials, 1000.0)
     request = next(grant)
     assertion = parse_qs(request.body.decode())["assertion"][0]
-    expected = Expected(keys={"a@b": public_key_of(private_key())}, audience="https://o/t", scope=rbm.SCOPE)
-    assert read_assertion(assertion, expected, 1001.0).key_id == "k-1"
+    assert read_assertion(assertion, expected("https://o/t", rbm.SCOPE, "a@b"), 1001.0).key_id == "k-1"
     with pytest.raises(StopIteration) as end:
         grant.send((200, b'{"access_token":"t","expires_in":3599}'))
     assert end.value.value == Token("t", 3599.0)

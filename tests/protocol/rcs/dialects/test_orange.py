@@ -7,11 +7,11 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gatewayd.simulate.rcs_assertion import Expected, public_key_of, read_assertion
+from gatewayd.simulate.rcs_assertion import read_assertion
 from protocol.rcs.dialects.orange import AUDIENCE, DIALECT, SCOPE
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.tokens import Credentials, Grant, Token
-from tests.protocol.rcs.keys import private_key
+from tests.protocol.rcs.keys import expected, private_key
 
 NOW = 1_795_342_286.0
 LAYER_1 = (200, b'{"access_token":"app-token","expires_in":"3600","token_type":"Bearer"}')
@@ -20,12 +20,6 @@ LAYER_1 = (200, b'{"access_token":"app-token","expires_in":"3600","token_type":"
 def credentials(**changes: Any) -> Credentials:
     known = {"bot_id": "bot-1", "token_url": "https://api.example/oauth/v3/token", "client_id": "c"}
     return Credentials(**{**known, "client_secret": "s", "private_key": private_key(), **changes})
-
-
-def expected(**changes: Any) -> Expected:
-    return Expected(
-        **{"keys": {"bot-1": public_key_of(private_key())}, "audience": AUDIENCE, "scope": SCOPE, **changes}
-    )
 
 
 def end_of(grant: Grant, answer: tuple[int, bytes]) -> Token:
@@ -44,7 +38,7 @@ def test_the_assertion_in_a_header() -> None:
     assert (token.value, token.lifetime_s) == ("app-token", 3600.0)
     ((name, value),) = token.headers
     assert (name, value[:4]) == ("X-Bot", "JWT ")
-    assert read_assertion(value[4:], expected(), NOW).issuer == "bot-1"
+    assert read_assertion(value[4:], expected(AUDIENCE, SCOPE, "bot-1"), NOW).issuer == "bot-1"
 
 
 def test_the_assertion_exchanged() -> None:
@@ -53,7 +47,7 @@ def test_the_assertion_exchanged() -> None:
     request = grant.send(LAYER_1)
     assert (request.path, request.headers["Authorization"]) == ("https://api.example/bot", "Bearer app-token")
     (assertion,) = parse_qs(request.body.decode())["assertion"]
-    read_assertion(assertion, expected(audience="us"), NOW)
+    read_assertion(assertion, expected("us", SCOPE, "bot-1"), NOW)
     assert end_of(grant, (200, b'{"access_token":"bot-token","expires_in":60}')) == Token("bot-token", 60.0)
 
 
@@ -61,7 +55,7 @@ def test_an_issuer_in_a_list() -> None:
     grant = DIALECT.grant(credentials(assertion_header="X-Bot", issuer_in_list=True), NOW)
     next(grant)
     ((_, value),) = end_of(grant, LAYER_1).headers
-    assert read_assertion(value, expected(issuer_in_list=True), NOW).claims["iss"] == ["bot-1"]
+    assert read_assertion(value, expected(AUDIENCE, SCOPE, "bot-1", in_list=True), NOW).claims["iss"] == ["bot-1"]
 
 
 @pytest.mark.parametrize(("answer", "kind"), [((401, b""), "token_http_401"), (LAYER_1, "bad_key")])
