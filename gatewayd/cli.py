@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gatewayd import __version__
+from gatewayd.cli_numbers import numbers
 from gatewayd.config import forms, house
 from gatewayd.config.addresses import parse_address
 from gatewayd.config.effective import effective
@@ -38,6 +39,7 @@ simulate = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(simulate, name="simulate")
+app.add_typer(numbers, name="numbers")
 
 
 def _address(text: str) -> str:

@@ -126,6 +126,12 @@ class NumberBook:
                 return operator
         return self._prefixes.operator_of(handset)
 
+    def explain(self, handset: str) -> tuple[str, str]:
+        """Who serves a canonical number, and by which of the files (ported, block) that is known."""
+        operator = self.operator_of(handset)
+        is_ported = self._ported is not None and handset.isdigit() and self._ported.operator_of(int(handset))
+        return operator, "ported" if is_ported else "block" if operator else ""
+
     def refresh(self) -> None:
         """Look whether a file was replaced, and use the new one. One that cannot be used leaves the old one in use."""
         seen = tuple(_signature(path) for path in self._paths)

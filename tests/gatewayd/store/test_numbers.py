@@ -159,6 +159,11 @@ def test_a_ported_number_beats_its_block(book: NumberBook, target: Path) -> None
     assert book.operator_of("33607000001") == "orange"
     take_in(target, "0607000001;free")
     book.refresh()
+    assert [book.explain(h) for h in ("33607000001", "33607000002", "34600000001")] == [
+        ("free", "ported"),
+        ("orange", "block"),
+        ("", ""),
+    ]
     assert [book.operator_of(h) for h in ("33607000001", "33607000002", "34600000001", "SHOP")] == [
         "free",
         "orange",
