@@ -78,7 +78,7 @@ def _check_dialect(where: str, link: schema.Link, findings: Findings) -> None:
     ways = [name for name in ("assertion_header", "assertion_url") if getattr(link, name)]
     if link.bot_key_file and len(ways) != 1:
         problem = "stands beside assertion_header" if ways else "is missing, and assertion_header too"
-        findings.fault(f"{where}.assertion_url", problem, "with bot_key_file, give one of the two")
+        findings.fault(f"{where}.assertion_url", problem, "with bot_key_file, give one of them")
     if ways and not link.bot_key_file:
         findings.fault(f"{where}.bot_key_file", "is missing", f"{ways[0]} needs the key that signs")
 

@@ -105,7 +105,7 @@ async def test_a_message_and_its_receipts() -> None:
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
 async def test_all_content_passes_a_strict_reading(content: Content) -> None:
-    check(content, rbm.LIMITS)
+    check(content, rbm.PLATFORM.limits)
     async with both(content_of=lambda message: content) as it:
         assert isinstance(await it.send(), Accepted)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatewayd.config import house
+from protocol.rcs.dialects import named
 
 
 def test_ours_lies_beside_gatewayd() -> None:
@@ -35,3 +36,8 @@ def test_links_to_the_same_place_are_the_same_place(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     ours = tmp_path / "real" / "gatewayd" / "__init__.py"
     assert house.judge(ours, str(tmp_path / "link" / "protocol" / "__init__.py")) is None
+
+
+def test_the_dialects_are_those_that_can_be_spoken() -> None:
+    assert house.dialects() == ("dotgo", "orange", "standard", "vi")
+    assert all(named(name).name == name for name in house.dialects())
