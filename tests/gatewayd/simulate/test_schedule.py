@@ -91,3 +91,21 @@ async def test_an_event_that_fails_does_not_stop_the_others() -> None:
     schedule.tick()
     assert seen == ["next"]
     schedule.close()
+
+
+async def test_a_pause_keeps_every_event_and_wakes_sleepers() -> None:
+    clock, seen = Clock(), list[str]()
+    schedule = Schedule(clock)
+    schedule.after(10.0, lambda: seen.append("a"))
+    async with asyncio.timeout(5.0), asyncio.TaskGroup() as group:
+        group.create_task(schedule.sleep(3600.0))
+        await asyncio.sleep(0)
+        schedule.pause()
+    schedule.after(5.0, lambda: seen.append("b"))
+    clock.now += 10.0
+    schedule.tick()
+    assert seen == []
+    schedule.resume()
+    schedule.tick()
+    assert seen == ["b", "a"]
+    schedule.close()
