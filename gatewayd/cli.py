@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gatewayd import __version__
+from gatewayd.billing.command import app as billing
 from gatewayd.cli_numbers import numbers
 from gatewayd.config import forms, house
 from gatewayd.config.addresses import parse_address
@@ -40,6 +41,7 @@ simulate = typer.Typer(
 )
 app.add_typer(simulate, name="simulate")
 app.add_typer(numbers, name="numbers")
+app.add_typer(billing, name="billing")
 
 
 def _address(text: str) -> str:
@@ -274,13 +276,26 @@ def _insist_on_own_house() -> None:
 
 def _load(path: Path, credentials: Path | None) -> Loaded:
     try:
-        return load(path, credentials)
+        return _with_rules(load(path, credentials))
     except ConfigFaults as refusal:
         _say_warnings(refusal.warnings)
         for fault in refusal.faults:
             typer.echo(str(fault), err=True)
         typer.echo(f"{_counted(len(refusal.faults), 'fault')}: the gateway cannot start with this.", err=True)
         raise typer.Exit(REFUSED) from None
+
+
+def _with_rules(loaded: Loaded) -> Loaded:
+    """Refuses a rule set for billing that cannot be read."""
+    from gatewayd.billing import rule_files
+
+    folder = loaded.config.billing.rules_dir
+    try:
+        named = {link.billing for link in loaded.config.links.values() if link.billing}
+        rule_files.books(named, Path(folder) if folder else None)
+    except rule_files.RulesFault as error:
+        _refuse(str(error))
+    return loaded
 
 
 def _say_warnings(warnings: tuple[object, ...]) -> None:

@@ -10,6 +10,7 @@ so does a replay. An event that comes later still is taken at its own time, as f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -82,7 +83,8 @@ class Pair(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One billable fact, final. ``end_ms`` is 0 for a message alone; ``name`` is the class in the rule set's words."""
+    """One billable fact, final. ``end_ms`` is 0 for a message alone; ``name`` is the class in the rule set's words.
+    """
 
     name: str
     start_ms: int
@@ -97,6 +99,11 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     mo_count: int = 0
     segments: int = 0
     credits: float = 0.0
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether it is more than a message alone."""
+        return self.end_ms > self.start_ms
 
 
 def is_basic(text: str, *, is_plain: bool = True) -> bool:
@@ -173,6 +180,14 @@ def finish(pair: Pair, book: RuleBook) -> list[Record]:
         for rules in book.versions
     )
     return _fold(pair, book, last_ms + 2 * longest_ms)
+
+
+def replay(book: RuleBook, events: Iterable[Event]) -> list[Record]:
+    """The records of all that ever happened between an agent and a user, in whatever order it is told."""
+    known: dict[tuple[str, str], Event] = {}
+    for event in sorted(events, key=_order):
+        known.setdefault((event.kind, event.id), event)
+    return finish(Pair(book.name, events=list(known.values())), book)
 
 
 def opened(open_as: str) -> tuple[int, int, str]:
