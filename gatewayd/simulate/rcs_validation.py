@@ -192,6 +192,11 @@ def _check_location(value: object) -> None:
     for name in ("timestamp", "expiry"):
         if not absent(body, name):
             moment(body[name], 42003, f"{where}.{name}")
+    radius, offset = body.get("radius"), body.get("timeOffset")
+    if radius is not None and (isinstance(radius, bool) or not isinstance(radius, int | float) or radius < 0):
+        raise Refusal(42002, f"{where}.radius is not a number of metres")
+    if offset is not None and (isinstance(offset, bool) or not isinstance(offset, int) or abs(offset) > 14 * 60):
+        raise Refusal(42002, f"{where}.timeOffset is not a number of minutes")
 
 
 def _chips(value: object) -> tuple[dict[str, object], ...]:
