@@ -103,7 +103,7 @@ class Ledger:
             return
         event = self._event(link, journey, message, is_plain, self._now_ms())
         key = f"{self._agent(link, message)}|{_user(message)}"
-        pair = self._pair(key, book)
+        pair, book = self._pair(key, book)
         if book.at(event.at_ms).bill_on == "sent":
             billing.note(pair, event)
         else:
@@ -117,10 +117,10 @@ class Ledger:
             return
         now_ms = self._now_ms()
         at_ms = min(round(at * 1000), now_ms) if at else now_ms
+        key = self._key_of(link, journey, handset)
+        pair, book = self._pair(key, book)
         if book.at(at_ms).bill_on == "sent":
             return
-        key = self._key_of(link, journey, handset)
-        pair = self._pair(key, book)
         if not billing.delivered(pair, f"{message_id:x}", at_ms):
             if journey is None or not self._is_accounted(link, journey.message):
                 return
@@ -133,7 +133,7 @@ class Ledger:
         if book is None:
             return
         key = self._key_of(link, journey, "")
-        pair = self._pair(key, book)
+        pair, book = self._pair(key, book)
         if pair.awaited.pop(f"{journey.message.id:x}", None) is not None:
             self._changed(key, pair, book)
 
@@ -148,7 +148,7 @@ class Ledger:
             return
         agent = handset_of(inbound.destination, inbound.destination_ton, inbound.destination_npi)
         key = f"{agent}|{handset_of(inbound.source, inbound.source_ton, inbound.source_npi)}"
-        pair = self._pair(key, book)
+        pair, book = self._pair(key, book)
         billing.note(pair, Event(at_ms, "mo", mo_id, account, link.name))
         self._changed(key, pair, book)
 
@@ -190,12 +190,15 @@ class Ledger:
 
     # -- the store ----------------------------------------------------------------------------------------------------
 
-    def _pair(self, key: str, book: RuleBook) -> Pair:
+    def _pair(self, key: str, book: RuleBook) -> tuple[Pair, RuleBook]:
+        """What is known, and the rules that hold: a conversation ends under those that it began with."""
         pair: Pair | None = self._journal.get(BILLING, key)
         if pair is None:
-            return Pair(book.name)
+            return Pair(book.name), book
+        if pair.rules != book.name and pair.open_as and pair.rules in self._books:
+            return pair, self._books[pair.rules]
         pair.rules = book.name
-        return pair
+        return pair, book
 
     def _changed(self, key: str, pair: Pair, book: RuleBook) -> None:
         """Settle what is old enough, write down what is left, and hand out the records: all in one group."""

@@ -239,3 +239,26 @@ async def test_links_without_rules_are_not_accounted_for(stage: Stage) -> None:
     scene.bot.report(scene.mo())
     await scene.settle()
     assert list(scene.journal.scan(BILLING)) == []
+
+
+async def test_a_conversation_ends_under_the_rules_that_it_began_with(stage: Stage) -> None:
+    scene = stage("bot", "carrier", bot="orange_fr")
+    await scene.submit()
+    scene.bot.accept("a")
+    await scene.wait(1.0)
+    scene.bot.report(scene.mo())
+    scene.desk.settings["bot"] = links(bot="google_std")["bot"]
+    (second,) = await scene.submit()
+    scene.bot.accept("b")
+    await scene.hour(25)
+    await scene.wait(LATE_S)
+    (third,) = await scene.submit()
+    scene.bot.accept("c")
+    scene.bot.receipt("c")
+    await scene.wait(24 * HOUR_S)
+    await scene.wait(LATE_S)
+    records = await scene.records()
+    assert [(name, ids[-1]) for name, _, ids in records] == [
+        ("conversation", f"{second:x}"),
+        ("basic_message", f"{third:x}"),
+    ]
