@@ -15,7 +15,8 @@ JSON_HEADERS: Mapping[str, str] = MappingProxyType({"Content-Type": "application
 class Request(msgspec.Struct, frozen=True):
     """What to ask. ``path`` is percent-encoded and stands below the server root; for a token it is a whole URL.
 
-    ``query`` holds plain pairs, ``answer_size_max`` counts the octets of the answer's body that are worth reading. ``headers`` has no Authorization unless the request brings its own credentials.
+    ``query`` holds plain pairs, ``answer_size_max`` counts the octets of the answer's body that are worth reading.
+    ``headers`` has no Authorization unless the request brings its own credentials.
     """
 
     method: str

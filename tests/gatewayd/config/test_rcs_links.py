@@ -32,10 +32,10 @@ def test_googles_platform_needs_a_service_account(desk: Desk) -> None:
 @pytest.mark.parametrize("content", ["{}", "secret", ACCOUNT[:-1]])
 def test_a_file_that_is_no_service_account_is_refused(desk: Desk, content: str) -> None:
     desk.put("google.json", content)
-    assert desk.faults(*RBM) == [
-        "links.orange.service_account_file: the file holds no service account's key; "
-        "give the JSON file as Google made it"
-    ]
+    (line,) = desk.faults(*RBM)
+    problem, _, remedy = line.partition("; ")
+    assert problem == "links.orange.service_account_file: the file holds no service account's key"
+    assert remedy == "give the JSON file as Google made it"
 
 
 def test_keys_of_one_platform_mean_nothing_to_the_other(desk: Desk) -> None:
