@@ -209,6 +209,12 @@ class Outbox:
         if box is not None:
             self.wake(box)
 
+    def wake_all(self) -> None:
+        """The same, for all that owe something."""
+        for box in self._boxes.values():
+            if len(box):
+                self.wake(box)
+
     def box(self, account: str) -> Box | None:
         """An account's box."""
         return self._boxes.get(account)
