@@ -150,11 +150,11 @@ class Worker:
         self.journal = Journal(
             Path(config.daemon.spool_dir) / SPOOL_FILE.format(slot=self._place.slot),
             group_wait_s=config.store.group_wait_ms / 1000,
-            fold_entries=config.store.fold_entries,
+            fold_entries=max(1, config.store.fold_entries // self._place.count),
             check=config.store.check_at_start,
             hooks=JournalTimes(self._on_commit, self._on_commit_failure),
         )
-        self.spool = Spool(self.journal, slot=self._place.slot)
+        self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count)
         self._build_flow()
         self._build_senders()
         self._build_community()
