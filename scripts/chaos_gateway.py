@@ -38,7 +38,7 @@ _CONFIG = """\
 workers = {workers}
 spool_dir = "{place}/spool"
 runtime_dir = "{place}/run"
-log_level = "{log_level}"
+log_level = "info"
 drain_timeout_s = 5.0
 
 [metrics]
@@ -108,7 +108,6 @@ class Plan(msgspec.Struct, frozen=True):
     accounts: tuple[str, ...] = ("app", "rude")
     window: int = 100
     connections: int = 1_000
-    log_level: str = "info"
 
 
 class Gateway:
