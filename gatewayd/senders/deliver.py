@@ -207,6 +207,9 @@ class Outbox:
                 self.give_back(box, delivery)
             else:
                 self._retry_later(box, delivery)
+        elif status == UNBUILDABLE:
+            self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
+            self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)

@@ -318,4 +318,4 @@ def _open(listen: str) -> socket.socket:
 
 
 def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET if host else socket.AF_UNSPEC
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
