@@ -233,7 +233,7 @@ class Desk:
             due=now + (account.outbox_ttl_h if account else 72.0) * _HOUR_S,
             message_id=message.id,
             state=state,
-            error=error if error.isdigit() else "000",
+            error=error,
             submitted_at=message.accepted_at,
             done_at=at or now,
             user_message_reference=reference_of(message),

@@ -74,7 +74,10 @@ class Dispatcher:
             on_unknown=decision.on_unknown or self._desk.settings[decision.links[0]].on_unknown,
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
-        if message.concat is not None and self._desk.channels[decision.links[0]] is Channel.RCS:
+        is_rcs = self._desk.channels[decision.links[0]] is Channel.RCS
+        if is_rcs:
+            progress.rcs_until = self._desk.now() + self._desk.terms[decision.links[0]].deadline_s
+        if is_rcs and message.concat is not None:
             progress.stage = Stage.JOINING
             progress.due = self._desk.now() + self._join_timeout_s
         else:

@@ -292,6 +292,8 @@ class Outbound:
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)
+        if progress.stage is Stage.SENT:
+            desk.spool.cool(progress.id)
         if type(outcome) is Accepted:
             self.on_named(link, outcome.carrier_id)
 

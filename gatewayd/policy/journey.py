@@ -9,6 +9,7 @@ The rules, which the tests take one by one:
 - RCS was accepted: it has until its deadline. Then it is revoked first, and only a confirmed revoke (or a policy that
   prefers a duplicate to silence) sends the SMS.
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
+- A message that cannot be sent over RCS before its deadline (the platform is down, paused, or behind) goes on.
 - Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so.
 - Each segment has its own tries. One that is in flight is not sent a second time.
 """
@@ -65,7 +66,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     ``queue`` is set exactly while the message waits in a link's queue: the link's name. ``lane`` and ``account`` say
     where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
     whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
-    handset capable.
+    handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all.
     """
 
     id: int
@@ -77,6 +78,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     position: int = 0
     attempts: int = 0
     is_checked: bool = False
+    rcs_until: float = 0.0
     queue: str = ""
     lane: int = 0
     due: float = 0.0
@@ -150,7 +152,8 @@ def enqueue(progress: Progress, expires_at: float, front: bool = False, moved: b
     """Put the message into the queue of the link whose turn it is."""
     progress.stage = Stage.QUEUED
     progress.queue = progress.link
-    progress.due = expires_at
+    limits = [moment for moment in (expires_at, progress.rcs_until) if moment]
+    progress.due = min(limits, default=0.0)
     return Queue(progress.queue, front, moved)
 
 
@@ -199,6 +202,7 @@ def skip_rcs(progress: Progress, channels: Mapping[str, Channel], reason: str, e
     for position, link in enumerate(progress.links):
         if channels.get(link) is Channel.SMS:
             progress.position = position
+            progress.rcs_until = 0.0
             progress.fallback = reason
             return enqueue(progress, expires_at, moved=True)
     return Finish(State.UNDELIV, reason)
@@ -211,6 +215,7 @@ def next_link(progress: Progress, reason: str, state: State, error: str, expires
     progress.position += 1
     progress.attempts = 0
     progress.is_checked = False
+    progress.rcs_until = 0.0
     progress.sent_at = 0.0
     progress.segments = []
     progress.fallback = reason
@@ -388,6 +393,8 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
     match progress.stage:
         case Stage.QUEUED if expires_at and expires_at <= now:
             return Finish(State.EXPIRED, "validity")
+        case Stage.QUEUED if progress.rcs_until and progress.rcs_until <= now:
+            return next_link(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at)
         case Stage.POSTPONED:
             if expires_at and expires_at <= now:
                 return Finish(State.EXPIRED, "validity")

@@ -10,6 +10,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
@@ -37,9 +38,12 @@ SWEEP_S = 30.0
 
 
 class Box:
-    """What one account is owed: ids in order, and the binds that can take them."""
+    """What one account is owed: ids in order, and the binds that can take them.
 
-    __slots__ = ("account", "depth_max", "hot", "ids", "receivers", "returned", "window")
+    ``ids`` are new, ``returned`` came back and go first, ``postponed`` were refused for now and wait for their time.
+    """
+
+    __slots__ = ("account", "depth_max", "hot", "ids", "postponed", "receivers", "returned", "window")
 
     def __init__(self, account: str, depth_max: int, window: int) -> None:
         self.account = account
@@ -47,14 +51,21 @@ class Box:
         self.window = window
         self.ids: deque[int] = deque()
         self.returned: list[int] = []
+        self.postponed: dict[int, None] = {}
         self.hot: dict[int, Delivery] = {}
         self.receivers: deque[EsmeConnection] = deque()
 
     def __len__(self) -> int:
+        """How many may go now."""
         return len(self.ids) + len(self.returned)
 
+    @property
+    def depth(self) -> int:
+        """How many are owed, those on the wire left out."""
+        return len(self) + len(self.postponed)
+
     def pop(self) -> int:
-        """The oldest id; those that came back go first."""
+        """The oldest id that may go now."""
         return heapq.heappop(self.returned) if self.returned else self.ids.popleft()
 
     def room(self, connection: EsmeConnection) -> int:
@@ -64,6 +75,20 @@ class Box:
     def free(self) -> int:
         """The same over all binds of this account."""
         return sum(map(self.room, self.receivers))
+
+    def oldest(self) -> int:
+        """The id that has waited longest, of all that are owed; there must be one."""
+        first = (*self.returned[:1], *islice(self.ids, 1), *islice(self.postponed, 1))
+        return min(first)
+
+    def forget(self, delivery_id: int) -> None:
+        """Take out the id that ``oldest`` gave."""
+        if self.returned and self.returned[0] == delivery_id:
+            heapq.heappop(self.returned)
+        elif self.ids and self.ids[0] == delivery_id:
+            self.ids.popleft()
+        else:
+            del self.postponed[delivery_id]
 
 
 class Outbox:
@@ -124,13 +149,15 @@ class Outbox:
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
         box = self._boxes.get(account)
-        return box is None or len(box) < box.depth_max
+        return box is None or box.depth < box.depth_max
 
     def make_room(self, account: str) -> None:
         """Drop the account's oldest delivery: it has been away too long for what it is sent."""
         box = self._boxes.get(account)
-        if box is not None and len(box):
-            self._end(box, box.pop(), "any", "overflow")
+        if box is not None and box.depth:
+            delivery_id = box.oldest()
+            box.forget(delivery_id)
+            self._end(box, delivery_id, "any", "overflow")
 
     # -- from binds -----------------------------------------------------------------------------------------------
 
@@ -180,6 +207,9 @@ class Outbox:
                 self.give_back(box, delivery)
             else:
                 self._retry_later(box, delivery)
+        elif status == UNBUILDABLE:
+            self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
+            self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
@@ -297,39 +327,51 @@ class Outbox:
         self._spool.save_delivery(delivery)
         at = self._loop.time() + retry_delay_s(delivery.attempts)
         heapq.heappush(self._later, (at, delivery.id, box.account))
+        box.postponed[delivery.id] = None
         self._arm()
 
     def _arm(self) -> None:
+        """See that the timer fires by the first retry; one that fires too early looks again."""
+        if not self._later or self._is_stopping:
+            return
+        at = self._later[0][0]
         if self._timer is not None:
+            if self._timer.when() <= at:
+                return
             self._timer.cancel()
-        self._timer = self._loop.call_at(self._later[0][0], self._retry_now) if self._later else None
+        self._timer = self._loop.call_at(at, self._retry_now)
 
     def _retry_now(self) -> None:
         self._timer = None
-        while self._later and self._later[0][0] <= self._loop.time():
+        now = self._loop.time()
+        while self._later and self._later[0][0] <= now:
             _, delivery_id, account = heapq.heappop(self._later)
             box = self._boxes[account]
-            heapq.heappush(box.returned, delivery_id)
-            self.wake(box)
+            if delivery_id in box.postponed:  # else it was dropped meanwhile
+                del box.postponed[delivery_id]
+                heapq.heappush(box.returned, delivery_id)
+                self.wake(box)
         self._arm()
 
     def _sweep(self) -> None:
         """End what waits for an account that stays away: the oldest first, as all of an account live equally long."""
+        now = self._clock()
         for box in self._boxes.values():
-            while box.ids:
-                oldest = self._spool.deliveries([box.ids[0]])
-                if oldest and oldest[0].due > self._clock():
+            while box.depth:
+                delivery_id = box.oldest()
+                found = self._spool.deliveries([delivery_id])
+                if found and found[0].due > now:
                     break
-                delivery_id = box.ids.popleft()
-                if oldest:
-                    self._end(box, delivery_id, oldest[0].kind, "expired")
+                box.forget(delivery_id)
+                if found:
+                    self._end(box, delivery_id, found[0].kind, "expired")
         self._sweep_timer = self._loop.call_later(SWEEP_S, self._sweep)
 
     # -- for metrics ----------------------------------------------------------------------------------------------
 
     def depths(self) -> list[tuple[tuple[str, ...], float]]:
         """Deliveries that wait, by account."""
-        return [((box.account,), len(box)) for box in self._boxes.values()]
+        return [((box.account,), box.depth) for box in self._boxes.values()]
 
     def ages(self) -> list[tuple[tuple[str, ...], float]]:
         """Seconds that the oldest delivery of each account has waited."""
@@ -337,7 +379,7 @@ class Outbox:
         return [((box.account,), max(0.0, now - self._oldest(box, now))) for box in self._boxes.values()]
 
     def _oldest(self, box: Box, now: float) -> float:
-        if not len(box):
+        if not box.depth:
             return now
-        found = self._spool.deliveries([box.returned[0] if box.returned else box.ids[0]])
+        found = self._spool.deliveries([box.oldest()])
         return found[0].created_at if found else now

@@ -10,7 +10,7 @@ from gatewayd.message import Encoding
 from gatewayd.policy.correlation import session_info
 from gatewayd.store.records import Delivery
 from protocol.smpp import receipt, text
-from protocol.smpp.constants import ESM_RECEIPT, Tag
+from protocol.smpp.constants import ESM_RECEIPT, Status, Tag
 from protocol.smpp.pdu import DeliverSm
 
 # Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
@@ -18,6 +18,7 @@ TAG_SESSION_ID = 0x1490
 TAG_POSTBACK = 0x1491
 SHORT_MESSAGE_MAX = 254
 _POSTBACK_MAX = 2_048
+_ERROR_SIZE = 3
 
 _Tlvs = tuple[tuple[int, bytes], ...]
 
@@ -37,7 +38,11 @@ def _receipt(delivery: Delivery) -> DeliverSm:
     message_id = message_id_text(delivery.message_id)
     state = delivery.state.value
     body = receipt.build_text(
-        message_id, state, _moment(int(delivery.submitted_at)), _moment(int(delivery.done_at)), delivery.error
+        message_id,
+        state,
+        _moment(int(delivery.submitted_at)),
+        _moment(int(delivery.done_at)),
+        error_code(delivery.error),
     )
     return DeliverSm(
         source_addr_ton=delivery.source_ton,
@@ -52,6 +57,18 @@ def _receipt(delivery: Delivery) -> DeliverSm:
     )
 
 
+@functools.lru_cache(maxsize=1024)
+def error_code(error: str) -> str:
+    """The three characters of ``err`` (appendix B): a carrier's own code, a command_status in hexadecimal, or 000.
+
+    Words of our own and of RCS platforms have no place there: they are in the trail.
+    """
+    if 0 < len(error) <= _ERROR_SIZE and error.isascii() and error.isalnum():
+        return error
+    status = Status.__members__.get(error)
+    return f"{status:03X}" if status is not None and status < 0x1000 else "000"
+
+
 @functools.lru_cache(maxsize=4096)
 def _moment(unix: int) -> datetime:
     """Receipts come in crowds of the same seconds; building a date costs as much as the rest of the PDU."""
@@ -61,7 +78,9 @@ def _moment(unix: int) -> datetime:
 def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
     payload, data_coding = _coded(delivery, account)
     body = delivery.udh + payload
-    tlvs = delivery.tlvs + _reference(delivery) + _session(delivery)
+    own = _reference(delivery) + _session(delivery)
+    tags = {tag for tag, _ in own}
+    tlvs = tuple(tlv for tlv in delivery.tlvs if tlv[0] not in tags) + own
     if len(body) > SHORT_MESSAGE_MAX:
         tlvs = ((Tag.MESSAGE_PAYLOAD, body), *tlvs)
         body = b""
@@ -109,5 +128,6 @@ def _session(delivery: Delivery) -> _Tlvs:
         info = session_info(delivery.session_sequence, delivery.session_number)
         tlvs = ((Tag.ITS_SESSION_INFO, info), (TAG_SESSION_ID, delivery.session_id.encode()))
     if delivery.postback:
-        tlvs += ((TAG_POSTBACK, delivery.postback.encode()[:_POSTBACK_MAX]),)
+        whole = delivery.postback.encode()[:_POSTBACK_MAX].decode(errors="ignore")  # never half a character
+        tlvs += ((TAG_POSTBACK, whole.encode()),)
     return tlvs

@@ -225,26 +225,25 @@ class SmppServer:
         Raises OSError with the address in its text.
         """
         context = self._tls_context() if self.settings.tls_listen else None
-        if plain or encrypted:
-            loop = asyncio.get_running_loop()
-            for listening, tls in [*((one, None) for one in plain), *((one, context) for one in encrypted)]:
-                make = self._make_pump
-                self._servers.append(await loop.create_server(make, sock=listening, ssl=tls, backlog=BACKLOG))
-            return
-        await self._listen(self.settings.listen, None)
-        await self._listen(self.settings.tls_listen, context)
+        if not plain and not encrypted:
+            plain = [_open(listen) for listen in self.settings.listen]
+            encrypted = [_open(listen) for listen in self.settings.tls_listen]
+        for listening in plain:
+            await self._serve(listening, None)
+        for listening in encrypted:
+            await self._serve(listening, context)
 
-    def _make_pump(self) -> Pump:
-        return EsmeConnection(self).pump
-
-    async def _listen(self, listens: Sequence[str], context: ssl.SSLContext | None) -> None:
-        loop = asyncio.get_running_loop()
-        for listen in listens:
-            host, port = parse_address(listen)
-            server = await loop.create_server(
-                self._make_pump, host, port, ssl=context, backlog=BACKLOG, family=_family(host)
-            )
-            self._servers.append(server)
+    async def _serve(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
+        # A stranger who never ends the handshake must not stay longer than one who never binds.
+        handshake_s = self.settings.session_init_timeout_s if context is not None else None
+        server = await asyncio.get_running_loop().create_server(
+            lambda: EsmeConnection(self).pump,
+            sock=listening,
+            ssl=context,
+            ssl_handshake_timeout=handshake_s,
+            backlog=BACKLOG,
+        )
+        self._servers.append(server)
 
     def _tls_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -313,5 +312,10 @@ class SmppServer:
         ]
 
 
+def _open(listen: str) -> socket.socket:
+    host, port = parse_address(listen)
+    return socket.create_server((host, port), family=_family(host), backlog=BACKLOG)
+
+
 def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET if host else socket.AF_UNSPEC
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -82,6 +82,11 @@ class Spool:
         self.journal.put(PROGRESS, journey.progress.id, journey.progress)
         self._schedule(journey.progress)
 
+    def cool(self, message_id: int) -> None:
+        """It only waits for a receipt now: where memory is short, others need it more."""
+        if len(self._hot) > HOT_MAX // 2:
+            self._hot.pop(message_id, None)
+
     def finish(self, journey: Journey) -> None:
         """It has its final fate: forget it and every name that carriers gave it."""
         progress = journey.progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -25,5 +26,8 @@ def read(text: str | None) -> float:
 
 
 def write(unix: float) -> str:
-    """The timestamp of a moment in Unix seconds, in UTC and whole seconds."""
-    return datetime.fromtimestamp(unix, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """The timestamp of a moment in Unix seconds, in UTC and whole seconds.
+
+    The second that has begun counts: what should live for half a second must not have expired already.
+    """
+    return datetime.fromtimestamp(math.ceil(unix), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -171,6 +171,8 @@ class Connection:
         del now
         events: list[Event] = []
         self._out.clear()
+        if self._framer.is_within_pdu and not self.wants_close:
+            events.append(FaultSeen("truncated", 0, "the stream ended within a PDU"))
         self._finish("eof", events)
         return events
 

@@ -21,6 +21,11 @@ class Framer:
         self._rest = bytearray()
         self._size_needed = 4
 
+    @property
+    def is_within_pdu(self) -> bool:
+        """Whether the beginning of a PDU is there and its end is not."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> list[bytes]:
         """The PDUs that ``data`` completes, in order.
 

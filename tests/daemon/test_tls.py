@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import ipaddress
 import socket
@@ -57,6 +58,7 @@ def daemon(tmp_path: Path, context: ssl.SSLContext) -> Iterator[Daemon]:
         "tls_listen": ["127.0.0.1:0"],
         "tls_certificate": str(tmp_path / "tls.pem"),
         "tls_key": str(tmp_path / "tls.key"),
+        "session_init_timeout_s": 0.5,
     }
     carrier = {
         "kind": "smpp",
@@ -109,3 +111,8 @@ def test_plain_octets_on_the_encrypted_door_harm_nobody(
     with Raw(daemon.smpp[1], tapped, "tls", context) as raw:
         assert raw.bind() == 0
         assert raw.submits_well()
+
+
+def test_a_handshake_has_no_more_time_than_a_bind(daemon: Daemon) -> None:
+    with socket.create_connection(daemon.smpp[1], 10) as stranger, contextlib.suppress(ConnectionResetError):
+        assert stranger.recv(1_024) == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -63,13 +64,12 @@ async def test_a_receipt_goes_the_way_back(stage: Stage_) -> None:
     assert owed.user_message_reference == 9
 
 
-async def test_words_for_people_are_no_error_codes(stage: Stage_) -> None:
-    """The err field of a receipt is three digits (SMPP 3.4 appendix B)."""
+async def test_what_a_carrier_refused_is_told_with_its_reason(stage: Stage_) -> None:
     scene = stage("carrier")
     await scene.submit("hello")
     scene.carrier.answer(Refused("ESME_RINVDSTADR"))
     await scene.settle()
-    assert scene.outbox.deliveries[0].error == "000"
+    assert scene.outbox.deliveries[0].error == "ESME_RINVDSTADR"
 
 
 async def test_a_receipt_is_given_to_the_outbox_once_it_is_durable(stage: Stage_) -> None:
@@ -116,3 +116,22 @@ async def test_nothing_is_left_in_memory_of_what_has_ended(stage: Stage_) -> Non
     await scene.settle()
     assert len(scene.outbox.fates) == 5
     assert (scene.desk.flying, scene.desk.in_flight, scene.spool._hot, scene.spool._scheduled) == ({}, {}, {}, {})
+
+
+async def test_the_trail_tells_every_step_and_no_text_and_no_number(
+    stage: Stage_, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "gatewayd.trail")
+    scene = stage("bot", "carrier")
+    (message,) = await scene.submit("a secret")
+    scene.bot.answer(Refused("http_404"))
+    await scene.settle()
+    scene.carrier.accept("17")
+    scene.carrier.receipt("17")
+    await scene.settle()
+    assert [record.message.split()[:2] for record in caplog.records] == [
+        [word, f"message={message:x}"] for word in ("refused", "fallback", "accepted", "delivrd")
+    ]
+    assert HANDSET not in caplog.text
+    assert "secret" not in caplog.text
+    assert "handset=3361*****78" in caplog.text

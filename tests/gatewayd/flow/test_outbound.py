@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gatewayd.carriers.link import Revocation
 from gatewayd.message import Accepted, Deferred, Outcome, Refused, State, Unknown
 from gatewayd.policy.journey import REVOKE_TIMEOUT_S, Stage
 from gatewayd.policy.pacing import Rate, rate_of
@@ -380,6 +382,21 @@ async def test_a_platform_that_stays_away_does_not_hold_a_message_for_ever(stage
     assert scene.carrier.sent == [(message, 0)]
 
 
+async def test_what_a_platform_cannot_take_in_time_goes_by_sms(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    scene.bot.is_up = False
+    (message,) = await scene.submit("hello")
+    await scene.wait(299.0)
+    assert scene.carrier.sent == []
+    await scene.wait(1.0)
+    assert scene.carrier.sent == [(message, 0)]
+    assert scene.counted("fallbacks", "bot", "rcs_late") == 1
+    scene.bot.is_up = True
+    scene.bot.ready()
+    await scene.settle()
+    assert scene.bot.sent == []
+
+
 async def test_a_flood_of_deadlines_is_met(stage: Stage_) -> None:
     scene = stage("bot", "carrier")
     scene.bot.window = 5_000
@@ -408,3 +425,57 @@ async def test_one_message_that_fails_does_not_stop_the_clock(
     await scene.wait(31.0)
     assert scene.outbox.fates == [(second, "EXPIRED")]
     assert "what was due failed" in caplog.text
+
+
+async def test_answers_for_what_has_ended_are_only_counted(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    (message,) = await scene.submit("hello")
+    scene.bot.accept("x")
+    await scene.wait(300.0)
+    revocation = scene.named["x"]
+    scene.bot.receipt("x")
+    await scene.settle()
+    scene.dispatcher.on_revoked(scene.bot, Revocation(revocation, "x", True, ""))
+    await scene.settle()
+    assert scene.counted("receipt_events", "bot", "late_revocation") == 1
+    assert scene.outbox.fates == [(message, "DELIVRD")]
+    assert scene.carrier.sent == []
+
+
+async def test_messages_that_a_long_one_left_no_room_for_keep_their_turn(stage: Stage_) -> None:
+    scene = stage("carrier")
+    scene.carrier.window = 3
+    scene.carrier.is_up = False
+    long, *short = await scene.submit("x" * 25, "a", "b", "c")
+    scene.carrier.is_up = True
+    await scene.tick()
+    assert scene.carrier.sent == [(long, 0), (long, 1), (long, 2)]
+    scene.carrier.accept("1", "2", "3")
+    await scene.settle()
+    assert scene.carrier.sent[3:] == [(message, 0) for message in short]
+
+
+async def test_numbers_that_operators_hold_against_us_are_counted(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    await scene.submit("a", "b")
+    scene.bot.answer(Refused("http_404", unreachable=True), Refused("http_403"))
+    await scene.settle()
+    assert scene.counted("link_unreachable", "bot") == 1
+
+
+async def test_a_limit_wakes_the_queue_by_itself(stage: Stage_) -> None:
+    scene = stage("carrier", rates={"carrier": Rate(1_000.0, burst=1)})
+    submit, is_sent = scene.carrier.submit, asyncio.Event()
+
+    def note(*args: Any) -> None:
+        submit(*args)
+        is_sent.set()
+
+    await scene.submit("a", "b")
+    assert len(scene.carrier.sent) == 1
+    scene.carrier.submit = note  # type: ignore[assignment, method-assign]
+    scene.now += 1.0
+    async with asyncio.timeout(10.0):
+        await is_sent.wait()
+    assert len(scene.carrier.sent) == 2
+    assert scene.counted("limiter_waits", "carrier") >= 1

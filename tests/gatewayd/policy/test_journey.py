@@ -363,3 +363,21 @@ def test_a_handset_that_is_not_known_to_take_rcs_gets_an_sms(capable: bool | Non
 @pytest.mark.parametrize("stage", [Stage.MEMBER, Stage.SENDING])
 def test_nothing_is_due(stage: Stage) -> None:
     assert steps.on_due(sms(stage=stage), 0.0, NOW) == Wait()
+
+
+def test_what_cannot_go_over_rcs_in_time_goes_on() -> None:
+    progress = rcs(rcs_until=NOW + 300.0)
+    assert steps.enqueue(progress, EXPIRES) == Queue("bot")
+    assert progress.due == NOW + 300.0
+    assert steps.on_due(progress, EXPIRES, NOW + 300.0) == TO_SMS
+    assert (progress.fallback, progress.rcs_until, progress.due) == ("rcs_late", 0.0, EXPIRES)
+    alone = rcs(links=("bot",), rcs_until=NOW)
+    steps.enqueue(alone, 0.0)
+    assert steps.on_due(alone, 0.0, NOW) == Finish(State.EXPIRED, "rcs_late")
+
+
+def test_the_validity_is_over_before_the_deadline_of_rcs() -> None:
+    progress = rcs(rcs_until=EXPIRES + 1.0)
+    steps.enqueue(progress, EXPIRES)
+    assert progress.due == EXPIRES
+    assert steps.on_due(progress, EXPIRES, EXPIRES) == Finish(State.EXPIRED, "validity")

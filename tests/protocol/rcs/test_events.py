@@ -82,7 +82,7 @@ def test_a_tapped_reply_as_it_comes_over_the_wire() -> None:
 def test_every_status_in_every_spelling(word: str, status: Status, name: str | None) -> None:
     members = {"event": name} if name else {}
     event = read_one({"msgId": "m-1", "status": word, "timestamp": "2026-11-22T10:11:26Z"}, **members)
-    assert event == StatusEvent("m-1", status, AT)
+    assert event == StatusEvent("m-1", status, AT, number="+33612345678")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_reason_of_a_failure_is_a_code_or_nothing(
     inside: dict[str, Any], beside: dict[str, Any], error: str
 ) -> None:
     event = read_one({"msgId": "m-1", "status": "failed", **inside}, event="messageStatus", **beside)
-    assert event == StatusEvent("m-1", Status.FAILED, 0.0, error)
+    assert event == StatusEvent("m-1", Status.FAILED, 0.0, error, "+33612345678")
 
 
 @pytest.mark.parametrize(

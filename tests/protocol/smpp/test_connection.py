@@ -368,7 +368,6 @@ def test_whoever_leaves_gets_first_what_it_is_owed() -> None:
     assert sent(connection) == []
     assert connection.state is ConnState.UNBINDING
     connection.refuse(query, Status.ESME_RINVCMDID)
-    assert not connection.wants_close
     connection.respond_submit(50, "id")
     assert sent(connection) == [QuerySmResp(51, Status.ESME_RINVCMDID), SubmitSmResp(50, 0, "id"), UnbindResp(52)]
     assert connection.wants_close

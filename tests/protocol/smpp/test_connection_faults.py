@@ -234,3 +234,9 @@ def test_noise_never_raises_and_the_end_comes_once(kind: str, reads: list[bytes]
     if kind == "bound esme":
         told = [event.context for event in events if isinstance(event, Answered | Unanswered)]
         assert sorted(map(str, told)) == ["0", "1", "2"]
+
+
+def test_a_stream_that_ends_within_a_pdu_is_told() -> None:
+    connection = smsc()
+    assert connection.receive(build(EnquireLink(sequence=9))[:7], 101.0) == []
+    assert connection.eof(102.0) == [FaultSeen("truncated", 0, "the stream ended within a PDU"), Closed("eof")]
