@@ -94,15 +94,17 @@ async def _serve(control: int) -> int:
         channel.send({"fatal": str(error)})
         channel.close()
         return EXIT_FAILED
+    except Exception as error:  # a fault of ours: told as well, so that a start does not go round in circles unseen
+        channel.send({"fatal": f"{type(error).__name__}: {error}"})
+        raise
     channel.send({"ready": worker.beat()})
-    beating = spawn(_beat(worker, channel), name="heartbeat")
+    spawn(_beat(worker, channel), name="heartbeat")
     async for line in channel:
         if "reload" in line:
             channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
         if "drain" in line:
             await worker.drain(line["drain"])
-            beating.cancel()
-            await worker.stop()
+            await worker.stop()  # the heart goes on to beat until everything is written down
             channel.close()
             return EXIT_OK
     # The supervisor is gone, and another one may want our spool: what is not durable was not acknowledged.
