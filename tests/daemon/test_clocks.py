@@ -11,7 +11,8 @@ from tests.daemon.scene import WAIT_S, Scene
 
 HANDSET = "+33620000001"
 QUICK = {"enquire_interval_s": 0.1, "response_timeout_s": 0.2}
-QUICK_TO_BIND = {"session_init_timeout_s": 0.2}  # a busy machine may need longer for a bind: only for those who never do
+# A busy machine may need longer for a bind: only for those who never do.
+QUICK_TO_BIND = {"session_init_timeout_s": 0.2}
 
 
 def raw(scene: Scene) -> Raw:
