@@ -27,6 +27,7 @@ from typing import Any
 import uvloop
 from chaos_backlog import Backlog
 from chaos_gateway import ChaosFault
+from chaos_limits import Limits, LimitsRun
 from chaos_rounds import FAMILIES, Options, Rounds
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,6 +36,7 @@ from rich.table import Table
 EXIT_GOOD, EXIT_BAD, EXIT_NO_VERDICT, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 BACKLOG_GROWTH_MAX_MB = 100.0
+QUOTA_USED_MIN = 0.99
 
 LABELS = (
     ("acknowledged", "messages acknowledged"),
@@ -58,6 +60,9 @@ def is_good(figures: dict[str, Any]) -> bool:
     if "backlog" in figures:
         in_order = not figures["out_of_order"] or figures["workers"] > 1  # several are in order for each handset only
         return in_order and not figures["lost"] and figures["growth_mb"] < BACKLOG_GROWTH_MAX_MB
+    if "limits" in figures:
+        is_used = min(figures["sms_used"], figures["rcs_used"]) >= QUOTA_USED_MIN
+        return is_used and not figures["sms_over"] and not figures["rcs_over"]
     broken = ("lost", "two_ends", "receipts_damaged", "failures_logged")
     return not any(figures[word] for word in broken) and figures["duplicated"] <= figures["in_flight_bound"]
 
@@ -111,6 +116,13 @@ async def run_backlog(messages: int, workers: int, place: Path) -> dict[str, Any
         ).run()
 
 
+async def run_limits(seconds: float, seed: int, workers: int, place: Path) -> dict[str, Any]:
+    """The figures of a run against the quotas."""
+    with progress_over(int(seconds)) as on_second:
+        limits = Limits(seconds=seconds, seed=seed, workers=workers)
+        return await LimitsRun(limits, place, lambda second: on_second(second, "seconds")).run()
+
+
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -124,6 +136,9 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument(
         "--backlog", type=int, default=0, metavar="N", help="instead: N messages while the carrier is away"
+    )
+    parser.add_argument(
+        "--limits", type=float, default=0.0, metavar="S", help="instead: shared quotas for S seconds while workers die"
     )
     parser.add_argument(
         "--dir", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the spool lies; a real disk is fair"
@@ -141,6 +156,8 @@ async def perform(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     if options.backlog:
         return await run_backlog(options.backlog, options.workers, place)
+    if options.limits:
+        return await run_limits(options.limits, options.seed, options.workers, place)
     return await run_rounds(Options(options.rounds, options.seed, options.workers, tuple(options.faults)), place)
 
 

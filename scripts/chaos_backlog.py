@@ -1,4 +1,4 @@
-"""A backlog: the carrier is away while an application submits, then it comes back. Memory, order and speed are measured.
+"""A backlog: the carrier is away while an application submits, then it comes back. Measures memory, order and speed.
 
 Uses the lean actors of the benchmark, so that the daemon is what is measured.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Backlog:
     def _order(self) -> dict[str, Any]:
         """How the carrier saw them: each message's place is its number."""
         moments = restore(self._place / "submitted_at")
-        inversions = sum(after < before for before, after in zip(moments, moments[1:], strict=False))
+        inversions = sum(after < before for before, after in pairwise(moments))
         span_s = max(moments) - min(filter(None, moments), default=0.0)
         return {"out_of_order": inversions, "drained_per_s": round(self._messages / max(span_s, 1e-9))}
 

@@ -108,6 +108,7 @@ class Plan(msgspec.Struct, frozen=True):
     accounts: tuple[str, ...] = ("app", "rude")
     window: int = 100
     connections: int = 1_000
+    extra: str = ""
 
 
 class Gateway:
@@ -293,4 +294,4 @@ def _write_config(place: Path, plan: Plan, port: int) -> None:
     parts = [_CONFIG.format(**facts)]
     parts += [_ACCOUNT.format(name=name, password_hash=known, window=plan.window) for name in plan.accounts]
     parts += [_LINK.format(place=place, host=HOST, **msgspec.structs.asdict(link)) for link in plan.links]
-    (place / "gatewayd.toml").write_text("".join(parts), encoding="utf-8")
+    (place / "gatewayd.toml").write_text("".join((*parts, plan.extra)), encoding="utf-8")
