@@ -58,6 +58,7 @@ class Part:
         self.texts: list[bytes] = []
         self.most = 0
         self.too_many = 0
+        self.reported: list[object] = []
         self.acknowledged: list[tuple[object, bool]] = []
         self.revoked: list[str] = []
 
@@ -88,7 +89,9 @@ class Part:
             self.most = max(self.most, len(self.in_flight))
 
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
-        self.acknowledged += [(token, stored) for token in tokens]
+        for token in tokens:
+            self.reported.remove(token)
+            self.acknowledged.append((token, stored))
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
         self.revoked.append(carrier_id)
@@ -121,7 +124,8 @@ class Part:
         return named
 
     def report(self, *contents: Receipt | Inbound) -> None:
-        """Tell receipts and texts; each content is its own token."""
+        """Tell receipts and texts; each content is its own token, and is ``reported`` until it is acknowledged."""
+        self.reported += contents
         self.worker.listener.on_reports(self, [Report(content, content) for content in contents])
 
     def ready(self) -> None:
@@ -367,7 +371,8 @@ class City:
         await self.until_whole()
 
     async def begin(self, slot: int) -> Worker:
-        """A worker starts, on what its last one left."""
+        """A worker starts, on what its last one left, and later than that one: ids come from the clock."""
+        self.now += 0.01
         worker = self.workers[slot] = Worker(self, slot)
         await worker.start()
         return worker
