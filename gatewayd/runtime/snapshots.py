@@ -6,12 +6,15 @@ jumps back. Gauges live and die with their worker. Knows no metric by name but t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from prometheus_client.core import Metric
+
+log = logging.getLogger(__name__)
 
 # Gauges that several workers see of the same thing, or that say "at least": the largest is true. All others add up.
 _LARGEST: Final = (
@@ -46,8 +49,9 @@ class Family(msgspec.Struct, array_like=True):
     samples: list[Sample]
 
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[Family]).decode
+# Not JSON, which knows neither infinity nor "not a number".
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Family]).decode
 
 
 def families_of(metrics: Iterable[Metric]) -> list[Family]:
@@ -106,19 +110,30 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._before = read_counts(path)
+        self._is_failing = False
 
     def snapshot(self, metrics: Iterable[Metric]) -> list[Family]:
-        """What this worker shows now, its predecessors' counts included; written down before it is given away."""
+        """What this worker shows now, its predecessors' counts included; written down before it is given away.
+
+        A folder that is full costs a jump after the next death, not the scrape.
+        """
         families = merge([families_of(metrics), self._before])
         spare = self._path.with_suffix(".new")
-        spare.write_bytes(_encode(families))
-        spare.replace(self._path)
+        try:
+            spare.write_bytes(_encode(families))
+            spare.replace(self._path)
+        except OSError as error:
+            if not self._is_failing:
+                log.warning("= counts cannot be written down: %s", error)
+            self._is_failing = True
+        else:
+            self._is_failing = False
         return families
 
 
 def ledger_path(folder: Path, slot: int) -> Path:
     """Where a slot's counts are written down."""
-    return folder / f"metrics-{slot}.json"
+    return folder / f"metrics-{slot}.counts"
 
 
 def read_counts(path: Path) -> list[Family]:
