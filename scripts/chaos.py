@@ -166,9 +166,10 @@ def main() -> int:
     options = parsed()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1_000_000)
-    place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
     print(f"scripts/chaos: seed {options.seed}", file=sys.stderr)
+    place = Path()
     try:
+        place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
         figures = uvloop.run(perform(options, place))
     except (ChaosFault, OSError) as fault:
         print(f"scripts/chaos: seed {options.seed}: {fault}", file=sys.stderr)
@@ -179,7 +180,7 @@ def main() -> int:
     finally:
         if options.keep:
             print(f"scripts/chaos: left in {place}", file=sys.stderr)
-        else:
+        elif place != Path():
             shutil.rmtree(place, ignore_errors=True)
     verdict = is_good(figures)
     if options.json:

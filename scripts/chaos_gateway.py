@@ -11,9 +11,11 @@ import ctypes
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,7 +39,7 @@ _CONFIG = """\
 [daemon]
 workers = {workers}
 spool_dir = "{place}/spool"
-runtime_dir = "{place}/run"
+runtime_dir = "{runtime}"
 log_level = "info"
 drain_timeout_s = 5.0
 
@@ -120,10 +122,12 @@ class Gateway:
         self.lives = 0
         self.refused_starts = 0
         self._config = place / "gatewayd.toml"
+        # Sockets lie here: their paths must be short.
+        self._runtime = Path(tempfile.mkdtemp(prefix="chaos-"))
         self._process: asyncio.subprocess.Process | None = None
         self._is_ready = asyncio.Event()
         self._ended = asyncio.Event()
-        _write_config(place, plan, self.port)
+        _write_config(place, plan, self._runtime, self.port)
 
     async def start(self) -> None:
         """Start, again and again until it is up: right after a kill, what the dead held may not be free yet."""
@@ -214,6 +218,7 @@ class Gateway:
                     await self._ended.wait()
             if not self._ended.is_set():
                 await self.kill_all()
+        shutil.rmtree(self._runtime, ignore_errors=True)
         return self._process.returncode or 0
 
     def last_words(self) -> str:
@@ -278,15 +283,14 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _write_config(place: Path, plan: Plan, port: int) -> None:
+def _write_config(place: Path, plan: Plan, runtime: Path, port: int) -> None:
     secret = place / "password"
     secret.write_text(PASSWORD, encoding="ascii")
     secret.chmod(0o600)
-    for name in ("spool", "run"):
-        (place / name).mkdir()
     known = hash_password(PASSWORD, random.SystemRandom())
     facts = {
         "place": place,
+        "runtime": runtime,
         "host": HOST,
         "port": port,
         **{name: getattr(plan, name) for name in plan.__struct_fields__},

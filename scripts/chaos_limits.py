@@ -65,8 +65,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What is configured, and for how long it is tried."""
 
     seconds: float = 125.0
-    rate: float = 200.0
-    burst: int = 5
+    rate: float = 100.0
+    burst: int = 10
     per_minute: int = 1_800
     rcs_rate: float = 0.0
     rcs_burst: int = 5
