@@ -7,6 +7,7 @@ jumps back. Gauges live and die with their worker. Knows no metric by name but t
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
@@ -82,26 +83,34 @@ def metrics_of(families: Iterable[Family]) -> list[Metric]:
 def merge(snapshots: Sequence[Sequence[Family]]) -> list[Family]:
     """Several workers as one daemon, in the order in which metrics are first seen."""
     merged: dict[str, Family] = {}
-    sums: dict[str, dict[tuple[str, _Labels], float]] = {}
+    found: dict[str, dict[tuple[str, _Labels], list[float]]] = {}
     for families in snapshots:
         for family in families:
             merged.setdefault(family.name, family)
-            known = sums.setdefault(family.name, {})
+            numbers = found.setdefault(family.name, {})
             for sample in family.samples:
-                key = (sample.name, sample.labels)
-                known[key] = _together(family.name, known.get(key), sample.value)
+                numbers.setdefault((sample.name, sample.labels), []).append(sample.value)
     return [
-        Family(name, family.kind, family.help, family.unit, [Sample(*key, value) for key, value in sums[name].items()])
+        Family(
+            name,
+            family.kind,
+            family.help,
+            family.unit,
+            [Sample(*key, _together(name, values)) for key, values in found[name].items()],
+        )
         for name, family in merged.items()
     ]
 
 
-def _together(family: str, known: float | None, value: float) -> float:
-    if known is None:
-        return value
+def _together(family: str, values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return values[0]
     if family in _LARGEST:
-        return max(known, value)
-    return min(known, value) if family in _SMALLEST else known + value
+        return max(values)
+    if family in _SMALLEST:
+        return min(values)
+    # Exact, so that the order of the workers makes no difference: the last bit of a counter must not go back either.
+    return math.fsum(values)
 
 
 class Ledger:

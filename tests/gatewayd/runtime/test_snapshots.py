@@ -104,6 +104,15 @@ def test_gauges_add_up_unless_all_see_the_same_thing(name: str, merged: float) -
     assert value_of(families, name) == merged
 
 
+def test_the_order_of_the_workers_makes_no_difference() -> None:
+    """Else the last bit would go back and forth with who is asked, and each time look like a restart."""
+    pages = [families_of([counter(value)]) for value in (0.1, 0.2, 0.3, 1e9, 0.7)]
+    sums = {
+        value_of(merge(chance), "gatewayd_messages_total") for chance in (pages, pages[::-1], pages[2:] + pages[:2])
+    }
+    assert len(sums) == 1
+
+
 def test_numbers_that_are_none_travel_too() -> None:
     families = [Family("f", "gauge", "", "", [Sample("f", (), math.inf), Sample("g", (), math.nan)])]
     values = [sample.value for sample in unpack(pack(families))[0].samples]
