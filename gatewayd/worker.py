@@ -104,15 +104,17 @@ async def _serve(control: int) -> int:
         channel.send({"fatal": str(error)})
         channel.close()
         return EXIT_FAILED
+    except Exception as error:  # a fault of ours: told as well, so that a start does not go round in circles unseen
+        channel.send({"fatal": f"{type(error).__name__}: {error}"})
+        raise
     channel.send({"ready": worker.beat()})
-    beating = spawn(_beat(worker, channel), name="heartbeat")
+    spawn(_beat(worker, channel), name="heartbeat")
     async for line in channel:
         if "reload" in line:
             channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
         if "drain" in line:
             await worker.drain(line["drain"])
-            beating.cancel()
-            await worker.stop()
+            await worker.stop()  # the heart goes on to beat until everything is written down
             channel.close()
             return EXIT_OK
     # The supervisor is gone, and another one may want our spool: what is not durable was not acknowledged.
@@ -160,11 +162,11 @@ class Worker:
         self.journal = Journal(
             Path(config.daemon.spool_dir) / SPOOL_FILE.format(slot=self._place.slot),
             group_wait_s=config.store.group_wait_ms / 1000,
-            fold_entries=config.store.fold_entries,
+            fold_entries=max(1, config.store.fold_entries // self._place.count),
             check=config.store.check_at_start,
             hooks=JournalTimes(self._on_commit, self._on_commit_failure),
         )
-        self.spool = Spool(self.journal, slot=self._place.slot)
+        self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count)
         # Beside the spools: an operator goes on counting while the machine is started anew.
         self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
         self.limiting = Limiting(self.shared, self.ratios, self._place.slot, self._place.count)

@@ -134,9 +134,7 @@ class Actor:
 class Daemon:
     """The process that is measured, with all of its children."""
 
-    def __init__(
-        self, place: Path, port: int, carrier_port: int, window: int, workers: int, binds: int
-    ) -> None:
+    def __init__(self, place: Path, port: int, carrier_port: int, window: int, workers: int, binds: int) -> None:
         for name in ("spool", "run"):
             (place / name).mkdir()
         secret = place / "password"

@@ -150,7 +150,9 @@ async def serve(options: dict[str, str | int | float]) -> None:
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
     server = await loop.create_server(
-        lambda: Carrier(counts, float(options["receipt_delay_s"]), int(options["window"])), "127.0.0.1", 0
+        lambda: Carrier(counts, float(options["receipt_delay_s"]), int(options["window"])),
+        "127.0.0.1",
+        int(options.get("port", 0)),
     )
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
     await stopped.wait()

@@ -25,13 +25,18 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
+from chaos_backlog import Backlog
 from chaos_gateway import ChaosFault
+from chaos_limits import Limits, LimitsRun
 from chaos_rounds import FAMILIES, Options, Rounds
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 EXIT_GOOD, EXIT_BAD, EXIT_NO_VERDICT, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+BACKLOG_GROWTH_MAX_MB = 100.0
+QUOTA_USED_MIN = 0.99
 
 LABELS = (
     ("acknowledged", "messages acknowledged"),
@@ -52,6 +57,12 @@ LABELS = (
 
 def is_good(figures: dict[str, Any]) -> bool:
     """Whether the promises were kept."""
+    if "backlog" in figures:
+        in_order = not figures["out_of_order"] or figures["workers"] > 1  # several are in order for each handset only
+        return in_order and not figures["lost"] and figures["growth_mb"] < BACKLOG_GROWTH_MAX_MB
+    if "limits" in figures:
+        is_used = min(figures["sms_used"], figures["rcs_used"]) >= QUOTA_USED_MIN
+        return is_used and not figures["sms_over"] and not figures["rcs_over"]
     broken = ("lost", "two_ends", "receipts_damaged", "failures_logged")
     return not any(figures[word] for word in broken) and figures["duplicated"] <= figures["in_flight_bound"]
 
@@ -74,6 +85,13 @@ async def run_rounds(options: Options, place: Path) -> dict[str, Any]:
 def show(figures: dict[str, Any], verdict: bool) -> None:
     """The tables for people."""
     console = Console()
+    if "faults" not in figures:
+        table = Table("", "figure", title="good" if verdict else "NOT GOOD", min_width=60)
+        for word, value in figures.items():
+            table.add_row(word.replace("_", " "), f"{value:,}")
+        table.columns[1].justify = "right"
+        console.print(table)
+        return
     faults = Table("fault", "rounds", title=f"seed {figures['seed']}, {figures['workers']} workers", min_width=60)
     for name, count in figures["faults"].items():
         faults.add_row(name, str(count))
@@ -88,6 +106,23 @@ def show(figures: dict[str, Any], verdict: bool) -> None:
     )
 
 
+async def run_backlog(messages: int, workers: int, place: Path) -> dict[str, Any]:
+    """The figures of a backlog."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        bars = {word: progress.add_task(word, total=messages) for word in ("answered", "received")}
+        return await Backlog(
+            messages, workers, place, lambda word, count: progress.update(bars[word], completed=count)
+        ).run()
+
+
+async def run_limits(seconds: float, seed: int, workers: int, place: Path) -> dict[str, Any]:
+    """The figures of a run against the quotas."""
+    with progress_over(int(seconds)) as on_second:
+        limits = Limits(seconds=seconds, seed=seed, workers=workers)
+        return await LimitsRun(limits, place, lambda second: on_second(second, "seconds")).run()
+
+
 def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -98,6 +133,12 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2, metavar="W", help="the daemon's workers (default 2)")
     parser.add_argument(
         "--faults", choices=FAMILIES, nargs="+", default=list(FAMILIES), help="only faults of these families"
+    )
+    parser.add_argument(
+        "--backlog", type=int, default=0, metavar="N", help="instead: N messages while the carrier is away"
+    )
+    parser.add_argument(
+        "--limits", type=float, default=0.0, metavar="S", help="instead: shared quotas for S seconds while workers die"
     )
     parser.add_argument(
         "--dir", type=Path, default=Path("/var/tmp"), metavar="DIR", help="where the spool lies; a real disk is fair"
@@ -113,6 +154,10 @@ async def perform(options: argparse.Namespace, place: Path) -> dict[str, Any]:
     assert task is not None  # this is one
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    if options.backlog:
+        return await run_backlog(options.backlog, options.workers, place)
+    if options.limits:
+        return await run_limits(options.limits, options.seed, options.workers, place)
     return await run_rounds(Options(options.rounds, options.seed, options.workers, tuple(options.faults)), place)
 
 
@@ -121,9 +166,10 @@ def main() -> int:
     options = parsed()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1_000_000)
-    place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
     print(f"scripts/chaos: seed {options.seed}", file=sys.stderr)
+    place = Path()
     try:
+        place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
         figures = uvloop.run(perform(options, place))
     except (ChaosFault, OSError) as fault:
         print(f"scripts/chaos: seed {options.seed}: {fault}", file=sys.stderr)
@@ -134,7 +180,7 @@ def main() -> int:
     finally:
         if options.keep:
             print(f"scripts/chaos: left in {place}", file=sys.stderr)
-        else:
+        elif place != Path():
             shutil.rmtree(place, ignore_errors=True)
     verdict = is_good(figures)
     if options.json:

@@ -11,9 +11,11 @@ import ctypes
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,8 +39,8 @@ _CONFIG = """\
 [daemon]
 workers = {workers}
 spool_dir = "{place}/spool"
-runtime_dir = "{place}/run"
-log_level = "{log_level}"
+runtime_dir = "{runtime}"
+log_level = "info"
 drain_timeout_s = 5.0
 
 [metrics]
@@ -108,7 +110,7 @@ class Plan(msgspec.Struct, frozen=True):
     accounts: tuple[str, ...] = ("app", "rude")
     window: int = 100
     connections: int = 1_000
-    log_level: str = "info"
+    extra: str = ""
 
 
 class Gateway:
@@ -120,10 +122,12 @@ class Gateway:
         self.lives = 0
         self.refused_starts = 0
         self._config = place / "gatewayd.toml"
+        # Sockets lie here: their paths must be short.
+        self._runtime = Path(tempfile.mkdtemp(prefix="chaos-"))
         self._process: asyncio.subprocess.Process | None = None
         self._is_ready = asyncio.Event()
         self._ended = asyncio.Event()
-        _write_config(place, plan, self.port)
+        _write_config(place, plan, self._runtime, self.port)
 
     async def start(self) -> None:
         """Start, again and again until it is up: right after a kill, what the dead held may not be free yet."""
@@ -214,6 +218,7 @@ class Gateway:
                     await self._ended.wait()
             if not self._ended.is_set():
                 await self.kill_all()
+        shutil.rmtree(self._runtime, ignore_errors=True)
         return self._process.returncode or 0
 
     def last_words(self) -> str:
@@ -278,15 +283,14 @@ def _end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _write_config(place: Path, plan: Plan, port: int) -> None:
+def _write_config(place: Path, plan: Plan, runtime: Path, port: int) -> None:
     secret = place / "password"
     secret.write_text(PASSWORD, encoding="ascii")
     secret.chmod(0o600)
-    for name in ("spool", "run"):
-        (place / name).mkdir()
     known = hash_password(PASSWORD, random.SystemRandom())
     facts = {
         "place": place,
+        "runtime": runtime,
         "host": HOST,
         "port": port,
         **{name: getattr(plan, name) for name in plan.__struct_fields__},
@@ -294,4 +298,4 @@ def _write_config(place: Path, plan: Plan, port: int) -> None:
     parts = [_CONFIG.format(**facts)]
     parts += [_ACCOUNT.format(name=name, password_hash=known, window=plan.window) for name in plan.accounts]
     parts += [_LINK.format(place=place, host=HOST, **msgspec.structs.asdict(link)) for link in plan.links]
-    (place / "gatewayd.toml").write_text("".join(parts), encoding="utf-8")
+    (place / "gatewayd.toml").write_text("".join((*parts, plan.extra)), encoding="utf-8")

@@ -55,7 +55,14 @@ class Sender:
     """One bind of the honest application, which comes back whenever it is lost."""
 
     def __init__(
-        self, ledger: Ledger, account: str, password: str, prefixes: Sequence[str], window: int, seed: int
+        self,
+        ledger: Ledger,
+        account: str,
+        password: str,
+        prefixes: Sequence[str],
+        window: int,
+        seed: int,
+        messages_max: int = 10**9,
     ) -> None:
         self._ledger = ledger
         self._prefixes = prefixes
@@ -64,8 +71,8 @@ class Sender:
         self._window = window
         limits = Limits(window=window, enquire_interval_s=5.0, response_timeout_s=20.0)
         self._esme = Esme(account, password, limits=limits)
+        self._messages_max = messages_max
         self._is_sending = True
-        self._is_over = False
         self._next = 0
         self._tasks: list[asyncio.Task[None]] = []
         self.binds = 0
@@ -93,7 +100,6 @@ class Sender:
 
     async def stop(self) -> None:
         """End it all."""
-        self._is_over = True
         for task in self._tasks:
             task.cancel()
         await self._esme.abort()
@@ -111,11 +117,16 @@ class Sender:
         esme = self._esme
         while True:
             self.read()
-            while self._is_sending and esme.is_bound and len(esme.ledger.submits) < self._window:
+            while self._may_send():
                 self._ledger.submitted += 1
                 esme.send("chaos", self._handset(), "does this arrive?")
             with contextlib.suppress(TimeoutError):
                 await esme.wait_for(self._has_news, LOOK_S)
+
+    def _may_send(self) -> bool:
+        esme = self._esme
+        has_room = esme.is_bound and len(esme.ledger.submits) < self._window
+        return has_room and self._is_sending and self._next < self._messages_max
 
     def _has_news(self) -> bool:
         submits = self._esme.ledger.submits

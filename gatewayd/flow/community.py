@@ -54,8 +54,8 @@ class Community:
 
     async def start(self) -> None:
         """Meet the others."""
-        await self._mesh.start()
         self.crossing.start()
+        await self._mesh.start()
 
     async def stop(self) -> None:
         """Leave."""

@@ -19,6 +19,7 @@ from gatewayd.flow.strays import Strays
 from gatewayd.message import Deferred, Message, Receipt
 from gatewayd.policy.homes import home_of
 from gatewayd.runtime.mesh import Mesh
+from gatewayd.store.kinds import PARKED
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Journey, Spool
 
@@ -115,9 +116,13 @@ class Crossing:
         bureau.home_of = lambda handset: home_of(handset, self.count)
 
     def start(self) -> None:
-        """Expect the others from now on."""
+        """Expect the others from now on, and ask them for the receipts that the last worker here could not match."""
+        for _, parked in self._spool.journal.scan(PARKED):
+            for receipt in parked.receipts:
+                self.strays.ask(parked.link, receipt)
         for peer in self.mesh.peers:
-            self._expect(peer)
+            if not self.mesh.is_up(peer):
+                self._expect(peer)
 
     def stop(self) -> None:
         """Expect nobody."""

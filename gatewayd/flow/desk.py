@@ -19,6 +19,7 @@ from gatewayd.config import schema
 from gatewayd.flow.guarding import Guards
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
+from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
 from gatewayd.policy.queueing import FairQueue
 from gatewayd.runtime.metrics import Metrics
@@ -57,7 +58,7 @@ class LinkQueue:
     __slots__ = ("fair", "returned")
 
     def __init__(self) -> None:
-        self.fair: FairQueue[int] = FairQueue()
+        self.fair: FairQueue[int] = FairQueue(CompactLine)
         self.returned: list[tuple[int, int]] = []
 
     def __len__(self) -> int:

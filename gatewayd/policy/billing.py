@@ -83,8 +83,7 @@ class Pair(msgspec.Struct, gc=False, omit_defaults=True):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One billable fact, final. ``end_ms`` is 0 for a message alone; ``name`` is the class in the rule set's words.
-    """
+    """One billable fact, final. ``end_ms`` is 0 for a message alone; ``name`` is the class in the rule set's words."""
 
     name: str
     start_ms: int

@@ -6,9 +6,9 @@ Knows neither what the items are nor when they may go.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import heappop, heappush, heapreplace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -19,15 +19,37 @@ LANES = 4
 _FORGET_ABOVE = 1e6
 
 
+class Line(Protocol[T]):
+    """Where one account's items wait: a deque, or something smaller that does the same."""
+
+    def __len__(self) -> int:
+        """How many wait."""
+
+    def append(self, item: T, /) -> None:
+        """Add at the end."""
+
+    def appendleft(self, item: T, /) -> None:
+        """Put back at the front."""
+
+    def popleft(self) -> T:
+        """Take the first."""
+
+    def __getitem__(self, place: int, /) -> T:
+        """Look at the first, at place 0."""
+
+    def __iter__(self) -> Iterator[T]:
+        """All of them, first to last."""
+
+
 class _Flow(Generic[T]):
     """One account's items in one lane. ``start`` is the virtual time at which its next item is due."""
 
     __slots__ = ("account", "index", "items", "refunds", "start", "stride", "weight")
 
-    def __init__(self, account: str, index: int) -> None:
+    def __init__(self, account: str, index: int, items: Line[T]) -> None:
         self.account = account
         self.index = index
-        self.items: deque[T] = deque()
+        self.items = items
         self.weight = 0
         self.stride = 0.0
         self.start = 0.0
@@ -42,9 +64,10 @@ class _Lane(Generic[T]):
     more than its share.
     """
 
-    __slots__ = ("flows", "heap", "virtual")
+    __slots__ = ("_line", "flows", "heap", "virtual")
 
-    def __init__(self) -> None:
+    def __init__(self, line: Callable[[], Line[T]]) -> None:
+        self._line = line
         self.flows: dict[str, _Flow[T]] = {}
         self.heap: list[tuple[float, int, _Flow[T]]] = []
         self.virtual = 0.0
@@ -53,11 +76,11 @@ class _Lane(Generic[T]):
         """The account's flow; called only to add an item at once, so it is made ready to go."""
         flow = self.flows.get(account)
         if flow is None:
-            flow = self.flows[account] = _Flow(account, len(self.flows))
+            flow = self.flows[account] = _Flow(account, len(self.flows), self._line())
         if flow.weight != weight:
             flow.weight = weight
             flow.stride = 1.0 / weight
-        if not flow.items:
+        if not len(flow.items):
             if flow.start < self.virtual:
                 flow.start = self.virtual
                 flow.refunds = 0
@@ -72,7 +95,7 @@ class _Lane(Generic[T]):
             flow.refunds -= 1
         else:
             flow.start += flow.stride
-        if flow.items:
+        if len(flow.items):
             heapreplace(self.heap, (flow.start, index, flow))
         else:
             heappop(self.heap)
@@ -87,8 +110,9 @@ class FairQueue(Generic[T]):
 
     __slots__ = ("_lanes", "_order", "_size")
 
-    def __init__(self) -> None:
-        self._lanes: tuple[_Lane[T], ...] = tuple(_Lane() for _ in range(LANES))
+    def __init__(self, line: Callable[[], Line[T]] = deque) -> None:
+        """``line`` makes what an account's items wait in."""
+        self._lanes: tuple[_Lane[T], ...] = tuple(_Lane(line) for _ in range(LANES))
         self._order = self._lanes[::-1]
         self._size = 0
 
@@ -139,7 +163,7 @@ class FairQueue(Generic[T]):
             (number, flow.account): len(flow.items)
             for number, lane in enumerate(self._lanes)
             for flow in lane.flows.values()
-            if flow.items
+            if len(flow.items)
         }
 
     def items(self) -> Iterator[T]:

@@ -6,12 +6,16 @@ jumps back. Gauges live and die with their worker. Knows no metric by name but t
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from prometheus_client.core import Metric
+
+log = logging.getLogger(__name__)
 
 # Gauges that several workers see of the same thing, or that say "at least": the largest is true. All others add up.
 _LARGEST: Final = (
@@ -50,8 +54,9 @@ class Family(msgspec.Struct, array_like=True):
     samples: list[Sample]
 
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(list[Family]).decode
+# Not JSON, which knows neither infinity nor "not a number".
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[Family]).decode
 
 
 def families_of(metrics: Iterable[Metric]) -> list[Family]:
@@ -82,26 +87,34 @@ def metrics_of(families: Iterable[Family]) -> list[Metric]:
 def merge(snapshots: Sequence[Sequence[Family]]) -> list[Family]:
     """Several workers as one daemon, in the order in which metrics are first seen."""
     merged: dict[str, Family] = {}
-    sums: dict[str, dict[tuple[str, _Labels], float]] = {}
+    found: dict[str, dict[tuple[str, _Labels], list[float]]] = {}
     for families in snapshots:
         for family in families:
             merged.setdefault(family.name, family)
-            known = sums.setdefault(family.name, {})
+            numbers = found.setdefault(family.name, {})
             for sample in family.samples:
-                key = (sample.name, sample.labels)
-                known[key] = _together(family.name, known.get(key), sample.value)
+                numbers.setdefault((sample.name, sample.labels), []).append(sample.value)
     return [
-        Family(name, family.kind, family.help, family.unit, [Sample(*key, value) for key, value in sums[name].items()])
+        Family(
+            name,
+            family.kind,
+            family.help,
+            family.unit,
+            [Sample(*key, _together(name, values)) for key, values in found[name].items()],
+        )
         for name, family in merged.items()
     ]
 
 
-def _together(family: str, known: float | None, value: float) -> float:
-    if known is None:
-        return value
+def _together(family: str, values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return values[0]
     if family in _LARGEST:
-        return max(known, value)
-    return min(known, value) if family in _SMALLEST else known + value
+        return max(values)
+    if family in _SMALLEST:
+        return min(values)
+    # Exact, so that the order of the workers makes no difference: the last bit of a counter must not go back either.
+    return math.fsum(values)
 
 
 class Ledger:
@@ -110,19 +123,30 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._before = read_counts(path)
+        self._is_failing = False
 
     def snapshot(self, metrics: Iterable[Metric]) -> list[Family]:
-        """What this worker shows now, its predecessors' counts included; written down before it is given away."""
+        """What this worker shows now, its predecessors' counts included; written down before it is given away.
+
+        A folder that is full costs a jump after the next death, not the scrape.
+        """
         families = merge([families_of(metrics), self._before])
         spare = self._path.with_suffix(".new")
-        spare.write_bytes(_encode(families))
-        spare.replace(self._path)
+        try:
+            spare.write_bytes(_encode(families))
+            spare.replace(self._path)
+        except OSError as error:
+            if not self._is_failing:
+                log.warning("= counts cannot be written down: %s", error)
+            self._is_failing = True
+        else:
+            self._is_failing = False
         return families
 
 
 def ledger_path(folder: Path, slot: int) -> Path:
     """Where a slot's counts are written down."""
-    return folder / f"metrics-{slot}.json"
+    return folder / f"metrics-{slot}.counts"
 
 
 def read_counts(path: Path) -> list[Family]:

@@ -207,6 +207,9 @@ class Outbox:
                 self.give_back(box, delivery)
             else:
                 self._retry_later(box, delivery)
+        elif status == UNBUILDABLE:
+            self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
+            self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
@@ -235,6 +238,12 @@ class Outbox:
         box = self._boxes.get(account)
         if box is not None:
             self.wake(box)
+
+    def wake_all(self) -> None:
+        """The same, for all that owe something."""
+        for box in self._boxes.values():
+            if len(box):
+                self.wake(box)
 
     def box(self, account: str) -> Box | None:
         """An account's box."""

@@ -162,6 +162,6 @@ class Sharing:
 
     def peer_up(self, peer: int) -> None:
         """A worker is there: it may hold binds that we have deliveries for."""
-        for account, purse in self._purses.items():
+        for purse in self._purses.values():
             purse.forget(peer)
-            self._outbox.wake_account(account)
+        self._outbox.wake_all()

@@ -123,6 +123,7 @@ class SubmitDesk:
             self.accepted += 1
             connection.answer_submit(pdu.sequence, message_id)
             connection.response_timing.observe(time.perf_counter() - began)
+            connection.taken.value += 1
         elif connection.account is not None:
             self._refuse(connection, connection.account, pdu, Refusal(Status(status), kind))
 

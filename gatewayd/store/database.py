@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 4
 FOLD_SLICE = 200
+PRESSED_FOLDING = 4
 JOURNAL_SLICE = 20
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
@@ -173,7 +174,8 @@ class Writer:
     """The one thread that writes. A job that the disk refuses is tried until it succeeds.
 
     Groups are done in order. The slices of a fold are done in order too, but only while no group waits: a fold is never
-    in the way of an acknowledgement.
+    in the way of an acknowledgement. Unless ``is_pressed``: then each group is followed by more folding than it brings,
+    so that whoever commits faster than the disk folds is slowed down and does not fill the memory instead.
     """
 
     def __init__(self, database: Database, tell: Callable[[str, Any], None]) -> None:
@@ -181,6 +183,8 @@ class Writer:
         self._tell = tell
         self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
+        self._owed_slices = 0
+        self.is_pressed = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gatewayd-store", daemon=True)
 
@@ -194,9 +198,9 @@ class Writer:
         self._jobs.put(None)
         self._thread.join()
 
-    def commit(self, sequence: int, records: bytes) -> None:
-        """One journal row, durable when ``committed`` is told."""
-        self._jobs.put(partial(self._commit, sequence, records))
+    def commit(self, sequence: int, records: bytes, count: int = 1) -> None:
+        """One journal row of ``count`` records, durable when ``committed`` is told."""
+        self._jobs.put(partial(self._commit, sequence, records, count))
 
     def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
         """Write the frozen values to their tables in slices, then drop the journal up to here."""
@@ -220,6 +224,9 @@ class Writer:
     def _next(self) -> _Job | deque[_Job] | None:
         if not self._slices:
             return self._jobs.get()
+        if self._owed_slices > 0:
+            self._owed_slices -= 1
+            return self._slices.popleft()
         try:
             job = self._jobs.get_nowait()
         except queue.Empty:
@@ -246,11 +253,12 @@ class Writer:
             else:
                 return True
 
-    def _commit(self, sequence: int, records: bytes, connection: sqlite3.Connection) -> None:
+    def _commit(self, sequence: int, records: bytes, count: int, connection: sqlite3.Connection) -> None:
         # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
         began = time.perf_counter()
         text = records.decode()
         connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, time.time(), text))
+        self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
         self._tell("committed", time.perf_counter() - began)
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
@@ -319,7 +327,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -16384")
+        connection.execute("PRAGMA cache_size = -4096")
     except sqlite3.Error:
         connection.close()
         raise

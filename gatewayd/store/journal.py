@@ -234,8 +234,10 @@ class Journal:
         self._idle.clear()
         row = b"[" + b",\n".join(records) + b"]"
         self._octets += len(row)
-        self._writer.commit(self._sequence, row)
-        if self._wants_fold():
+        self._writer.commit(self._sequence, row, len(records))
+        entries = sum(map(len, self._overlays.values()))
+        self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
+        if self._wants_fold(entries):
             self._start_fold()
 
     def tick(self) -> None:
@@ -244,10 +246,9 @@ class Journal:
         if self._octets and is_idle and self._loop.time() - self._folded_at > FOLD_INTERVAL_S:
             self.then(_nothing, None)
 
-    def _wants_fold(self) -> bool:
+    def _wants_fold(self, entries: int) -> bool:
         if self._is_folding:
             return False
-        entries = sum(map(len, self._overlays.values()))
         is_old = self._sealed_at - self._folded_at > FOLD_INTERVAL_S and self._octets > 0
         return self._fold_wanted or entries >= self._fold_entries or self._octets >= FOLD_OCTETS or is_old
 

@@ -11,7 +11,8 @@ import contextlib
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from gatewayd.policy.homes import home_of
 from gatewayd.store import kinds
 from gatewayd.store.database import Database, StoreFault, connect, write_row
 from gatewayd.store.kinds import Key, Kind
+from gatewayd.store.records import Parked
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,18 @@ def arrange(folder: Path, count: int, check: str = "quick") -> int:
     existing = _existing(folder)
     marker = folder / MARKER_FILE
     arranged = marker.read_text(encoding="ascii").strip() if marker.exists() else str(len(existing))
-    if existing and arranged != str(count):
-        _write_marker(marker, _UNFINISHED)
+    if existing and (arranged != str(count) or existing[-1] >= count):
         log.info("= store: arranging the spools of %s workers for %d", arranged, count)
-        moved = _Move(folder, existing, count, check).run()
+        try:
+            moved = _Move(folder, existing, count, check).run(partial(_write_marker, marker, _UNFINISHED))
+        except (sqlite3.Error, msgspec.MsgspecError, KeyError, OSError) as error:
+            raise StoreFault(
+                f"{folder}: the spools could not be arranged for {count} workers ({error}). Nothing is lost; "
+                "see that the disk has room and start again"
+            ) from error
         log.info("= store: %d records went to another worker's spool", moved)
+    elif marker.exists() and arranged == str(count):
+        return 0
     else:
         moved = 0
     _write_marker(marker, str(count))
@@ -60,12 +69,18 @@ def _existing(folder: Path) -> list[int]:
 
 
 def _write_marker(marker: Path, text: str) -> None:
+    """Durable when it returns: no record may move under a mark that says that all are at home."""
     spare = marker.with_suffix(".new")
     with spare.open("w", encoding="ascii") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     spare.replace(marker)
+    descriptor = os.open(marker.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class _Move:
@@ -79,27 +94,34 @@ class _Move:
         self._files: dict[int, sqlite3.Connection] = {}
         self._moved = 0
 
-    def run(self) -> int:
-        """Move everything; files that no worker will own are taken away once they are empty."""
+    def run(self, begin: Callable[[], None]) -> int:
+        """Move everything; files that no worker will own are taken away once they are empty.
+
+        ``begin`` is called when all files are locked and nothing was changed yet.
+        """
         with self._undo:
             for slot, path in self._paths.items():
                 database = Database(path, self._check)
                 self._undo.callback(database.close)
                 self._files[slot] = connect(path)
                 self._undo.callback(self._files[slot].close)
-                settle_journal(self._files[slot])
+            begin()
+            for file in self._files.values():
+                settle_journal(file)
             for slot in self._paths:
                 self._move_from(slot)
             for slot in [slot for slot in self._paths if slot >= self._count]:
                 self._insist_empty(slot)
         for slot in [slot for slot in self._paths if slot >= self._count]:
-            for suffix in ("", "-wal", "-shm"):
+            # The log first: left alone, it would be taken for that of the next file of this name.
+            for suffix in ("-wal", "-shm", ""):
                 Path(f"{self._paths[slot]}{suffix}").unlink(missing_ok=True)
             self._paths[slot].with_suffix(".lock").unlink(missing_ok=True)
         return self._moved
 
     def _move_from(self, slot: int) -> None:
-        homes = _Homes(list(self._files.values()), self._count)
+        """Messages last: they say where what names them belongs."""
+        homes = _Homes(self._files, slot, self._count)
         self._move_kind(slot, kinds.SENT, homes.of_sent)
         self._move_kind(slot, kinds.PROGRESS, homes.of_message_id)
         self._move_kind(slot, kinds.MESSAGE, lambda key, value: home_of(value.destination, self._count))
@@ -111,20 +133,26 @@ class _Move:
         self._move_kind(slot, kinds.CDR, lambda key, value: value.origin if value.origin < self._count else 0)
         self._move_kind(slot, kinds.WANTED, homes.of_last_word)
         self._move_kind(slot, kinds.ORDER, lambda key, value: slot if slot < self._count else 0)
-        self._move_kind(slot, kinds.PARKED, lambda key, value: home_of(value.receipts[0].handset, self._count))
+        self._move_kind(slot, kinds.PARKED, homes.of_parked)
         self._copy_seen(slot)
 
-    def _move_kind(self, slot: int, kind: Kind, home: Callable[[Any, Any], int]) -> None:
+    def _move_kind(self, slot: int, kind: Kind, home: Callable[[Any, Any], int | None]) -> None:
+        """``home`` gives None for what belongs to nobody: it stays, unless its file goes."""
         decode = msgspec.json.Decoder(kind.type).decode
         for rows in _batches(self._files[slot], kind):
             leaving: dict[int, _Rows] = {}
+            orphans: _Rows = []
             for key, text in rows:
                 to = home(key, decode(text))
-                if to != slot:
+                if to is None and slot >= self._count:
+                    orphans.append((key, text))
+                elif to is not None and to != slot:
                     leaving.setdefault(to, []).append((key, text))
             for to, of_home in leaving.items():
                 self._copy(to, kind, of_home)
-            self._drop(slot, kind, [key for of_home in leaving.values() for key, _ in of_home])
+            if orphans:
+                self._copy(slot % self._count, kind, orphans, replaces=False)
+            self._drop(slot, kind, [key for of_home in (*leaving.values(), orphans) for key, _ in of_home])
 
     def _copy_seen(self, slot: int) -> None:
         """What was seen already names no handset: every home learns it."""
@@ -135,14 +163,20 @@ class _Move:
             if slot >= self._count:
                 self._drop(slot, kinds.SEEN, [key for key, _ in rows])
 
-    def _copy(self, to: int, kind: Kind, rows: _Rows) -> None:
+    def _copy(self, to: int, kind: Kind, rows: _Rows, *, replaces: bool = True) -> None:
         target = self._files[to]
         target.execute("BEGIN IMMEDIATE")
         for key, text in rows:
-            write_row(target, kind, key, text.encode())
+            row = target.execute(f"SELECT value FROM {kind.name} WHERE key = ?", (key,)).fetchone()
+            if row is not None and kind is kinds.PARKED:
+                write_row(target, kind, key, _parked_together(row[0], text))
+            elif row is None or replaces:
+                write_row(target, kind, key, text.encode())
         target.execute("COMMIT")
 
     def _drop(self, slot: int, kind: Kind, keys: list[Key]) -> None:
+        if not keys:
+            return
         source = self._files[slot]
         source.execute("BEGIN IMMEDIATE")
         source.executemany(f"DELETE FROM {kind.name} WHERE key = ?", [(key,) for key in keys])
@@ -158,28 +192,40 @@ class _Move:
                 )
 
 
-class _Homes:
-    """Finds the homes of records that name only a message, or end in a handset."""
+def _parked_together(one: str, other: str) -> bytes:
+    """Receipts under one name that came to two homes, because they bore two numbers."""
+    parked, more = (msgspec.json.decode(text, type=Parked) for text in (one, other))
+    parked.receipts += [receipt for receipt in more.receipts if receipt not in parked.receipts]
+    parked.due = max(parked.due, more.due)
+    return msgspec.json.encode(parked)
 
-    def __init__(self, files: list[sqlite3.Connection], count: int) -> None:
-        self._files = files
+
+class _Homes:
+    """Finds the homes of one file's records that name only a message, or end in a handset."""
+
+    def __init__(self, files: Mapping[int, sqlite3.Connection], slot: int, count: int) -> None:
+        self._files = [files[slot], *(file for other, file in files.items() if other != slot)]
         self._count = count
         self._decode = msgspec.json.Decoder(kinds.MESSAGE.type).decode
 
-    def of_message_id(self, key: int, value: object = None) -> int:
+    def of_message_id(self, key: int, value: object = None) -> int | None:
         """The home of the message with this id, in whichever file it lies by now.
 
-        A name that outlived its message is good for counting only; anybody may have it.
+        None when there is no such message: a name that outlived it is good for counting only.
         """
         for file in self._files:
             row = file.execute("SELECT value FROM message WHERE key = ?", (key,)).fetchone()
             if row is not None:
                 return home_of(self._decode(row[0]).destination, self._count)
-        return 0
+        return None
 
-    def of_sent(self, key: str, value: Any) -> int:
+    def of_sent(self, key: str, value: Any) -> int | None:
         """The home of the message that a carrier's id names."""
         return self.of_message_id(value.message_id)
+
+    def of_parked(self, key: str, value: Any) -> int:
+        """The home of the first handset that receipts under this name bore."""
+        return home_of(value.receipts[0].handset if value.receipts else "", self._count)
 
     def of_last_word(self, key: str, value: object) -> int:
         """Keys that end in ``|handset``."""

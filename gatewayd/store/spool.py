@@ -19,7 +19,7 @@ from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION
 from gatewayd.store.records import Delivery, Sent, Session
 
-HOT_MAX = 20_000
+HOT_MAX = 10_000
 # What comes due within the horizon is remembered when it is saved. What comes later is in the tables well before the
 # look-ahead reaches it: a fold follows a change by little more than its interval.
 HORIZON_S = 180.0
@@ -43,10 +43,13 @@ class Journey:
 class Spool:
     """The durable queue."""
 
-    def __init__(self, journal: Journal, *, slot: int = 0, clock: Callable[[], float] = time.time) -> None:
-        """``slot`` is the worker's: it makes ids unique over all of them."""
+    def __init__(
+        self, journal: Journal, *, slot: int = 0, workers: int = 1, clock: Callable[[], float] = time.time
+    ) -> None:
+        """``slot`` is the worker's: it makes ids unique over all ``workers``, who also share the bound on memory."""
         self.journal = journal
         self._slot = slot
+        self._workers = workers
         self._clock = clock
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
@@ -67,7 +70,7 @@ class Spool:
         self.journal.put(MESSAGE, message.id, message, new=True)
         self.journal.put(PROGRESS, progress.id, progress, new=True)
         journey = Journey(message, progress)
-        if len(self._hot) < HOT_MAX:
+        if len(self._hot) < HOT_MAX // self._workers:
             self._hot[message.id] = journey
         self._schedule(progress)
         return journey
@@ -116,7 +119,7 @@ class Spool:
         return [journey for journey in journeys if journey is not None]
 
     def _warm(self, journey: Journey) -> Journey:
-        if len(self._hot) < HOT_MAX:
+        if len(self._hot) < HOT_MAX // self._workers:
             self._hot[journey.progress.id] = journey
         return journey
 

@@ -39,7 +39,8 @@ class Daemon:
     def __init__(self, folder: Path, tables: Tables) -> None:
         self.config = folder / "gatewayd.toml"
         own = {"spool_dir": str(folder / "spool"), "runtime_dir": str(folder / "run"), "log_level": "debug"}
-        write_config(self.config, merged({"daemon": own, "metrics": {"listen": "127.0.0.1:0"}}, tables))
+        self._tables = merged({"daemon": own, "metrics": {"listen": "127.0.0.1:0"}}, tables)
+        self.configure({})
         self.smpp: list[Address] = []
         self.metrics: Address = ("", 0)
         self.webhooks: Address = ("", 0)
@@ -54,6 +55,16 @@ class Daemon:
         """Everything that every run has written so far."""
         with self._heard:
             return "\n".join(self.lines)
+
+    def configure(self, tables: Tables) -> None:
+        """Lay these over the configuration file, for the next start or reload."""
+        self._tables = merged(self._tables, tables)
+        write_config(self.config, self._tables)
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send it a signal that does not end it."""
+        assert self._process is not None, "it does not run"
+        self._process.send_signal(number)
 
     def start(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Start, and return once it says that it is ready."""

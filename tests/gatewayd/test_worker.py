@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import gc
 import logging
-import os
 import random
 import signal
 import socket
@@ -18,9 +17,12 @@ import aiohttp
 import pytest
 
 from gatewayd import worker as module
+from gatewayd.config import handover
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 from gatewayd.policy.pacing import UNLIMITED
+from gatewayd.runtime.control import Channel, socket_pair
+from gatewayd.runtime.tasks import spawn
 from gatewayd.store.database import StoreFault
 from gatewayd.worker import EXIT_FAILED, EXIT_OK, SPOOL_FILE, Worker
 
@@ -98,6 +100,17 @@ def loaded(folder: Path, **words: object) -> Loaded:
     return load(path)
 
 
+async def end(worker: Worker) -> None:
+    await worker.drain(1.0)
+    await worker.stop()
+
+
+async def hang_up(supervisor: Channel) -> None:
+    supervisor.close()
+    async for _ in supervisor:
+        pass
+
+
 async def page(worker: Worker) -> str:
     assert worker.scrape is not None
     async with (
@@ -107,26 +120,19 @@ async def page(worker: Worker) -> str:
         return await answer.text()
 
 
-async def test_a_start_opens_every_door_and_names_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_start_opens_every_door(tmp_path: Path) -> None:
     worker = Worker(loaded(tmp_path))
-    with caplog.at_level(logging.INFO):
-        await worker.start()
-        try:
-            assert worker.webhooks is not None
-            assert worker.scrape is not None
-            ((host, port),) = worker.server.addresses
-            ready = (
-                f"is ready: smpp on {host}:{port}; metrics on 127.0.0.1:{worker.scrape.port}; "
-                f"webhooks on 127.0.0.1:{worker.webhooks.port}"
-            )
-            assert caplog.messages[-1].endswith(ready)
-            for door in (port, worker.scrape.port, worker.webhooks.port):
-                socket.create_connection(("127.0.0.1", door), 5).close()
-        finally:
-            await worker.stop()
-    assert caplog.messages[-1] == "= stopped"
-    assert (tmp_path / "spool" / SPOOL_FILE).exists()
-    for door in (port, worker.scrape.port, worker.webhooks.port):
+    await worker.start()
+    try:
+        assert worker.webhooks is not None
+        assert worker.scrape is not None
+        doors = [worker.server.addresses[0][1], worker.scrape.port, worker.webhooks.port]
+        for door in doors:
+            socket.create_connection(("127.0.0.1", door), 5).close()
+    finally:
+        await end(worker)
+    assert (tmp_path / "spool" / SPOOL_FILE.format(slot=0)).exists()
+    for door in doors:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", door), 5)
 
@@ -137,7 +143,7 @@ async def test_every_gauge_is_read(tmp_path: Path) -> None:
     try:
         text = await page(worker)
     finally:
-        await worker.stop()
+        await end(worker)
     lines = set(text.splitlines())
     assert {
         'gatewayd_queue_messages{link="carrier"} 0.0',
@@ -148,7 +154,7 @@ async def test_every_gauge_is_read(tmp_path: Path) -> None:
         'gatewayd_binds{name="carrier",side="carrier"} 0.0',
         'gatewayd_window_used{name="rcs",side="carrier"} 0.0',
         'gatewayd_window_size{name="shop",side="esme"} 0.0',
-        'gatewayd_window_size{name="carrier",side="carrier"} 20.0',
+        'gatewayd_window_size{name="carrier",side="carrier"} 0.0',
         'gatewayd_window_size{name="rcs",side="carrier"} 5.0',
         'gatewayd_link_up{link="carrier"} 0.0',
         'gatewayd_limiter_paused_seconds{limit="provider:orange"} 0.0',
@@ -168,7 +174,7 @@ async def test_limits_are_those_of_link_and_provider(tmp_path: Path) -> None:
         assert len(carrier.slots) == 1
         assert carrier.slots[0][1] is not UNLIMITED
     finally:
-        await worker.stop()
+        await end(worker)
 
 
 async def test_what_is_turned_off_is_not_there(tmp_path: Path) -> None:
@@ -177,7 +183,7 @@ async def test_what_is_turned_off_is_not_there(tmp_path: Path) -> None:
     try:
         assert (worker.scrape, worker.webhooks) == (None, None)
     finally:
-        await worker.stop()
+        await end(worker)
 
 
 async def test_faults_of_links_are_counted_by_their_side(tmp_path: Path) -> None:
@@ -194,7 +200,7 @@ async def test_faults_of_links_are_counted_by_their_side(tmp_path: Path) -> None
         }
         assert worker.metrics.receipt_events.labels("carrier", "unparsed").value == 1
     finally:
-        await worker.stop()
+        await end(worker)
 
 
 async def test_a_store_that_cannot_commit_is_a_complaint(tmp_path: Path) -> None:
@@ -205,7 +211,7 @@ async def test_a_store_that_cannot_commit_is_a_complaint(tmp_path: Path) -> None
         assert worker._complaints() == ("the store cannot commit",)
         worker.journal.is_failing = False
     finally:
-        await worker.stop()
+        await end(worker)
 
 
 async def test_a_spool_serves_one_process(tmp_path: Path) -> None:
@@ -214,7 +220,7 @@ async def test_a_spool_serves_one_process(tmp_path: Path) -> None:
         with pytest.raises(StoreFault, match="another gatewayd is using this spool"):
             Worker(loaded(tmp_path))
     finally:
-        await worker.stop()
+        await end(worker)
 
 
 async def test_what_a_failed_start_had_opened_is_closed_again(tmp_path: Path) -> None:
@@ -223,38 +229,57 @@ async def test_what_a_failed_start_had_opened_is_closed_again(tmp_path: Path) ->
         with pytest.raises(OSError) as failure:
             await worker.start()
         assert failure.value.errno == errno.EADDRINUSE
-        await worker.stop()
-    await Worker(loaded(tmp_path)).stop()
+        await end(worker)
+    await end(Worker(loaded(tmp_path)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_well(tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    start = Worker.start
-
-    async def started(self: Worker) -> None:
-        await start(self)
-        os.kill(os.getpid(), number)
-
-    monkeypatch.setattr(Worker, "start", started)
-    _spare_the_interpreter(monkeypatch)
-    assert module.main(loaded(tmp_path)) == EXIT_OK
+async def test_a_worker_does_what_its_supervisor_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_prepare_process", lambda config: None)
+    ours, theirs = socket_pair()
+    supervisor = await Channel.connect(ours)
+    configuration = loaded(tmp_path)
+    supervisor.send({"slot": 0, "count": 1, "sockets": {}, "loaded": handover.pack(configuration)})
+    serving = spawn(module._serve(theirs.detach()), name="worker")
+    lines = aiter(supervisor)
+    assert "ready" in await anext(lines)
+    supervisor.send({"reload": True, "loaded": handover.pack(configuration)})
+    answers = [await anext(lines), await anext(lines)]
+    assert {"reloaded": []} in answers or await anext(lines) == {"reloaded": []}
+    supervisor.send({"drain": 1.0})
+    assert await serving == EXIT_OK
+    await hang_up(supervisor)
 
 
 @pytest.mark.parametrize("fault", [OSError(errno.EACCES, "denied"), StoreFault("the spool is damaged")])
-def test_what_stops_a_start_is_said_in_one_line(
-    tmp_path: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+async def test_what_stops_a_start_is_told_to_the_supervisor(
+    tmp_path: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: Worker, loaded: Loaded) -> None:
+    def broken(self: Worker, loaded: Loaded, place: object) -> None:
         raise fault
 
+    monkeypatch.setattr(module, "_prepare_process", lambda config: None)
     monkeypatch.setattr(Worker, "__init__", broken)
-    _spare_the_interpreter(monkeypatch)
-    assert module.main(loaded(tmp_path)) == EXIT_FAILED
-    assert str(fault) in capsys.readouterr().err
+    ours, theirs = socket_pair()
+    supervisor = await Channel.connect(ours)
+    supervisor.send({"slot": 0, "count": 1, "sockets": {}, "loaded": handover.pack(loaded(tmp_path))})
+    serving = spawn(module._serve(theirs.detach()), name="worker")
+    assert await anext(aiter(supervisor)) == {"fatal": str(fault)}
+    assert await serving == EXIT_FAILED
+    await hang_up(supervisor)
 
 
-def _spare_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_set_once_in_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = _spare_the_interpreter(monkeypatch)
+    ignored: list[int] = []
+    monkeypatch.setattr(signal, "signal", lambda number, action: ignored.append(number))
+    module._prepare_process(loaded(tmp_path).config)
+    assert set(changed) == {"switch", "gc"}
+    assert ignored == [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
+
+def _spare_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The process is the tests'."""
     changed: dict[str, Any] = {}
     monkeypatch.setattr(sys, "setswitchinterval", lambda seconds: changed.update(switch=seconds))
     monkeypatch.setattr(gc, "set_threshold", lambda *counts: changed.update(gc=counts))
+    return changed

@@ -147,7 +147,7 @@ async def test_each_refusal_has_its_status(
 
 async def test_no_more_binds_than_allowed(limits: SharedLimits, monkeypatch: pytest.MonkeyPatch) -> None:
     door = Door(limits, monkeypatch, binds_max=1)
-    door.shop.binds.add(cast(Any, object()))
+    assert door.shop.seat(cast(Any, object()))
     assert await door.check() == Status.ESME_RALYBND
 
 

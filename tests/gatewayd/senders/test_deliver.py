@@ -166,7 +166,7 @@ async def test_what_is_owed_goes_to_the_bind_in_order_and_is_settled(stages: Any
 async def test_what_the_last_run_left_waits_for_a_bind(stages: Any) -> None:
     stage = stages(owed(1), owed(2, "bank"), owed(3, "gone"))
     stage.outbox.start()
-    assert dict(stage.outbox.depths()) == {("shop",): 1, ("bank",): 1}
+    assert dict(stage.outbox.depths()) == {("shop",): 1, ("bank",): 1, ("gone",): 1}
     bind = stage.bind()
     await turn()
     assert bind.ids == [1]
@@ -281,7 +281,7 @@ async def test_an_outbox_is_bounded_and_gives_up_its_oldest(stages: Any) -> None
     stage.add(owed(1), owed(2))
     assert not stage.outbox.has_room("shop")
     assert stage.outbox.has_room("bank")
-    assert not stage.outbox.has_room("nobody")
+    assert stage.outbox.has_room("nobody")  # perhaps no longer configured; what is owed to it must expire somewhere
     stage.outbox.make_room("shop")
     assert list(stage.store.kept) == [2]
     assert stage.outbox.has_room("shop")
