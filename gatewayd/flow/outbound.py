@@ -305,8 +305,6 @@ class Outbound:
             self._pause(link, journey, outcome)
         elif type(outcome) is Refused and outcome.unreachable:
             self._reach.on_unreachable(link.name, journey.message, outcome.error)
-        if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
-            desk.ledger.on_mt_sent(link, journey, whole(journey))
         elif type(outcome) is Unknown and outcome.carrier_id:
             # Whatever is reported of it comes under this name, if it was taken at all.
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)

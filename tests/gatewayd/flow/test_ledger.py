@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import msgspec
 import pytest
@@ -14,7 +15,8 @@ from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles, read_lines
 from gatewayd.config import schema
 from gatewayd.flow.ledger import Ledger
-from gatewayd.message import Encoding, Inbound, State
+from gatewayd.message import Encoding, Inbound, State, Unknown
+from gatewayd.policy.journey import OnUnknown
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.store.kinds import BILLING
 from tests.gatewayd.flow.scene import HANDSET, LINKS, START, Scene
@@ -65,8 +67,8 @@ Stage = Callable[..., BilledScene]
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     scenes: list[BilledScene] = []
 
-    def set_scene(*route: str, **billing: str) -> BilledScene:
-        scenes.append(BilledScene(tmp_path, *route, links=links(**billing)))
+    def set_scene(*route: str, on_unknown: OnUnknown = "prefer_duplicate", **billing: str) -> BilledScene:
+        scenes.append(BilledScene(tmp_path, *route, links=links(**billing), on_unknown=on_unknown))
         return scenes[-1]
 
     yield set_scene
@@ -262,3 +264,21 @@ async def test_a_conversation_ends_under_the_rules_that_it_began_with(stage: Sta
         ("conversation", f"{second:x}"),
         ("basic_message", f"{third:x}"),
     ]
+
+
+async def test_billing_hears_once_of_what_was_taken(stage: Stage) -> None:
+    scene = stage("bot")
+    ledger = scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    await scene.submit()
+    scene.bot.accept("x")
+    await scene.settle()
+    assert ledger.on_mt_sent.call_count == 1
+
+
+async def test_billing_does_not_take_the_name_from_what_may_have_been_taken(stage: Stage) -> None:
+    scene = stage("bot", on_unknown="prefer_silence")
+    scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    (message,) = await scene.submit()
+    scene.bot.answer(Unknown("timeout", "x"))
+    await scene.settle()
+    assert scene.spool.named("bot", "x").message_id == message
