@@ -6,6 +6,8 @@ Part of the composition of a worker; decides nothing at run time.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -25,11 +27,19 @@ _HOUR_S = 3_600.0
 class Limiting:
     """Makes limits and guards for one worker, ``worker`` of ``workers``."""
 
-    def __init__(self, limits: SharedLimits, ratios: SharedRatios, worker: int, workers: int) -> None:
+    def __init__(
+        self,
+        limits: SharedLimits,
+        ratios: SharedRatios,
+        worker: int,
+        workers: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
         self._ratios = ratios
         self._worker = worker
         self._is_alone = workers == 1
+        self._clock = clock
         self._guards: dict[str, tuple[tuple[object, ...], Guard]] = {}
 
     def limits_of(self, config: schema.Config, name: str) -> Limits:
@@ -37,7 +47,7 @@ class Limiting:
         link = config.links[name]
         own, own_rate = self._limits.slot(f"link:{name}"), _rate_of(link)
         if not link.provider:
-            return Limits([(own, own_rate)], own, worker=self._turn(own_rate))
+            return Limits([(own, own_rate)], own, self._clock, worker=self._turn(own_rate))
         provider = config.providers[link.provider]
         ramp = Ramp(provider.ramp_start, provider.ramp_double_s)
         shared = [(self._limits.slot(f"provider:{link.provider}"), _rate_of(provider, provider.headroom))]
@@ -49,7 +59,7 @@ class Limiting:
         slots = [(slot, _with_ramp(rate, ramp, whole)) for slot, rate in [(own, own_rate), *shared]]
         scopes: dict[Scope, Slot] = {"agent": own, "application": shared[0][0]}
         worker = self._turn(*(rate for _, rate in slots))
-        return Limits(slots, shared[0][0], scopes=scopes, worker=worker, counted=provider.counted)
+        return Limits(slots, shared[0][0], self._clock, scopes=scopes, worker=worker, counted=provider.counted)
 
     def guard_of(self, config: schema.Config, name: str) -> Guard | None:
         """The guard of a link's application, where it has one."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
@@ -251,8 +250,8 @@ class Dispatcher:
     def tick(self) -> None:
         """Look at what has come due; called several times a second."""
         desk = self._desk
-        if time.monotonic() - self._looked_at > LOOK_AHEAD_S:
-            self._looked_at = time.monotonic()
+        if self._loop.time() - self._looked_at > LOOK_AHEAD_S:
+            self._looked_at = self._loop.time()
             desk.spool.look_ahead()
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
             self._reach.look_ahead()
