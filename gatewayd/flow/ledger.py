@@ -128,7 +128,7 @@ class Ledger:
         self._changed(key, pair, book)
 
     def on_mt_failed(self, link: Link, journey: Journey) -> None:
-        """A message will not arrive: the carrier said so, or took it back."""
+        """A message will not arrive: the carrier said so. That it was taken back is no proof: it may have crossed."""
         book = self._book(link.name)
         if book is None:
             return

@@ -309,7 +309,8 @@ class Outbound:
             # Whatever is reported of it comes under this name, if it was taken at all.
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
         if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
-            desk.ledger.on_mt_sent(link, journey, whole(journey))
+            is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
+            desk.ledger.on_mt_sent(link, journey, whole(journey), is_plain)
         if desk.trail.wants:
             self._say(link, journey, outcome)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
@@ -370,8 +371,6 @@ class Outbound:
         if journey is None:
             desk.metrics.receipt_events.labels(link.name, "late_revocation").value += 1
             return
-        if revocation.revoked and desk.ledger is not None:
-            desk.ledger.on_mt_failed(link, journey)
         was_queued = journey.progress.queue
         expires_at = journey.message.expires_at
         step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())
