@@ -87,9 +87,13 @@ Scope = Literal["", "user", "agent", "application"]
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """The carrier took it and named it; a receipt may follow under that name."""
+    """The carrier took it and named it; a receipt may follow under that name.
+
+    ``is_plain``: what was sent is a text without suggestions, and nothing richer.
+    """
 
     carrier_id: str
+    is_plain: bool = True
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
@@ -121,10 +125,12 @@ class Unknown(msgspec.Struct, frozen=True, gc=False, tag=True):
     """Sent, or perhaps sent, and no answer came: it may or may not have been taken.
 
     ``carrier_id`` is its name at the carrier if it was taken, where that is ours to give; empty where it is not.
+    ``is_plain`` as in Accepted.
     """
 
     error: str
     carrier_id: str = ""
+    is_plain: bool = True
 
 
 Outcome = Accepted | Refused | Deferred | Unknown

@@ -22,18 +22,18 @@ from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
 from gatewayd.carriers.rcs_platforms import credentials_for, platform_for
 from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
+from gatewayd.carriers.templates import is_plain, text_of
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Channel, Deferred, Encoding, Message, Outcome, Refused, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.aliases import is_pseudonym
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
 from protocol.rcs import answers, tokens
-from protocol.rcs.content import Content, Text
-from protocol.rcs.errors import RcsFault
+from protocol.rcs.content import Content
+from protocol.rcs.errors import ContentFault, RcsFault
 from protocol.rcs.events import Contact
 from protocol.rcs.exchange import Request
 from protocol.rcs.platform import Outgoing, Platform
-from protocol.smpp import text
 from protocol.smpp.errors import SmppFault
 
 logger = logging.getLogger(__name__)
@@ -48,18 +48,12 @@ QUERIES_PER_SENDER_MAX = 10
 """Questions (revokes, capability checks) may wait in line up to this many times the window."""
 
 
-def text_of(message: Message) -> Content:
-    """The words of a message as they are; raises RcsFault ``binary`` and SmppFault for what is no text."""
-    if message.encoding is Encoding.BINARY:
-        raise RcsFault("binary")
-    return Text(text.decode(message.payload, message.encoding))
-
-
 class RcsLink:
     """One agent (bot) at one platform, as the contract in ``link`` asks.
 
     ``secret`` is the client's, or a service account's key file; ``bot_key`` the bot's own key. ``alias_of`` tells the
-    platform's alias behind a pseudonymous handset; ``content_of`` may make more of a message than its words.
+    platform's alias behind a pseudonymous handset; ``content_of`` may make more of a message than its words, which go
+    as they are where the platform cannot take that.
     """
 
     channel = Channel.RCS
@@ -263,8 +257,7 @@ class RcsLink:
 
     async def _send(self, job: Send) -> Outcome:
         try:
-            outgoing = self._outgoing(job)
-            request = self.platform.send(outgoing)
+            outgoing, request = self._request_of(job)
         except RcsFault as fault:
             return Refused(fault.kind)
         except SmppFault:
@@ -279,6 +272,17 @@ class RcsLink:
             return self._unknown(str(error), outgoing)
         meaning = self.platform.read_send(answer.status, answer.body, answer.retry_after, outgoing)
         return self._outcome_of(meaning, outgoing)
+
+    def _request_of(self, job: Send) -> tuple[Outgoing, Request]:
+        outgoing = self._outgoing(job)
+        try:
+            return outgoing, self.platform.send(outgoing)
+        except ContentFault as fault:
+            if is_plain(outgoing.content):
+                raise
+            self._on_fault(fault.kind.replace("content_", "template_"))
+            outgoing = msgspec.structs.replace(outgoing, content=text_of(job.message))
+            return outgoing, self.platform.send(outgoing)
 
     def _outgoing(self, job: Send) -> Outgoing:
         message = job.message
@@ -307,7 +311,7 @@ class RcsLink:
         match answer:
             case answers.Taken(msg_id=msg_id):
                 self._succeeded()
-                return Accepted(msg_id)
+                return Accepted(msg_id, is_plain(outgoing.content))
             case answers.NotTaken(error=error, unreachable=unreachable):
                 self._succeeded()
                 return Refused(error, unreachable)
@@ -334,7 +338,8 @@ class RcsLink:
         return Deferred(answer.error, retry_s, pauses=scope != "user", scope=scope)
 
     def _unknown(self, error: str, outgoing: Outgoing) -> Unknown:
-        return Unknown(error, self.platform.name_of(outgoing) if self.platform.repeats_safely else "")
+        name = self.platform.name_of(outgoing) if self.platform.repeats_safely else ""
+        return Unknown(error, name, is_plain(outgoing.content))
 
     async def _revoke(self, job: Revoke) -> None:
         try:

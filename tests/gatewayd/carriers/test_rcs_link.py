@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,8 +13,10 @@ import pytest
 
 from gatewayd.carriers.link import Capability, Result, Revocation
 from gatewayd.carriers.rcs_link import RcsLink
+from gatewayd.carriers.templates import text_of
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Encoding, Message, Outcome, Refused, Unknown
+from protocol.rcs.content import Card, Content, RichCard
 from tests.gatewayd.carriers.rcs_platform import (
     Listener,
     Platform,
@@ -61,10 +63,12 @@ async def linked(
     faults: list[str] | None = None,
     provider: schema.Provider | None = None,
     drain_s: float = 0.0,
+    content_of: Callable[[Message], Content] = text_of,
     **changes: Any,
 ) -> AsyncIterator[RcsLink]:
     on_fault = (faults if faults is not None else []).append
-    link = RcsLink("orange", settings_for(root, **changes), provider, "secret", listener, on_fault=on_fault)
+    settings = settings_for(root, **changes)
+    link = RcsLink("orange", settings, provider, "secret", listener, on_fault=on_fault, content_of=content_of)
     await link.start()
     try:
         yield link
@@ -418,3 +422,30 @@ async def test_the_secret_and_the_token_are_in_no_log(
     assert "hush-token" not in caplog.text
     assert "33612345678" not in caplog.text
     assert "Bonjour" not in caplog.text
+
+
+def a_card_of(message: Message) -> Content:
+    return RichCard(Card("Hello", "x" * message.priority))
+
+
+async def test_what_is_richer_than_a_text_is_told(platform: Platform, listener: Listener) -> None:
+    async with linked(platform.root, listener, content_of=a_card_of) as link:
+        assert await sent(link, listener, a_message()) == Accepted("m-1", is_plain=False)
+    (asked,) = platform.asked
+    assert "richcardMessage" in asked.json["RCSMessage"]
+
+
+async def test_what_the_platform_cannot_take_goes_as_the_text_it_was(platform: Platform, listener: Listener) -> None:
+    faults: list[str] = []
+    message = msgspec.structs.replace(a_message(), priority=2001)
+    async with linked(platform.root, listener, faults, content_of=a_card_of) as link:
+        assert await sent(link, listener, message) == Accepted("m-1")
+    (asked,) = platform.asked
+    assert "textMessage" in asked.json["RCSMessage"]
+    assert faults == ["template_too_long"]
+
+
+async def test_whether_it_was_rich_is_told_of_what_was_perhaps_taken(platform: Platform, listener: Listener) -> None:
+    platform.replies = [answer(504)]
+    async with linked(platform.root, listener, content_of=a_card_of) as link:
+        assert await sent(link, listener, a_message()) == Unknown("http_504", is_plain=False)

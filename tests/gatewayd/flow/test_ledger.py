@@ -15,7 +15,7 @@ from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles, read_lines
 from gatewayd.config import schema
 from gatewayd.flow.ledger import Ledger
-from gatewayd.message import Encoding, Inbound, State, Unknown
+from gatewayd.message import Accepted, Encoding, Inbound, Outcome, State, Unknown
 from gatewayd.policy.journey import OnUnknown
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.store.kinds import BILLING
@@ -274,6 +274,19 @@ async def test_billing_hears_once_of_what_was_taken(stage: Stage) -> None:
     scene.bot.accept("x")
     await scene.settle()
     assert ledger.on_mt_sent.call_count == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "plain"),
+    [(Accepted("x"), True), (Accepted("x", is_plain=False), False), (Unknown("timeout", "x", is_plain=False), False)],
+)
+async def test_billing_hears_whether_it_was_but_a_text(stage: Stage, outcome: Outcome, plain: bool) -> None:
+    scene = stage("bot", on_unknown="prefer_silence")
+    ledger = scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    await scene.submit()
+    scene.bot.answer(outcome)
+    await scene.settle()
+    assert ledger.on_mt_sent.call_args.args[3] is plain
 
 
 async def test_billing_does_not_take_the_name_from_what_may_have_been_taken(stage: Stage) -> None:
