@@ -53,7 +53,7 @@ class Reloading:
         worker = self._worker
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
-        unbilled = self._learn_rules()
+        troubles = [self._learn_rules(), worker.learn_templates(loaded, wholly=True)]
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.accounts = loaded.config.accounts
         self._change_accounts(loaded.config)
@@ -63,7 +63,7 @@ class Reloading:
                 worker.guard(name)
         changed = [name for name in links if name in worker.own_links and self._is_changed(name, old)]
         gone = [name for name in worker.own_links if name not in links]
-        faults = [unbilled, *[await self._add(name) for name in links if name not in worker.own_links]]
+        faults = [*troubles, *[await self._add(name) for name in links if name not in worker.own_links]]
         for name in [name for name in links if name not in changed]:
             worker.desk.add_link(worker.desk.links[name], links[name])
         self._route()

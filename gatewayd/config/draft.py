@@ -25,6 +25,7 @@ _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,
     "billing": schema.Billing,
+    "rcs": schema.Rcs,
 }
 
 

@@ -33,6 +33,7 @@ def pack(loaded: Loaded) -> dict[str, Any]:
         "path": str(loaded.path),
         "config": msgspec.to_builtins(loaded.config),
         "secrets": dict(loaded.secrets),
+        "templates": dict(loaded.templates),
     }
 
 
@@ -43,6 +44,7 @@ def unpack(packed: Mapping[str, Any]) -> Loaded:
         config=msgspec.convert(packed["config"], schema.Config),
         warnings=(),
         secrets=packed["secrets"],
+        templates=packed["templates"],
     )
 
 

@@ -18,6 +18,7 @@ from gatewayd.config.billing_checks import check_rule_sets
 from gatewayd.config.draft import read_draft
 from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
 from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
+from gatewayd.config.template_files import read_templates
 
 _POSITION = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)", re.DOTALL)
 
@@ -26,13 +27,15 @@ _POSITION = re.compile(r"(?P<what>.*) \(at (?:line (?P<line>\d+), column (?P<col
 class Loaded:
     """A configuration that can be run. Paths in ``config`` are absolute. The repr shows the path alone.
 
-    ``secrets`` is keyed by the dotted key that names the file: ``links.orange.password_file``.
+    ``secrets`` is keyed by the dotted key that names the file: ``links.orange.password_file``. ``templates`` are the
+    texts of the files in rcs.templates_dir, by their paths, in order.
     """
 
     path: Path
     config: schema.Config = dataclasses.field(repr=False)
     warnings: tuple[Fault, ...] = dataclasses.field(repr=False)
     secrets: Mapping[str, str] = dataclasses.field(repr=False)
+    templates: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict)
 
     def link_secret(self, link: str, key: str) -> str:
         """The content of one of a link's files: ``link_secret("orange", "password_file")``."""
@@ -60,12 +63,14 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
     secrets = read_secrets(draft.config, places, findings)
     check_tls_files(draft.config, places, findings)
     check_rule_sets(draft.config, places.folder, findings)
+    templates = read_templates(draft.config, places.folder, findings)
     findings.raise_if_any()
     return Loaded(
         path=path.absolute(),
         config=with_paths(draft.config, places),
         warnings=tuple(findings.warnings),
         secrets=secrets,
+        templates=templates,
     )
 
 

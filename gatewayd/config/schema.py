@@ -128,6 +128,12 @@ class Billing(_Table, frozen=True, kw_only=True):
     rules_dir: str = ""
 
 
+class Rcs(_Table, frozen=True, kw_only=True):
+    """What RCS links have in common. An empty ``templates_dir``: every message goes as the text it is."""
+
+    templates_dir: str = ""
+
+
 class Account(_Table, frozen=True, kw_only=True):
     """One application: its credentials, rights and limits. The table's name is its system_id."""
 
@@ -332,6 +338,7 @@ class Config(_Table, frozen=True, kw_only=True):
     sessions: Sessions = Sessions()
     numbers: Numbers = Numbers()
     billing: Billing = Billing()
+    rcs: Rcs = Rcs()
     accounts: dict[str, Account] = {}
     providers: dict[str, Provider] = {}
     applications: dict[str, Application] = {}

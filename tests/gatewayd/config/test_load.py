@@ -177,8 +177,8 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         [
             (
                 "other: there is no such table; "
-                "known are accounts, applications, billing, daemon, links, metrics, numbers, parts, providers, routes, "
-                "sessions, smpp, store, webhooks"
+                "known are accounts, applications, billing, daemon, links, metrics, numbers, parts, providers, rcs, "
+                "routes, sessions, smpp, store, webhooks"
             ),
             "accounts: [a table] is not a table; write [accounts.NAME] and its keys below",
         ],

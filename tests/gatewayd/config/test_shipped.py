@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONF = Path(__file__).parents[3] / "conf"
 SHIPPED = CONF / "gatewayd.toml"
+CONFIGURATIONS = sorted(path for path in CONF.rglob("*.toml") if path.parent.name != "templates")
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "daemon": schema.Daemon,
     "metrics": schema.Metrics,
@@ -29,6 +30,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,
     "billing": schema.Billing,
+    "rcs": schema.Rcs,
     "accounts": schema.Account,
     "providers": schema.Provider,
     "applications": schema.Application,
@@ -49,7 +51,7 @@ def shown_keys() -> dict[str, dict[str, list[tuple[bool, str]]]]:
     return tables
 
 
-@pytest.mark.parametrize("path", sorted(CONF.rglob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
 def test_it_loads_without_a_warning(desk: Desk, path: Path) -> None:
     loaded = load(Path(shutil.copy(path, desk.folder)))
     assert loaded.warnings == ()
