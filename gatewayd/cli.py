@@ -18,6 +18,7 @@ import typer
 from gatewayd import __version__
 from gatewayd.billing.command import app as billing
 from gatewayd.cli_numbers import numbers
+from gatewayd.cli_templates import templates
 from gatewayd.config import forms, house
 from gatewayd.config.addresses import parse_address
 from gatewayd.config.effective import effective
@@ -42,6 +43,7 @@ simulate = typer.Typer(
 app.add_typer(simulate, name="simulate")
 app.add_typer(numbers, name="numbers")
 app.add_typer(billing, name="billing")
+app.add_typer(templates, name="template")
 
 
 def _address(text: str) -> str:
@@ -286,7 +288,7 @@ def _load(path: Path, credentials: Path | None) -> Loaded:
 
 
 def _with_rules(loaded: Loaded) -> Loaded:
-    """Refuses a rule set for billing that cannot be read."""
+    """Refuses a rule set for billing that cannot be read, and a template that is wrong."""
     from gatewayd.billing import rule_files
 
     folder = loaded.config.billing.rules_dir
@@ -295,6 +297,12 @@ def _with_rules(loaded: Loaded) -> Loaded:
         rule_files.books(named, Path(folder) if folder else None)
     except rule_files.RulesFault as error:
         _refuse(str(error))
+    if loaded.templates:
+        from gatewayd.carriers.template_rules import read_all
+
+        faults = read_all(loaded.templates, frozenset(loaded.config.accounts))[1]
+        if faults:
+            raise ConfigFaults(faults)
     return loaded
 
 
