@@ -14,8 +14,8 @@ from typing import Any, Final
 TEXT_MAX: Final = 3072
 """Longer texts are not searched, in characters."""
 
-WAYS_MAX: Final = 10_000
-"""How many combinations a pattern may have at each place of the text: a third of a second at the very worst."""
+WAYS_MAX: Final = 4_000
+"""How many combinations a pattern may have at each place of a text: a few tenths of a second at the very worst."""
 
 _CAP: Final = 10**9
 

@@ -15,7 +15,7 @@ SHIPPED = Path(__file__).resolve().parents[3] / "conf" / "templates"
 CHIP = '[[chips]]\ntype = "reply"\ndisplay_text = "Yes"\n'
 CARD = '[content]\ntype = "rich_card"\n[content.card]\ntitle = "A"\n'
 TOO_LONG = (
-    " to try it at each place of a text, at most 10000; "
+    " to try it at each place of a text, at most 4000; "
     "bound its repetitions ({0,40} for *) or make them possessive (*+, ++)"
 )
 GROUP = " (a group is written (?P<NAME>...))"
