@@ -21,12 +21,7 @@ _CARD_WIDTH = 42
 
 def picture_of(content: Content, title: str) -> RenderableType:
     """The panel of a handset; a carousel's cards lie side by side where the terminal is wide enough."""
-    match content:
-        case Carousel(cards=cards):
-            shown: RenderableType = Columns([_card(card) for card in cards])
-        case _:
-            shown = _content(content)
-    rows: list[RenderableType] = [shown]
+    rows: list[RenderableType] = [_content(content)]
     if content.suggestions:
         rows += [Words(), *_chips(content.suggestions)]
     width = None if isinstance(content, Carousel) else PHONE_WIDTH
@@ -43,8 +38,8 @@ def _content(content: Content) -> RenderableType:
             return Panel(Words(f"[{tag_of(content)}] {name or url}"), width=_CARD_WIDTH)
         case Location(latitude=latitude, longitude=longitude, label=label):
             return Panel(Words(f"[map] {label} {latitude:.5f}, {longitude:.5f}"), width=_CARD_WIDTH)
-        case _:
-            return Words()
+        case Carousel(cards=cards):
+            return Columns([_card(card) for card in cards])
 
 
 def _card(card: Card) -> RenderableType:
