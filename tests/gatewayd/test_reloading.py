@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from gatewayd.carriers.template_preview import message_of
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 from gatewayd.runtime.shared_limits import SharedLimits
@@ -20,7 +19,6 @@ from gatewayd.simulate.esme import Esme, NotBoundError
 from gatewayd.simulate.esme_ledger import Submitted
 from gatewayd.simulate.smsc import Smsc
 from gatewayd.worker import Place, Worker
-from protocol.rcs.content import Content, Text
 from protocol.smpp.constants import Status
 from tests.daemon.process import PASSWORD, merged, password_hash, secret_file, write_config
 
@@ -472,32 +470,3 @@ async def test_limits_outlive_a_reload(tmp_path: Path) -> None:
         limits = SharedLimits.open(tmp_path / "run" / "limits")
         assert "link:a" in limits.names()
         limits.close()
-
-
-# -- templates --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_templates_are_read_again_and_stay_as_they_are_when_one_is_faulty(tmp_path: Path, workers: int) -> None:
-    folder = tmp_path / "templates"
-    folder.mkdir()
-    message = message_of("shop", "SHOP", "?")
-
-    def made(house: House) -> list[Content]:
-        return [worker.templates.content_of(message) for worker in house.workers]
-
-    async with house_of(tmp_path, "a", workers=workers) as house:
-        assert made(house) == [Text("?")] * workers
-        (folder / "a.toml").write_text('[content]\ntype = "text"\ntext = "{sender}: 1"\n')
-        assert await house.reload({"rcs": {"templates_dir": str(folder)}}) == []
-        assert made(house) == [Text("SHOP: 1")] * workers
-        (folder / "a.toml").write_text('[content]\ntype = "text"\ntext = "2"\n')
-        (folder / "b.toml").write_text("zzz = 1\nplain = true\n")
-        faults = await house.reload()
-        assert [fault.partition("; ")[0] for fault in faults] == [
-            f"{folder / 'b.toml'}: zzz: there is no such key",
-        ] * workers
-        assert made(house) == [Text("SHOP: 1")] * workers
-        (folder / "b.toml").unlink()
-        assert await house.reload() == []
-        assert made(house) == [Text("2")] * workers
