@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Whoever sends so many above its rate in one read does not listen to ESME_RTHROTTLED: saying so again and again would
+# take the time of everybody else.
+FLOOD = 20
+FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
 _ALPHANUMERIC_MAX = 11
 _TON_ALPHANUMERIC = 5
@@ -91,6 +95,8 @@ class SubmitDesk:
         account = connection.account
         assert account is not None  # the engine lets no submit_sm through before a bind
         granted = account.take(len(pdus))
+        if len(pdus) - granted > FLOOD:
+            connection.rest(FLOOD_REST_S)
         began = time.perf_counter()
         for number, pdu in enumerate(pdus):
             try:
