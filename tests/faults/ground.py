@@ -128,7 +128,7 @@ def _tables(folder: Path, ports: Mapping[str, int]) -> dict[str, Any]:
     return {
         "daemon": {"drain_timeout_s": 5, "log_level": "info"},
         "smpp": {"listen": ["127.0.0.1:0"]},
-        "accounts": {"shop": account, "bank": account, "rude": account},
+        "accounts": {"shop": account, "bank": account, "rude": account | {"rate_per_s": 100}},
         "links": {name: link | {"port": port} for name, port in ports.items()},
         "routes": [{"links": ["north"], "prefixes": [NORTH]}, {"links": ["south"], "prefixes": [SOUTH]}],
     }
