@@ -132,7 +132,7 @@ async def test_what_cannot_be_written_as_a_deliver_sm_is_ended_by_its_home(tmp_p
 
         bind.deliver = refuse  # type: ignore[method-assign]
         await texts(city, 0, 1)
-        await city.until(lambda: city[0].counted("deliveries", "shop", "mo", "rejected") == 1)
+        await city.until(lambda: city[0].counted("deliveries", "shop", "mo", "unbuildable") == 1)
         assert await owed(city, 0) == []
 
 
