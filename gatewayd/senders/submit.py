@@ -35,6 +35,8 @@ FLOOD = 20
 FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
 _ALPHANUMERIC_MAX = 11
+# Whole crowds get these, for one reason that its owner logs once. A disk that is full must not be filled with lines.
+_NOT_NOW = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
 _TON_ALPHANUMERIC = 5
 _UDHI = 0x40
 
@@ -185,7 +187,7 @@ class SubmitDesk:
         self._metrics.submits.labels(account.name, status_name(refusal.status)).value += 1
         if refusal.status is not Status.ESME_RTHROTTLED:
             self._metrics.faults.labels("esme", refusal.kind).value += 1
-            if log.isEnabledFor(logging.INFO):
+            if refusal.status not in _NOT_NOW and log.isEnabledFor(logging.INFO):
                 log.info(
                     "< submit_sm refused account=%s handset=%s status=%s reason=%s",
                     account.name,
