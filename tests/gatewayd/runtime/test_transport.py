@@ -12,88 +12,12 @@ from typing import Any
 import pytest
 import uvloop
 
-from gatewayd.runtime.transport import READ_MAX, Pump
+from gatewayd.runtime.transport import Pump
 from protocol.smpp.connection import Answered, BindAsked, Bound, Closed, Connection, Limits, Role
 from protocol.smpp.pdu import Bind, SubmitSm
+from tests.gatewayd.runtime.paper import Echo, Paper, pumped, turn
 
 WAIT_S = 10.0
-
-
-class Echo:
-    """An engine that tells what it is given and sends it back; b"bye" makes it want to close."""
-
-    def __init__(self) -> None:
-        self.out: list[bytes] = []
-        self.wants_close = False
-        self.deadline: float | None = None
-        self.ticks: list[float] = []
-        self.has_ended = False
-
-    def receive(self, data: bytes, now: float) -> list[Any]:
-        del now
-        self.out.append(data)
-        self.wants_close = data == b"bye"
-        return [data]
-
-    def eof(self, now: float) -> list[Any]:
-        del now
-        if self.has_ended:
-            return []
-        self.has_ended = True
-        return ["end"]
-
-    def tick(self, now: float) -> list[Any]:
-        self.ticks.append(now)
-        self.deadline = None
-        return ["tick"]
-
-    def next_deadline(self) -> float | None:
-        return self.deadline
-
-    def data_to_send(self) -> bytes:
-        data = b"".join(self.out)
-        self.out.clear()
-        return data
-
-
-class Paper(asyncio.Transport):
-    """A transport that only remembers."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.9", 4242)})
-        self.writes: list[bytes] = []
-        self.calls: list[str] = []
-        self.unsent = 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.writes.append(bytes(data))
-
-    def get_write_buffer_size(self) -> int:
-        return self.unsent
-
-    def is_closing(self) -> bool:
-        return bool({"close", "abort"} & set(self.calls))
-
-    def close(self) -> None:
-        self.calls.append("close")
-
-    def abort(self) -> None:
-        self.calls.append("abort")
-
-    def pause_reading(self) -> None:
-        self.calls.append("pause")
-
-    def resume_reading(self) -> None:
-        self.calls.append("resume")
-
-
-def pumped(on_events: Callable[[list[Any]], None] | None = None, **options: Any) -> tuple[Pump, Echo, Paper, list[Any]]:
-    """A connected pump over paper, and the list that its events go to."""
-    events: list[Any] = []
-    engine, paper = Echo(), Paper()
-    pump = Pump(engine, on_events or events.extend, **options)
-    pump.connection_made(paper)
-    return pump, engine, paper, events
 
 
 def state_of(pump: Pump) -> tuple[bool, bool]:
@@ -104,12 +28,6 @@ def state_of(pump: Pump) -> tuple[bool, bool]:
 def timer_of(pump: Pump) -> asyncio.TimerHandle | None:
     """As above."""
     return pump._timer
-
-
-async def turn() -> None:
-    """Let what is scheduled for the end of this loop turn happen."""
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
 
 
 # ---- over paper -------------------------------------------------------------------------------------------------
@@ -200,43 +118,6 @@ async def test_a_peer_that_does_not_read_is_cut() -> None:
     pump.flush()
     await turn()
     assert paper.calls == ["abort"]
-
-
-async def test_a_peer_that_lags_behind_for_long_is_cut(caplog: pytest.LogCaptureFixture) -> None:
-    pump, _, paper, _ = pumped(lag_max_s=0.0)
-    pump.pause_writing()
-    async with asyncio.timeout(WAIT_S):
-        while "abort" not in paper.calls:
-            await turn()
-    assert [record.message for record in caplog.records] == ["cut a connection: its peer does not read"]
-
-
-async def test_a_peer_that_catches_up_is_kept() -> None:
-    pump, _, paper, _ = pumped(lag_max_s=0.0)
-    pump.pause_writing()
-    pump.resume_writing()
-    await asyncio.wait_for(turn(), WAIT_S)
-    assert "abort" not in paper.calls
-
-
-async def test_whoever_has_more_waits_for_the_next_turn() -> None:
-    pump, _, paper, events = pumped()
-    pump.get_buffer(-1)[:] = bytes(READ_MAX)
-    pump.buffer_updated(READ_MAX)
-    assert [len(data) for data in events] == [READ_MAX]
-    assert paper.calls == ["pause"]
-    await turn()
-    assert paper.calls == ["pause", "resume"]
-    pump.buffer_updated(5)
-    assert paper.calls == ["pause", "resume"]
-
-
-async def test_the_next_turn_reads_nothing_when_reading_is_paused() -> None:
-    pump, _, paper, _ = pumped()
-    pump.buffer_updated(READ_MAX)
-    pump.pause_reading()
-    await turn()
-    assert "resume" not in paper.calls
 
 
 async def test_writability_is_told() -> None:
