@@ -1,4 +1,4 @@
-"""The pump and a peer that sends too fast or reads too slowly: it waits for everybody else, and is not kept for ever."""
+"""The pump and a peer that sends too fast or reads too slowly: it waits for everybody else, and not for ever."""
 
 from __future__ import annotations
 
