@@ -213,8 +213,10 @@ class Supervisor:
 
     def _on_change(self) -> None:
         """A worker became ready, or died."""
-        if not any(keeper.was_ready for keeper in self.keepers):
-            reasons = [keeper.fatal for keeper in self.keepers if keeper.fatal]
+        if not self._is_announced:
+            # Beside others that are ready a worker may try again once: what it needs may not be free yet.
+            nobody = not any(keeper.was_ready for keeper in self.keepers)
+            reasons = [keeper.fatal for keeper in self.keepers if keeper.fatal and (nobody or keeper.deaths > 1)]
             if reasons and not self._ending.is_set():
                 self._failure = reasons[0]
                 self._ending.set()

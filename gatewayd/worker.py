@@ -57,6 +57,7 @@ from gatewayd.runtime.scrape import ScrapeServer
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_ratio import SharedRatios
+from gatewayd.runtime.steady import SteadyClock
 from gatewayd.runtime.tasks import cancel_all, spawn
 from gatewayd.runtime.trail import Trail, configure_logging
 from gatewayd.senders.accounts import Account
@@ -154,6 +155,7 @@ class Worker:
         self.loaded = loaded
         config = loaded.config
         self._place = place or Place()
+        self._clock = SteadyClock()
         self.metrics = Metrics(gatewayd.__version__)
         self.trail = Trail()
         self._runtime = Path(config.daemon.runtime_dir)
@@ -168,7 +170,7 @@ class Worker:
             check=config.store.check_at_start,
             hooks=JournalTimes(self._on_commit, self._on_commit_failure),
         )
-        self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count)
+        self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count, clock=self._clock)
         # Beside the spools: an operator goes on counting while the machine is started anew.
         self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
         self.limiting = Limiting(self.shared, self.ratios, self._place.slot, self._place.count)
@@ -196,9 +198,11 @@ class Worker:
             spool=self.spool,
             metrics=self.metrics,
             trail=self.trail,
+            clock=self._clock,
         )
         self.desk.ledger = self.ledger = self._build_ledger()
-        self.outbox = self.desk.outbox = Outbox(self.spool, self.outbox_bounds(), self.metrics, self.trail)
+        bounds = self.outbox_bounds()
+        self.outbox = self.desk.outbox = Outbox(self.spool, bounds, self.metrics, self.trail, self._clock)
         self.dispatcher = Dispatcher(
             self.desk,
             self.route_table(),
@@ -243,7 +247,7 @@ class Worker:
     def _build_senders(self) -> None:
         config = self.config
         accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
-        self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max)
+        self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
         self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics)
 
     def account(self, name: str, settings: schema.Account) -> Account:

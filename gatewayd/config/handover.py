@@ -15,15 +15,22 @@ import msgspec
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
 
-# What is opened, mapped or counted once, when the daemon starts.
+# What is opened, mapped, counted or built once, when the daemon starts: whoever changes it must hear that it waits.
 RESTART_KEYS: Final = (
     ("daemon", "spool_dir"),
     ("daemon", "runtime_dir"),
     ("daemon", "workers"),
-    ("smpp", "listen"),
-    ("smpp", "tls_listen"),
-    ("webhooks", "listen"),
-    ("metrics", "listen"),
+    *(
+        (name, key)
+        for name, table in (
+            ("smpp", schema.SmppServer),
+            ("webhooks", schema.Webhooks),
+            ("metrics", schema.Metrics),
+            ("parts", schema.Parts),
+            ("store", schema.Store),
+        )
+        for key in table.__struct_fields__
+    ),
 )
 
 

@@ -16,7 +16,8 @@ from gatewayd.runtime import snapshots
 from gatewayd.runtime.mesh import Mesh
 from gatewayd.store.spool import Spool
 
-SNAPSHOT_TIMEOUT_S = 1.0
+# A scraper waits ten seconds as a rule, and a worker on a busy machine may be slow to answer.
+SNAPSHOT_TIMEOUT_S = 3.0
 
 
 class Community:
@@ -48,7 +49,7 @@ class Community:
             parcels.Parcel,
             on_items=self.crossing.on_items,
             on_up=self.crossing.on_up,
-            on_down=self.crossing.on_down,
+            on_down=self._on_down,
         )
         dispatcher.ask_around(self.crossing.ask_around)
 
@@ -90,6 +91,12 @@ class Community:
             return b""
         finally:
             del self._asked[token]
+
+    def _on_down(self, peer: int) -> None:
+        for asked, answer in self._asked.values():
+            if asked == peer and not answer.done():
+                answer.set_result(b"")
+        self.crossing.on_down(peer)
 
     def _on_snapshot(self, peer: int, parcel: parcels.Snapshot) -> None:
         if not parcel.content:

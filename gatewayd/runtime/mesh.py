@@ -137,10 +137,15 @@ class Mesh:
         self._is_stopping = False
 
     async def start(self) -> None:
-        """Listen for the workers above, and keep connecting to those below."""
+        """Listen for the workers above, and keep connecting to those below. Raises OSError."""
         path = self._path(self.slot)
         path.unlink(missing_ok=True)
-        self._server = await self._loop.create_unix_server(lambda: _Peer(self, None), str(path))
+        try:
+            self._server = await self._loop.create_unix_server(lambda: _Peer(self, None), str(path))
+        except OSError as error:
+            if error.errno is None:  # the loop's own word for a path of more than 107 octets
+                raise OSError(f"{path}: {error}; choose a shorter daemon.runtime_dir") from error
+            raise
         path.chmod(0o600)
         self._tasks = [spawn(self._keep(peer), name=f"mesh {peer}") for peer in self.peers if peer < self.slot]
 

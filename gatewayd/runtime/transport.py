@@ -19,6 +19,11 @@ _DELAY_MIN_S = 0.001
 # After a pause, what lies in the socket is read before anybody is called silent.
 _GRACE_S = 1.0
 
+# The most that one connection may bring in one turn of the loop: whoever floods waits for everybody else in between.
+READ_MAX = 16 * 1024
+# All pumps of a process read into this one: what was read is taken out before anything else is.
+_READ_BUFFER = memoryview(bytearray(READ_MAX))
+
 
 class Engine(Protocol):
     """What a pump needs of a connection machine. No call may wait; ``now`` is the pump's clock in seconds."""
@@ -43,15 +48,15 @@ class Engine(Protocol):
         """Everything gathered since the last call."""
 
 
-class Pump(asyncio.Protocol):
+class Pump(asyncio.BufferedProtocol):
     """Moves octets and events; decides nothing.
 
     ``on_events`` gets every non-empty list of the engine's events. ``on_connected`` is called once, ``on_writable``
     whenever the peer reads again after it had fallen behind. When a hook or the engine raises, this connection alone
     is cut: the failure is logged once and told to ``on_error``; ``on_events`` still gets the engine's last events.
 
-    A peer that does not read may leave ``unsent_max`` octets with us; then the connection is cut as well. A closing
-    connection has ``close_timeout_s`` to take its last octets.
+    A peer that does not read may leave ``unsent_max`` octets with us, or lag behind for ``lag_max_s``; then the
+    connection is cut as well. A closing connection has ``close_timeout_s`` to take its last octets.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Pump(asyncio.Protocol):
         on_connected: Callable[[], None] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         unsent_max: int = 4 * 1024 * 1024,
+        lag_max_s: float = 60.0,
         close_timeout_s: float = 5.0,
     ) -> None:
         self.engine = engine
@@ -76,6 +82,7 @@ class Pump(asyncio.Protocol):
         self._on_error = on_error
         self._clock = clock
         self._unsent_max = unsent_max
+        self._lag_max_s = lag_max_s
         self._close_timeout_s = close_timeout_s
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -86,6 +93,7 @@ class Pump(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._cut_timer: asyncio.TimerHandle | None = None
+        self._lag_timer: asyncio.TimerHandle | None = None
 
     # ---- what the driver asks -------------------------------------------------------------------------------------
 
@@ -134,8 +142,23 @@ class Pump(asyncio.Protocol):
         self._call(self._on_connected)
         self._flush_now()
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next read goes."""
+        return _READ_BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """One read. When there is more, it waits for the next turn: a loop would read on and on while a peer floods."""
+        self.data_received(bytes(_READ_BUFFER[:nbytes]))
+        if nbytes == READ_MAX and self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._is_reading_paused and self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
-        """One read."""
+        """Octets came."""
         if self._has_failed:
             return
         try:
@@ -151,8 +174,9 @@ class Pump(asyncio.Protocol):
         """The transport is gone, by whoever's wish."""
         self.is_connected = self.is_writable = False
         self._disarm()
-        if self._cut_timer is not None:
-            self._cut_timer.cancel()
+        for timer in (self._cut_timer, self._lag_timer):
+            if timer is not None:
+                timer.cancel()
         try:
             events = self.engine.eof(self._clock())
             if events:
@@ -165,10 +189,13 @@ class Pump(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The peer reads more slowly than we write."""
         self.is_writable = False
+        self._lag_timer = self._loop.call_later(self._lag_max_s, self._cut)
 
     def resume_writing(self) -> None:
         """The peer has caught up."""
         self.is_writable = True
+        if self._lag_timer is not None:
+            self._lag_timer.cancel()
         self._call(self._on_writable)
         self.flush()
 
@@ -183,8 +210,7 @@ class Pump(asyncio.Protocol):
         if data:
             transport.write(data)
             if transport.get_write_buffer_size() > self._unsent_max:
-                logger.warning("cut a connection: its peer does not read")
-                transport.abort()
+                self._cut()
                 return
         if self.engine.wants_close:
             transport.close()
@@ -222,6 +248,11 @@ class Pump(asyncio.Protocol):
             self._fail(fault)
         if not self._is_flush_asked:
             self._flush_now()
+
+    def _cut(self) -> None:
+        """The peer had its time, or its share of our memory."""
+        logger.warning("cut a connection: its peer does not read")
+        self.abort()
 
     def _call(self, hook: Callable[[], None] | None) -> None:
         if hook is None:

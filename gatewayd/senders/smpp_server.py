@@ -55,6 +55,7 @@ class EsmeConnection:
         self.response_timing: Timing
         self.taken: Tally
         self._is_receiver = False
+        self._resting: asyncio.TimerHandle | None = None
 
     # -- what the desks use ---------------------------------------------------------------------------------------
 
@@ -94,7 +95,20 @@ class EsmeConnection:
 
     def _answered_one(self) -> None:
         self.pump.flush()
-        if self.engine.owed < self._server.settings.window:
+        self._read_on()
+
+    def rest(self, rest_s: float) -> None:
+        """Take nothing from this one for a while."""
+        if self._resting is None:
+            self.pump.pause_reading()
+            self._resting = asyncio.get_running_loop().call_later(rest_s, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = None
+        self._read_on()
+
+    def _read_on(self) -> None:
+        if self._resting is None and self.engine.owed < self._server.settings.window and self.pump.is_writable:
             self.pump.resume_reading()
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -103,6 +117,7 @@ class EsmeConnection:
         self._server.opened(self)
 
     def _on_writable(self) -> None:
+        self._read_on()
         if self._is_receiver:
             self._server.outbox.ready(self)
 
@@ -110,8 +125,9 @@ class EsmeConnection:
         submits = [event for event in events if type(event) is SubmitSm]
         if submits:
             self._server.submits.take(self, submits)
-            if self.engine.owed >= self._server.settings.window:
-                # The sender's window towards us is full: what it sends on top waits in its own socket.
+            if self.engine.owed >= self._server.settings.window or not self.pump.is_writable:
+                # The sender's window towards us is full, or it does not read its answers: what it sends on top waits
+                # in its own socket.
                 self.pump.pause_reading()
         if len(submits) == len(events):
             return

@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Whoever sends so many above its rate in one read does not listen to ESME_RTHROTTLED: saying so again and again would
+# take the time of everybody else.
+FLOOD = 20
+FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
 _ALPHANUMERIC_MAX = 11
+# Whole crowds get these, for one reason that its owner logs once. A disk that is full must not be filled with lines.
+_NOT_NOW = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
 _TON_ALPHANUMERIC = 5
 _UDHI = 0x40
 
@@ -91,6 +97,8 @@ class SubmitDesk:
         account = connection.account
         assert account is not None  # the engine lets no submit_sm through before a bind
         granted = account.take(len(pdus))
+        if len(pdus) - granted > FLOOD:
+            connection.rest(FLOOD_REST_S)
         began = time.perf_counter()
         for number, pdu in enumerate(pdus):
             try:
@@ -179,7 +187,7 @@ class SubmitDesk:
         self._metrics.submits.labels(account.name, status_name(refusal.status)).value += 1
         if refusal.status is not Status.ESME_RTHROTTLED:
             self._metrics.faults.labels("esme", refusal.kind).value += 1
-            if log.isEnabledFor(logging.INFO):
+            if refusal.status not in _NOT_NOW and log.isEnabledFor(logging.INFO):
                 log.info(
                     "< submit_sm refused account=%s handset=%s status=%s reason=%s",
                     account.name,

@@ -163,7 +163,7 @@ class Smsc:
         """Send what waits for room in a window."""
         self.outbox.flush()
 
-    def _accept(self) -> asyncio.Protocol:
+    def _accept(self) -> asyncio.BaseProtocol:
         self._bind_count += 1
         bind = Bind(self, self._bind_count)
         self._connections = [other for other in self._connections if not other.is_over]

@@ -359,7 +359,7 @@ def _check(connection: sqlite3.Connection, path: Path, check: str) -> None:
     found = [row[0] for row in connection.execute(f"PRAGMA {pragma}(5)")]
     if found != ["ok"]:
         raise StoreFault(
-            f"{path}: integrity check failed ({'; '.join(found)}). "
+            f"{path}: integrity check failed ({' '.join('; '.join(found).split())}). "
             "Restore a backup, or move the file away to start empty"
         )
 

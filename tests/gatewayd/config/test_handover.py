@@ -37,6 +37,9 @@ def test_a_reload_changes_what_it_can(desk: Desk) -> None:
         (("127.0.0.1:2775", "127.0.0.1:2770"), "smpp.listen"),
         (("127.0.0.1:8080", "127.0.0.1:8088"), "webhooks.listen"),
         (("[smpp]", '[metrics]\nlisten = ""\n[smpp]'), "metrics.listen"),
+        (("[smpp]", "[smpp]\nwindow = 7"), "smpp.window"),
+        (("[smpp]", "[parts]\njoin_timeout_s = 5\n[smpp]"), "parts.join_timeout_s"),
+        (("[smpp]", "[store]\npending_max = 5\n[smpp]"), "store.pending_max"),
     ],
 )
 def test_a_reload_keeps_what_only_a_restart_can_change(desk: Desk, change: tuple[str, str], key: str) -> None:

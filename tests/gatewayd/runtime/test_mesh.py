@@ -347,3 +347,10 @@ async def test_its_sockets_are_for_nobody_else_and_go_with_it(town: Town) -> Non
     assert [path.stat().st_mode & 0o777 for path in paths] == [0o600, 0o600]
     await town.stop()
     assert not any(path.exists() for path in paths)
+
+
+async def test_a_folder_too_deep_for_a_socket_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / ("deep" * 25)
+    folder.mkdir()
+    with pytest.raises(OSError, match=r"mesh-0\.sock: .*; choose a shorter daemon\.runtime_dir"):
+        await Town(folder).join(0)

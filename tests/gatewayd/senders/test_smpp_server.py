@@ -143,6 +143,19 @@ async def test_what_is_beyond_the_window_stays_in_the_senders_socket(stages: Any
     assert [submitted.status for submitted in esme.ledger.submits] == [0] * 1_000
 
 
+async def test_who_rests_is_read_again_afterwards(stages: Any) -> None:
+    """One rest is enough: a second one, of an hour, does not add to it."""
+    stage = await stages()
+    esme = await stage.esme()
+    bind = stage.bind()
+    bind.rest(0.01)
+    bind.rest(3_600.0)
+    submitted = esme.submit(SubmitSm(source_addr="shop", destination_addr="33600000001"))
+    await stage.neighbours.watch.until(lambda: stage.neighbours.taken)
+    stage.neighbours.answer_all()
+    await esme.wait_for(lambda: submitted.status == 0)
+
+
 @pytest.mark.parametrize(("mode", "told"), [("transceiver", True), ("receiver", True), ("transmitter", False)])
 async def test_only_receivers_join_the_outbox(stages: Any, mode: BindMode, told: bool) -> None:
     stage = await stages()

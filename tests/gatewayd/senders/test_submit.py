@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from gatewayd.message import Encoding, Message
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
-from gatewayd.senders.submit import PAYLOAD_OCTETS_MAX, SubmitDesk
+from gatewayd.senders.submit import FLOOD, FLOOD_REST_S, PAYLOAD_OCTETS_MAX, SubmitDesk
 from gatewayd.store.spool import Journey
 from protocol.smpp.constants import Status, Tag
 from protocol.smpp.pdu import SubmitSm, SubmitSmResp
@@ -92,6 +93,7 @@ class Desk:
         self.disk, self.flow, self.metrics = Disk(), Flow(), Metrics("test")
         self.account = Account(**account)
         self.answers: list[tuple[int, int, str]] = []
+        self.rests: list[float] = []
         self.taken, self.response_timing = Tally(), Timing((1.0,))
         self.desk = SubmitDesk(cast(Any, self.disk), self.flow, self.metrics, pending_max=10, clock=lambda: NOW)
 
@@ -117,6 +119,9 @@ class Desk:
         return status, word
 
     # What the desk asks of a connection.
+
+    def rest(self, rest_s: float) -> None:
+        self.rests.append(rest_s)
 
     def answer(self, pdu: SubmitSmResp) -> None:
         self.answers.append((pdu.sequence, pdu.status, pdu.message_id))
@@ -313,3 +318,12 @@ def test_whatever_an_application_submits_has_one_answer(pdu: SubmitSm) -> None:
     assert sequence == 1
     assert Status(status) == status
     assert len(desk.flow.journeys) == (status == 0)
+
+
+@pytest.mark.parametrize(("beyond", "rests"), [(FLOOD, []), (FLOOD + 1, [FLOOD_REST_S])])
+def test_who_floods_is_not_listened_to_for_a_while(beyond: int, rests: list[float]) -> None:
+    desk = Desk()
+    desk.account.granted = 3
+    desk.take(*(submit() for _ in range(3 + beyond)))
+    assert desk.rests == rests
+    assert Counter(status for _, status, _ in desk.answers) == {Status.ESME_RTHROTTLED: beyond}
