@@ -19,6 +19,8 @@ USERS_MAX = 10_000
 SWEEP_S = 0.25
 SLICE = 256
 _SAME_S = 1.0
+# A timer may fire a trifle before its time: asking for the rest of it would go round until the clock moves.
+_EARLY_S = 0.001
 
 
 class _Sweep:
@@ -73,7 +75,7 @@ class Pausing:
         if sweep is None or abs(sweep.until - until) > _SAME_S:
             sweep = self._sweeps[link] = _Sweep(until)
         wait_s = sweep.looked_at + SWEEP_S - self._loop.time()
-        if wait_s > 0:
+        if wait_s > _EARLY_S:
             if not sweep.is_waiting:
                 sweep.is_waiting = True
                 self._loop.call_later(wait_s, self._wake, link, sweep)
