@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,8 @@ SECRET = "platform"
 SOURCE = "36179"
 RECORDS_SIZE_MAX = 100_000
 GROUP_WAIT_S = 0.01
+FRESH_S = 0.1
+"""What a link answered so shortly before a death may not have been written down."""
 
 
 class Ear:
@@ -50,6 +53,7 @@ class Ear:
     def __init__(self) -> None:
         self.is_dead = False
         self.listener: LinkListener | None = None
+        self.answered: deque[tuple[float, int]] = deque(maxlen=500)
 
     @property
     def _alive(self) -> LinkListener | None:
@@ -57,6 +61,8 @@ class Ear:
 
     def on_results(self, link: Link, results: Sequence[Result]) -> None:
         if self._alive:
+            now = asyncio.get_running_loop().time()
+            self.answered.extend((now, result.message_id) for result in results)
             self._alive.on_results(link, results)
 
     def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
@@ -237,6 +243,9 @@ class Station:
     async def die(self) -> None:
         """As a process that is killed: what was not handed to the disk, to the platform or to the carrier is lost."""
         self.ear.is_dead = True
+        self.town.interrupted.update(self.desk.flying)
+        fresh_from = self.loop.time() - FRESH_S
+        self.town.interrupted.update(message_id for at, message_id in self.ear.answered if at >= fresh_from)
         self.dispatcher.stop()
         tasks = [task for bot in self.bots.values() for task in bot._tasks]
         for task in tasks:

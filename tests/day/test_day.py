@@ -173,7 +173,14 @@ def test_what_arrived_is_billed_once(account: Account) -> None:
 
 
 def test_replies_arrive_once(country: Country, account: Account) -> None:
-    assert len(account.application.texts) == len(country.platform.ledger.inbound)
+    """But for answers to what a worker died over: nobody remembers whose message that was."""
+    forgotten = sum(
+        bool(record.rule.reply_text) and not account.is_known(text, record)
+        for text, records in account.records.items()
+        for record in records
+    )
+    said = len(country.platform.ledger.inbound)
+    assert said - forgotten <= len(account.application.texts) <= said
 
 
 def test_the_quota_held_in_every_window(country: Country) -> None:
