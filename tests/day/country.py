@@ -32,6 +32,8 @@ OTP_SHARE = 0.05
 DOWN_S = 2.0
 """How long a worker that died is gone."""
 HOUR_S = 3_600.0
+SETTLING_S = 300.0
+"""What comes due at once after a leap of time is looked at in portions."""
 
 Mishap = Callable[[], Awaitable[None]]
 
@@ -166,6 +168,7 @@ class Country:
         # Until the last conversation is over, and its record written.
         await pass_time(HOUR_S)
         self.loop.now += 50 * HOUR_S
+        await pass_time(SETTLING_S)
         await until(self._is_accounted, 30.0, HOUR_S)
 
     async def close(self) -> None:
