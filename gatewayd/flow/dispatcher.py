@@ -144,9 +144,13 @@ class Dispatcher:
             if progress.stage is Stage.JOINING:
                 self._joiner.add(journey)
                 continue
-            queues[progress.queue].fair.push(
-                progress.lane, progress.account, accounts[progress.account].weight, progress.id
-            )
+            queue = queues.get(progress.queue)
+            if queue is None:  # a reload took the link away while the message was being committed
+                self._replan(journey)
+                continue
+            account = accounts.get(progress.account)
+            weight = account.weight if account is not None else 1
+            queue.fair.push(progress.lane, progress.account, weight, progress.id)
             self._outbound.wake(progress.queue)
 
     # -- from links (the LinkListener contract) -----------------------------------------------------------------

@@ -35,6 +35,8 @@ SETTLE_S = 60.0
 REPEAT_S = 1.0
 BACKOFF_MAX_S = 900.0
 _DOUBLINGS_MAX = 16
+# Our own words for a segment that could not be given to a carrier at all.
+_NEVER_LEFT = frozenset({"no_credit", "worker_lost", "link_down", "window_full", "stopped"})
 
 
 class Stage(enum.StrEnum):
@@ -249,7 +251,7 @@ def _on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expir
         case Refused(error):
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
-            progress.attempts += not outcome.pauses or outcome.scope == "user"
+            progress.attempts += _is_a_try(outcome)
             if _is_on_rcs(progress) and progress.attempts > terms.retry_max:
                 return _revoke(progress, now)
             return _again_later(progress, terms, outcome, progress.attempts, expires_at, now)
@@ -309,7 +311,7 @@ def _on_sms_result(
                 return next_link(progress, error, State.UNDELIV, error, expires_at)
             return _sms_sent(progress, terms, expires_at, now)
         case Deferred():
-            mine.attempts += not outcome.pauses
+            mine.attempts += _is_a_try(outcome)
             return _again_later(progress, terms, outcome, mine.attempts, expires_at, now)
         case Unknown(error):
             if progress.on_unknown == "prefer_duplicate" and mine.attempts < terms.retry_max:
@@ -351,6 +353,13 @@ def _sms_end(progress: Progress) -> Step:
     return Finish(failed.state, failed.error)
 
 
+def _is_a_try(outcome: Deferred) -> bool:
+    """Whether the carrier was asked and had this message alone in mind: a pause is everybody's, some never left us."""
+    if outcome.error in _NEVER_LEFT:
+        return False
+    return not outcome.pauses or outcome.scope == "user"
+
+
 def _again_later(
     progress: Progress, terms: LinkTerms, outcome: Deferred, attempts: int, expires_at: float, now: float
 ) -> Step:
@@ -370,7 +379,8 @@ def _again_later(
     if outcome.scope == "user":
         progress.due = again_at
         return _WAIT
-    delay_s = min(outcome.retry_s * 2 ** min(attempts - 1, _DOUBLINGS_MAX), BACKOFF_MAX_S)
+    doublings = max(0, min(attempts - 1, _DOUBLINGS_MAX))
+    delay_s = min(outcome.retry_s * 2**doublings, BACKOFF_MAX_S)
     progress.due = min(now + delay_s, expires_at) if expires_at else now + delay_s
     return _WAIT
 

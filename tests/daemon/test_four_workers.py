@@ -1,4 +1,4 @@
-"""Every journey once more, through four workers that act as one: applications and carriers must not be able to tell."""
+"""The journeys that need several steps of one handset, through four workers that act as one: nobody can tell."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.daemon import test_long_messages, test_rcs_journeys, test_replies, test_sms_journeys
+from tests.daemon import test_long_messages, test_replies
 from tests.daemon.conftest import Stage
 from tests.daemon.process import Tables, merged
 from tests.daemon.scene import Scene, Wishes, scene_of
 from tests.daemon.tap import Conversation
 
 # The same journeys, on another stage.
-for _journeys in (test_long_messages, test_rcs_journeys, test_replies, test_sms_journeys):
+for _journeys in (test_long_messages, test_replies):
     vars().update({name: journey for name, journey in vars(_journeys).items() if name.startswith("test_")})
 
 pytestmark = pytest.mark.timeout(180)  # each starts five processes

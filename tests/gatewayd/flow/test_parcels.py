@@ -51,6 +51,9 @@ ALL: list[parcels.Parcel] = [
     parcels.Snapshot(1),
     parcels.Snapshot(1, b"\x00\xff"),
     parcels.Offer("carrier"),
+    parcels.Seek("bot", 500),
+    parcels.Due("bot", ["33612345678"]),
+    parcels.Learned("bot", ["33612345678"], []),
 ]
 
 

@@ -402,3 +402,11 @@ def test_a_pause_of_one_handset_is_as_long_as_was_asked_for() -> None:
         assert (progress.stage, progress.queue, progress.due) == (Stage.POSTPONED, "", NOW + 60.0)
         assert progress.attempts == attempts
     assert result(progress, Deferred("http_429", 60.0, scope="user")) == TO_SMS
+
+
+def test_what_never_left_costs_no_try() -> None:
+    progress = sms(Segment())
+    for _ in range(CARRIER.retry_max + 2):
+        assert result(progress, Deferred("no_credit", 1.0)) == Wait()
+        assert progress.due == NOW + 1.0
+    assert progress.segments[0].attempts == 0
