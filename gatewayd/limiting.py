@@ -59,7 +59,27 @@ class Limiting:
         slots = [(slot, _with_ramp(rate, ramp, whole)) for slot, rate in [(own, own_rate), *shared]]
         scopes: dict[Scope, Slot] = {"agent": own, "application": shared[0][0]}
         worker = self._turn(*(rate for _, rate in slots))
-        return Limits(slots, shared[0][0], self._clock, scopes=scopes, worker=worker, counted=provider.counted)
+        return Limits(
+            slots,
+            shared[0][0],
+            self._clock,
+            scopes=scopes,
+            worker=worker,
+            counted=provider.counted,
+            gates=self._gates_of(config, link),
+        )
+
+    def _gates_of(self, config: schema.Config, link: schema.Link) -> list[tuple[Slot, Rate]]:
+        """Where a second has a quota, what leaves is counted at the moment it leaves."""
+        provider = config.providers[link.provider]
+        scopes: list[tuple[str, int]] = [(f"gate:provider:{link.provider}", provider.per_second)]
+        if link.application:
+            scopes.append((f"gate:application:{link.application}", config.applications[link.application].per_second))
+        return [
+            (self._limits.slot(name), rate_of(0, 0.0, 1, with_headroom(per_second, provider.headroom)))
+            for name, per_second in scopes
+            if per_second
+        ]
 
     def guard_of(self, config: schema.Config, name: str) -> Guard | None:
         """The guard of a link's application, where it has one."""

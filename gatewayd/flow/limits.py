@@ -22,10 +22,11 @@ class Limits:
     """The limits of one link, the narrowest scope first: the agent, its application, its provider.
 
     ``pause_slot`` is what rests when a carrier asks for a pause without saying of what, ``scopes`` what rests when it
-    does. ``counted`` are the calls that take a token.
+    does. ``counted`` are the calls that take a token. ``gates`` hold what was taken until it really may leave: between
+    the turn that a message took and its leaving lies a commit, and a slow one bunches what was paced.
     """
 
-    __slots__ = ("_clock", "_counted", "_scopes", "pause_slot", "slots", "worker")
+    __slots__ = ("_clock", "_counted", "_gates", "_scopes", "pause_slot", "slots", "worker")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Limits:
         scopes: Mapping[Scope, Slot] | None = None,
         worker: int = ALONE,
         counted: Collection[Call] = ALL_CALLS,
+        gates: Sequence[tuple[Slot, Rate]] = (),
     ) -> None:
         self.slots = tuple(slots)
         self.pause_slot = pause_slot
@@ -43,12 +45,20 @@ class Limits:
         self._clock = clock
         self._scopes = dict(scopes or {})
         self._counted = frozenset(counted)
+        self._gates = tuple(gates)
 
     def take(self, wanted: int, lane: int = 0) -> tuple[int, float]:
         """How many may go now, and how long until the next may; ``lane`` is that of what would go."""
         if self.worker == ALONE:
             return take_all(self.slots, wanted, self._clock())
         return take_all(self.slots, wanted, self._clock(), lane, self.worker)
+
+    def leave(self) -> float:
+        """0 when one message may leave now, else the seconds until it is worth asking again."""
+        if not self._gates:
+            return 0.0
+        granted, wait_s = take_all(self._gates, 1, self._clock())
+        return 0.0 if granted else max(wait_s, 0.001)
 
     def give_back(self, unused: int) -> None:
         """Return what was taken and not sent."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
@@ -43,6 +43,8 @@ class Outbound:
         self._dirty: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._reserved: Counter[str] = Counter()
+        self._intents: dict[str, deque[tuple[Link, Journey, list[int]]]] = {}
+        self._held: set[str] = set()
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
         self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
@@ -252,12 +254,32 @@ class Outbound:
 
     def _intended(self, intents: list[tuple[Link, Journey, list[int]]]) -> None:
         for link, journey, segments in intents:
-            self._reserved[link.name] -= len(segments)
+            self._intents.setdefault(link.name, deque()).append((link, journey, segments))
+        for name in {link.name for link, _, _ in intents}:
+            self._leave(name)
+
+    def _leave(self, name: str) -> None:
+        """What is durable leaves, in order, as the quota of a second allows at this very moment."""
+        waiting = self._intents[name]
+        while waiting:
+            link, journey, segments = waiting[0]
+            wait_s = self._limits[name].leave() if link.channel is Channel.RCS else 0.0
+            if wait_s:
+                if name not in self._held:
+                    self._held.add(name)
+                    self._loop.call_later(wait_s, self._leave_again, name)
+                return
+            waiting.popleft()
+            self._reserved[name] -= len(segments)
             message = whole(journey)
             if link.channel is Channel.RCS:
-                link.submit(message, None, self._rcs_expiry(link.name, message))
+                link.submit(message, None, self._rcs_expiry(name, message))
             else:
                 link.submit(message, segments, message.expires_at)
+
+    def _leave_again(self, name: str) -> None:
+        self._held.discard(name)
+        self._leave(name)
 
     def _rcs_expiry(self, link: str, message: Message) -> float:
         deadline = self._desk.now() + self._desk.terms[link].deadline_s

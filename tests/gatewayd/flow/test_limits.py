@@ -126,3 +126,18 @@ async def test_a_turn_is_asked_for_in_the_name_of_the_highest_lane(stage: Callab
     scene.bot.ready()
     await scene.settle()
     assert scene.bot.texts == [b"code", b"campaign"]
+
+
+def test_what_a_slow_commit_bunched_leaves_within_the_quota_of_a_second(file: SharedLimits) -> None:
+    clock = Clock()
+    own, gate = file.slot("own"), file.slot("gate")
+    bunched = Limits([(own, Rate(100.0, 100))], own, clock, gates=[(gate, Rate(29.0, 1))])
+    left: list[float] = []
+    while len(left) < 100:
+        wait_s = bunched.leave()
+        if not wait_s:
+            left.append(clock.now)
+        clock.now += wait_s
+    assert all(sum(1 for other in left if at <= other < at + 1.0) <= 30 for at in left)
+    assert left[-1] - left[0] == pytest.approx(99 / 29.0)
+    assert limits(file, "a1", "a", clock).leave() == 0.0
