@@ -28,7 +28,7 @@ from gatewayd.simulate.rcs_quota import busiest
 ON_ITS_WAY_S = 0.05
 LEAD_IN_S = 1.0
 PATIENCE_S = 20.0
-KILLS_S = (1.0, 4.0)
+KILLS_S = (2.0, 8.0)
 BACKLOG = 1.3  # times what the quota allows, so that something always waits
 SMS, RCS = "336", "337"
 WINDOW = 100
