@@ -154,7 +154,7 @@ class LimitsRun:
     def _reckoning(self, began: float, ended: float, sms: list[float], rcs: list[float]) -> dict[str, Any]:
         limits, span_s = self._limits, ended - began
         figures = {
-            "limits": span_s,
+            "limits": round(span_s, 1),
             "workers": limits.workers,
             "seed": limits.seed,
             "kills": self.kills,

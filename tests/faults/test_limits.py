@@ -6,6 +6,8 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.process import ROOT
 from tests.faults.conftest import Opener
 from tests.faults.ground import NORTH, all_final, chaos, send_many
@@ -14,6 +16,9 @@ from tests.faults.ground import NORTH, all_final, chaos, send_many
 _HOLDER = """
 import fcntl, sys, time
 from gatewayd.runtime.shared_limits import SharedLimits
+
+# A run of its own may take longer than a test usually does, on a machine that is busy.
+pytestmark = pytest.mark.timeout(180)
 table = SharedLimits.open(sys.argv[1])
 slot = table.slot("link:north")
 fcntl.fcntl(table._descriptor, fcntl.F_OFD_SETLKW, slot._lock)
