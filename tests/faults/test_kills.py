@@ -11,8 +11,8 @@ from tests.faults.ground import chaos
 # A run of its own may take longer than a test usually does, on a machine that is busy.
 pytestmark = pytest.mark.timeout(180)
 
-# 33 rounds in all. The seed of a failure is in its output, and replays it. With these seeds no two workers die in a row:
-# one that dies again and again is kept down for seconds, and the test would mostly wait.
+# 33 rounds in all. The seed of a failure is in its output, and replays it. With these seeds no two workers die in a
+# row: one that dies again and again is kept down for seconds, and the test would mostly wait.
 ROUNDS = 11
 
 
