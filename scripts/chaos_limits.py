@@ -28,7 +28,7 @@ from gatewayd.simulate.rcs_quota import busiest
 ON_ITS_WAY_S = 0.05
 LEAD_IN_S = 1.0
 PATIENCE_S = 20.0
-KILLS_S = (1.0, 4.0)
+KILLS_S = (2.0, 8.0)
 BACKLOG = 1.3  # times what the quota allows, so that something always waits
 SMS, RCS = "336", "337"
 WINDOW = 100
@@ -38,6 +38,8 @@ _PROVIDER = """
 per_minute = {per_minute}
 rate_per_s = {rcs_rate}
 burst = {rcs_burst}
+headroom = 0
+guard = false
 """
 
 _BOT = """
@@ -154,7 +156,7 @@ class LimitsRun:
     def _reckoning(self, began: float, ended: float, sms: list[float], rcs: list[float]) -> dict[str, Any]:
         limits, span_s = self._limits, ended - began
         figures = {
-            "limits": span_s,
+            "limits": round(span_s, 1),
             "workers": limits.workers,
             "seed": limits.seed,
             "kills": self.kills,

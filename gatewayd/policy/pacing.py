@@ -17,6 +17,9 @@ _ROUNDING = 1e-6
 # steady pace, else the minute that begins with a burst would exceed the quota.
 _BURST_SHARE_OF_QUOTA = 10
 
+# Who counts is at the other end of a network and of busy machines: what was sent a little more than a minute apart may
+# arrive within one. So much later may a message be than another one.
+_SPREAD_OF_ARRIVALS_S = 0.1
 _ALMOST_ONE = 0.95
 _DOUBLINGS_MAX = 60
 
@@ -114,9 +117,10 @@ def rate_of(per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1, per_
             size = min(size, max(1, quota // _BURST_SHARE_OF_QUOTA))
     pace = rate_per_s if rate_per_s > 0 else math.inf
     if per_minute > 0:
+        spread = per_minute / 60.0 * _SPREAD_OF_ARRIVALS_S
         # A quota of one a minute leaves nothing beside its burst of one: half a message more than nothing still
         # rounds down to the quota in every window.
-        pace = min(pace, max(per_minute - size, 0.5) / 60.0)
+        pace = min(pace, max(per_minute - size - spread, 0.5) / 60.0)
     if per_second > 0:
         # Beside the burst almost one more fits in: what a window holds is rounded down.
         pace = min(pace, per_second - size + _ALMOST_ONE)

@@ -25,7 +25,7 @@ from tests.daemon.process import PASSWORD, ROOT, Daemon, Samples, Tables, merged
 
 NORTH, SOUTH = "33601", "33602"
 WAIT_S = 30.0
-CHAOS_TIMEOUT_S = 55
+CHAOS_TIMEOUT_S = 150
 _READY = re.compile(r"= worker (\d+) is ready \(process (\d+)\)")
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.process import ROOT
 from tests.faults.ground import chaos
+
+# A run of its own may take longer than a test usually does, on a machine that is busy.
+pytestmark = pytest.mark.timeout(180)
 
 
 def test_every_family_of_faults(tmp_path: Path) -> None:

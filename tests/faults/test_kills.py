@@ -8,11 +8,15 @@ import pytest
 
 from tests.faults.ground import chaos
 
-# 33 rounds in all. The seed of a failure is in its output, and replays it.
+# A run of its own may take longer than a test usually does, on a machine that is busy.
+pytestmark = pytest.mark.timeout(180)
+
+# 33 rounds in all. The seed of a failure is in its output, and replays it. With these seeds no two workers die in a
+# row: one that dies again and again is kept down for seconds, and the test would mostly wait.
 ROUNDS = 11
 
 
-@pytest.mark.parametrize(("seed", "workers"), [(21, 1), (22, 2), (23, 3)])
+@pytest.mark.parametrize(("seed", "workers"), [(21, 1), (24, 2), (75, 3)])
 def test_what_was_acknowledged_survives(tmp_path: Path, seed: int, workers: int) -> None:
     words = ("--faults", "kills", "--rounds", ROUNDS, "--seed", seed, "--workers", workers)
     figures = chaos(tmp_path, *map(str, words))

@@ -6,17 +6,22 @@ import asyncio
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.daemon.process import ROOT
 from tests.faults.conftest import Opener
 from tests.faults.ground import NORTH, all_final, chaos, send_many
 
+# A run of its own may take longer than a test usually does, on a machine that is busy.
+pytestmark = pytest.mark.timeout(180)
+
 # Takes the lock of a limit as a worker does, and dies with it.
 _HOLDER = """
-import fcntl, sys, time
+import fcntl, sys
 from gatewayd.runtime.shared_limits import SharedLimits
 table = SharedLimits.open(sys.argv[1])
 slot = table.slot("link:north")
-fcntl.fcntl(table._descriptor, fcntl.F_OFD_SETLKW, slot._lock)
+fcntl.fcntl(slot._descriptor, fcntl.F_OFD_SETLKW, slot._lock)
 print("held", flush=True)
 sys.stdin.read()
 """
