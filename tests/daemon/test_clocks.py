@@ -60,7 +60,8 @@ async def test_an_application_may_ask_as_well(stage: Stage) -> None:
     scene.esmes.append(esme)
     await esme.connect("127.0.0.1", scene.north.port)
     before = len(scene.kept[-1].octets)
-    await scene.until_samples(lambda _: len(scene.kept[-1].octets) > before + 6)
+    # The first answer is enough, however late: a machine that is busy answers seldom.
+    await scene.until_samples(lambda _: len(scene.kept[-1].octets) > before + 1)
     assert esme.is_bound
 
 

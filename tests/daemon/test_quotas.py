@@ -15,11 +15,11 @@ from tests.daemon.conftest import Stage
 from tests.daemon.scene import Scene
 from tests.daemon.test_several_workers import processes
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 PER_MINUTE, PER_SECOND = 1_800, 30
 MESSAGES = int(os.environ.get("GATEWAYD_QUOTA_MESSAGES", "200"))
-FINAL_S = 60.0
+FINAL_S = 100.0
 
 TABLES = {
     "daemon": {"workers": 2},

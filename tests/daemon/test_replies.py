@@ -88,8 +88,7 @@ async def test_a_text_to_a_bot_that_nobody_wrote_from_is_left_with_the_platform(
     scene.platform.send_text(HANDSET, "Hello?", BOT)
     await scene.platform.ledger.wait_for(lambda ledger: bool(ledger.webhooks), WAIT_S)
     assert scene.platform.ledger.webhooks[0].http_status == 503
-    samples = await scene.samples()
-    assert samples.value("gatewayd_mo_total", link="rcs", fate="unrouted") == 1
+    await scene.until_samples(lambda s: s.value("gatewayd_mo_total", link="rcs", fate="unrouted") == 1)
 
 
 async def test_a_bot_that_belongs_to_an_account_has_an_owner(stage: Stage) -> None:

@@ -65,7 +65,7 @@ def limiting(files: tuple[SharedLimits, SharedRatios]) -> Limiting:
         (
             "retail",
             ["link:retail", "application:retail", "provider:many"],
-            [math.inf, 599 / 60, math.inf],
+            [math.inf, 598 / 60, math.inf],
             "application:retail",
         ),
         (
@@ -144,7 +144,7 @@ def test_what_each_limit_lets_go_in_a_minute() -> None:
             "link:two": 300.0,
             "link:carrier": 3000.0,
             "provider:orange": 27.95 * 60,
-            "application:retail": 599.0,
+            "application:retail": 598.0,
             "application:alerts": 4.95 * 60,
         }
     )
