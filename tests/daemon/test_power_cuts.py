@@ -17,8 +17,8 @@ from tests.daemon.scene import Scene
 HANDSET, RCS_HANDSET = "+33620000001", "+33610000001"
 ROUNDS, MESSAGES = 3, 1_500
 WINDOW = 100
-# In flight is what the carrier has not answered, and what it has and the disk has not: the windows of one commit.
-IN_FLIGHT = 5 * WINDOW
+# In flight is what the carrier has not answered, and what it has and the disk has not: a window together.
+IN_FLIGHT = WINDOW
 WAIT_S = 30.0
 QUIET = {"daemon": {"log_level": "info"}, "links": {"carrier": {"window": WINDOW}}}
 
@@ -44,8 +44,8 @@ class Tally:
         return self.acknowledged.keys() - self.receipts.keys() - {r.message_id for r in esme.ledger.receipts}
 
 
-async def load(scene: Scene, name: str, handset: str = HANDSET) -> Esme:
-    esme = await scene.esme(window=500)
+async def load(scene: Scene, name: str, handset: str = HANDSET, window: int = 500) -> Esme:
+    esme = await scene.esme(window=window)
     for number in range(MESSAGES):
         esme.send("33700000001", handset, f"{name} {number}")
     return esme
@@ -85,7 +85,7 @@ async def test_kill_under_load_loses_nothing_that_was_acknowledged(stage: Stage)
 async def test_sigterm_under_load_ends_well_and_loses_nothing(stage: Stage) -> None:
     scene = await stage(QUIET)
     tally = Tally()
-    esme = await load(scene, "first")
+    esme = await load(scene, "first", window=5)  # so slowly that the end comes in the middle
     await esme.wait_for(lambda: esme.ledger.counts["answers"] >= MESSAGES // 3, WAIT_S)
     assert await scene.terminate() == 0
     await esme.wait_for(lambda: esme.closed_reason != "", WAIT_S)
