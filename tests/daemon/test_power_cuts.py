@@ -90,6 +90,7 @@ async def test_sigterm_under_load_ends_well_and_loses_nothing(stage: Stage) -> N
     assert await scene.terminate() == 0
     await esme.wait_for(lambda: esme.closed_reason != "", WAIT_S)
     tally.add(esme)
+    assert len(tally.acknowledged) < MESSAGES
     await scene.start()
     await settle(scene, tally)
     arrived = carried(scene)
