@@ -38,7 +38,7 @@ START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 15.0
 WORDS_MAX = 30
 PR_SET_PDEATHSIG = 1
-TAKEN = "address already in use"
+TAKEN = "already in use"
 
 CONFIG = """\
 # Written by scripts/run at every start. conf/gatewayd.toml explains every key.
