@@ -110,8 +110,5 @@ async def _all_told(scene: Scene, ids: list[str]) -> None:
     # A bind dies with its worker: what it is owed waits for another bind.
     esmes = scene.esmes
     again = await scene.esme()
-    try:
-        await again.wait_for(lambda: set(ids) <= told([*esmes, again]), FINAL_S)
-    except TimeoutError:
-        missing = len(set(ids) - told([*esmes, again]))
-        pytest.xfail(f"{missing} receipts did not come after a kill with two workers, seen when the machine is busy")
+    # Looked at by scrapes: a wait at one application is not woken by what comes to the others.
+    await scene.until_samples(lambda _: set(ids) <= told([*esmes, again]), FINAL_S)
