@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from gatewayd import cli
 from tests.gatewayd.config.conftest import SECRETS, SOUND
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = Path(__file__).parents[3] / "conf"
 PARCEL = "Your parcel AB123456789FR is here: https://t.example/AB1 STOP au 36111"
 MEDIA = 'media = { url = "https://x.example/Card", mime_type = "image/png", size = 1, height = "tall" }'
 DIAL = '[[content.suggestions]]\ntype = "dial"\ndisplay_text = "Call"\nphone_number = "+33100000000"'

@@ -1,16 +1,17 @@
 """The commands about templates: check them, and see what they make of a text.
 
-Holds no logic of its own, as ``gatewayd.cli``, and imports the parts that do late.
+Holds no logic of its own, and imports the parts that do late.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
+
+from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, load_config, refuse
 
 if TYPE_CHECKING:
     from gatewayd.carriers.template_preview import Body
@@ -18,15 +19,12 @@ if TYPE_CHECKING:
     from gatewayd.config.load import Loaded
     from gatewayd.message import Message
 
-DEFAULT_CONFIG = Path("/etc/gatewayd/gatewayd.toml")
-NOTHING, REFUSED = 1, 2
+NOTHING: Final = 1
 
-templates = typer.Typer(help="Templates that make cards and buttons of plain texts.", no_args_is_help=True)
-
-Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+app = typer.Typer(help="Templates that make cards and buttons of plain texts.", no_args_is_help=True)
 
 
-@templates.command("check")
+@app.command("check")
 def check_command(config: Config = DEFAULT_CONFIG) -> None:
     """Check all templates of rcs.templates_dir, and list them in the order in which they are tried.
 
@@ -34,14 +32,14 @@ def check_command(config: Config = DEFAULT_CONFIG) -> None:
 
     Exit codes: 0 all are sound; 2 one is not, or the configuration is wrong.
     """
-    found = _templates_of(_load(config))
+    found = _templates_of(load_config(config))
     for template in found:
         what = "stays plain" if template.plain else str((template.content or {"type": "chips"})["type"])
         typer.echo(f"{template.name}: {what}" + (f" ({template.description})" if template.description else ""))
     typer.echo(f"{len(found)} templates: good")
 
 
-@templates.command("try")
+@app.command("try")
 def try_command(
     text: Annotated[str, typer.Argument(help="The text of a message; - is standard input.")] = "-",
     config: Config = DEFAULT_CONFIG,
@@ -61,7 +59,7 @@ def try_command(
     from gatewayd.carriers.template_preview import bodies_of, message_of, sms_of
     from gatewayd.carriers.templates import render
 
-    loaded = _load(config)
+    loaded = load_config(config)
     found = _templates_of(loaded)
     words = sys.stdin.read().removesuffix("\n") if text == "-" else text
     message = message_of(account, sender, words, service_type, map(_tlv, tlv or ()))
@@ -105,34 +103,17 @@ def _tlv(text: str) -> tuple[int, bytes]:
     try:
         return int(tag, 0), bytes.fromhex(value[2:]) if value.startswith("0x") else value.encode()
     except ValueError:
-        _refuse(f"{text} is no TLV; write 0x1400=parcel or 0x1400=0x01ff")
+        refuse(f"{text} is no TLV; write 0x1400=parcel or 0x1400=0x01ff")
 
 
 def _templates_of(loaded: Loaded) -> tuple[Template, ...]:
     from gatewayd.carriers.template_rules import read_all
 
     if not loaded.config.rcs.templates_dir:
-        _refuse("rcs.templates_dir is empty in the configuration: name a folder of templates")
+        refuse("rcs.templates_dir is empty in the configuration: name a folder of templates")
     found, faults = read_all(loaded.templates, frozenset(loaded.config.accounts))
     for fault in faults:
         typer.echo(str(fault), err=True)
     if faults:
         raise typer.Exit(REFUSED)
     return found
-
-
-def _load(path: Path) -> Loaded:
-    from gatewayd.config.faults import ConfigFaults
-    from gatewayd.config.load import load
-
-    try:
-        return load(path)
-    except ConfigFaults as refusal:
-        for fault in refusal.faults:
-            typer.echo(str(fault), err=True)
-        raise typer.Exit(REFUSED) from None
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"gatewayd: {sentence}", err=True)
-    raise typer.Exit(REFUSED)

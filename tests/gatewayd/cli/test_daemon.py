@@ -16,7 +16,7 @@ from gatewayd import cli
 from gatewayd.config.load import Loaded
 from gatewayd.config.passwords import verify_password
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "conf" / "examples" / "sms-only.toml"
 # The hash of "secret".
 HASH = "scrypt$16384$8$1$cA2bud8HXsUi6FoUX120Cw$Ma2oXw0rDhfTJ1KYYhOtC9OEMKu8/M4/+hAh4bnGhmo"
@@ -164,7 +164,7 @@ def test_hash_password_refuses_what_no_bind_can_carry(line: str, sentence: str) 
 def test_hash_password_asks_twice_at_a_terminal(monkeypatch: pytest.MonkeyPatch, second: str, code: int) -> None:
     answers = iter(["s3cret", second])
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(answers))
-    monkeypatch.setattr("gatewayd.cli._is_terminal", lambda: True)
+    monkeypatch.setattr("gatewayd.cli.daemon._is_terminal", lambda: True)
     result = runner.invoke(cli.app, ["hash-password"])
     assert result.exit_code == code
     assert "s3c" not in result.output

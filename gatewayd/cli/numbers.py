@@ -1,6 +1,6 @@
 """The commands about numbers: import who serves them, look one up, have many asked about.
 
-Holds no logic of its own, as ``gatewayd.cli``, and imports the parts that do late.
+Holds no logic of its own, and imports the parts that do late.
 """
 
 from __future__ import annotations
@@ -10,22 +10,16 @@ import datetime
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, NoReturn
+from typing import Annotated, BinaryIO
 
 import typer
 
-if TYPE_CHECKING:
-    from gatewayd.config import schema
+from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, Config, load_config, refuse
 
-DEFAULT_CONFIG = Path("/etc/gatewayd/gatewayd.toml")
-FAILED, REFUSED = 1, 2
-
-numbers = typer.Typer(help="Who serves a number, and whether it takes RCS.", no_args_is_help=True)
-
-Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+app = typer.Typer(help="Who serves a number, and whether it takes RCS.", no_args_is_help=True)
 
 
-@numbers.command("import")
+@app.command("import")
 def import_command(
     file: Annotated[Path, typer.Argument(help="The portability file; - is standard input.", allow_dash=True)],
     config: Config = DEFAULT_CONFIG,
@@ -44,9 +38,9 @@ def import_command(
     """
     from gatewayd.store.numbers import NumbersFault, import_numbers, names_of
 
-    settings = _load(config).numbers
+    settings = load_config(config).config.numbers
     if not settings.ported:
-        _refuse("numbers.ported is empty in the configuration: name the file to make")
+        refuse("numbers.ported is empty in the configuration: name the file to make")
     try:
         names = names_of(Path(settings.names) if settings.names else None)
         with _opened(file) as (source, progress):
@@ -55,7 +49,7 @@ def import_command(
                 source, Path(settings.ported), names=names, today=today, update=update, progress=progress
             )
     except (OSError, NumbersFault) as error:
-        _refuse(str(error))
+        refuse(str(error))
     typer.echo(
         f"{settings.ported}: {done.numbers} numbers (of {done.lines} lines, {done.future} dated later, "
         f"{done.unusable} of no use)"
@@ -65,7 +59,7 @@ def import_command(
         raise typer.Exit(FAILED)
 
 
-@numbers.command("lookup")
+@app.command("lookup")
 def lookup_command(
     number: Annotated[str, typer.Argument(help="A number: +33612345678, or a French one as it is dialled.")],
     config: Config = DEFAULT_CONFIG,
@@ -80,8 +74,8 @@ def lookup_command(
     try:
         handset = e164_of(number)
     except LineFault as fault:
-        _refuse(str(fault))
-    loaded = _load(config)
+        refuse(str(fault))
+    loaded = load_config(config).config
     book = book_of(loaded)
     operator, source = book.explain(handset)
     typer.echo(f"+{handset}: {operator} ({source})" if operator else f"+{handset}: not known")
@@ -95,7 +89,7 @@ def lookup_command(
         raise typer.Exit(FAILED)
 
 
-@numbers.command("qualify")
+@app.command("qualify")
 def qualify_command(
     file: Annotated[Path, typer.Argument(help="A file with one number a line; - is standard input.", allow_dash=True)],
     link: Annotated[str, typer.Option(help="The link whose platform is to be asked.")],
@@ -111,16 +105,16 @@ def qualify_command(
     """
     from gatewayd.store.qualify_lists import deliver
 
-    loaded = _load(config)
+    loaded = load_config(config).config
     if link not in loaded.links:
-        _refuse(f"there is no link {link}")
+        refuse(f"there is no link {link}")
     if loaded.links[link].capability != "bulk":
-        _refuse(f'links.{link} is not asked in bulk: it needs capability = "bulk"')
+        refuse(f'links.{link} is not asked in bulk: it needs capability = "bulk"')
     try:
         with _opened(file) as (source, progress):
             done = deliver(Path(loaded.daemon.spool_dir), link, _texts(source, progress))
     except OSError as error:
-        _refuse(str(error))
+        refuse(str(error))
     typer.echo(f"{done.numbers} numbers for links.{link} ({done.unusable} lines of no use)")
     _say_faults(done.faults, done.unusable)
     if done.unusable:
@@ -156,25 +150,8 @@ def _opened(file: Path) -> Iterator[tuple[BinaryIO, Callable[[int], None]]]:
             yield source, lambda octets: bar.update(task, completed=octets)
 
 
-def _load(path: Path) -> schema.Config:
-    from gatewayd.config.faults import ConfigFaults
-    from gatewayd.config.load import load
-
-    try:
-        return load(path).config
-    except ConfigFaults as refusal:
-        for fault in refusal.faults:
-            typer.echo(str(fault), err=True)
-        raise typer.Exit(REFUSED) from None
-
-
 def _say_faults(faults: tuple[str, ...], count: int) -> None:
     for fault in faults:
         typer.echo(fault, err=True)
     if count > len(faults):
         typer.echo(f"and {count - len(faults)} more", err=True)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"gatewayd: {sentence}", err=True)
-    raise typer.Exit(REFUSED)

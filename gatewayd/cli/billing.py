@@ -12,16 +12,16 @@ import sys
 import zoneinfo
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+
+from gatewayd.cli.conventions import DEFAULT_CONFIG, refuse
 
 if TYPE_CHECKING:
     from gatewayd.billing.record_files import Line
 
 DIFFERS: Final = 1
-REFUSED: Final = 2
-_DEFAULT_CONFIG: Final = Path("/etc/gatewayd/gatewayd.toml")
 
 app = typer.Typer(
     help="What operators will charge: reports, replays, and comparisons with an invoice.", no_args_is_help=True
@@ -37,7 +37,7 @@ To = Annotated[str, typer.Option("--to", help="Only what began before this date 
 
 @app.command()
 def report(
-    config: Config = _DEFAULT_CONFIG,
+    config: Config = DEFAULT_CONFIG,
     records: Records = None,
     begin: From = "",
     end: To = "",
@@ -54,12 +54,12 @@ def report(
     from gatewayd.billing import report as reports
 
     if as_json and as_csv:
-        _refuse("choose --json or --csv")
+        refuse("choose --json or --csv")
     try:
         keys = reports.keys_of(by)
         rows = reports.counted(_lines(config, records, begin, end), keys)
     except (ValueError, OSError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     columns = [*keys, *reports.SUMS]
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
@@ -88,7 +88,7 @@ def replay(
         text = sys.stdin.read() if str(events) == "-" else events.read_text(encoding="utf-8-sig")
         rows = list(replays.replay(text.splitlines(), book))
     except (ValueError, OSError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     for row in rows:
         typer.echo(json.dumps(row, ensure_ascii=False))
 
@@ -96,7 +96,7 @@ def replay(
 @app.command()
 def reconcile(
     invoice: Annotated[Path, typer.Argument(help="The operator's invoice, CSV with a header.")],
-    config: Config = _DEFAULT_CONFIG,
+    config: Config = DEFAULT_CONFIG,
     records: Records = None,
     begin: From = "",
     end: To = "",
@@ -121,9 +121,9 @@ def reconcile(
         charged = invoices.read(invoice.read_bytes().decode("utf-8-sig"), where)
         found = comparing.reconcile(charged, _lines(config, records, begin, end), tolerance_s, where)
     except zoneinfo.ZoneInfoNotFoundError:
-        _refuse(f"there is no time zone {zone!r}")
+        refuse(f"there is no time zone {zone!r}")
     except (ValueError, OSError) as error:
-        _refuse(f"{invoice}: {error}" if isinstance(error, invoices.InvoiceFault) else str(error))
+        refuse(f"{invoice}: {error}" if isinstance(error, invoices.InvoiceFault) else str(error))
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
     else:
@@ -176,8 +176,3 @@ def _print_table(columns: Sequence[str], rows: Sequence[dict[str, Any]], keys: i
 
 def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"gatewayd: {sentence}", err=True)
-    raise typer.Exit(REFUSED)

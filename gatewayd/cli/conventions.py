@@ -1,0 +1,47 @@
+"""What all commands share: exit codes, the option that names the configuration, and how a refusal is said.
+
+Knows no command.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from gatewayd.config.load import Loaded
+
+# What a command ends with; its help says what each means there.
+OK: Final = 0
+FAILED: Final = 1
+REFUSED: Final = 2
+
+DEFAULT_CONFIG: Final = Path("/etc/gatewayd/gatewayd.toml")
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+
+
+def refuse(sentence: str, code: int = REFUSED) -> NoReturn:
+    """End with a sentence on stderr that says what to do."""
+    typer.echo(f"gatewayd: {sentence}", err=True)
+    raise typer.Exit(code)
+
+
+def load_config(path: Path) -> Loaded:
+    """The configuration; its faults end the command."""
+    from gatewayd.config.faults import ConfigFaults
+    from gatewayd.config.load import load
+
+    try:
+        return load(path)
+    except ConfigFaults as refusal:
+        for fault in refusal.faults:
+            typer.echo(str(fault), err=True)
+        raise typer.Exit(REFUSED) from None
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 link``, ``2 links``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

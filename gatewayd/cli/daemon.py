@@ -1,0 +1,162 @@
+"""The commands of the daemon itself: run it, check its configuration, hash a password, tell the version.
+
+Holds no logic of its own, and imports the parts that do late, so that help and completion are quick.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import random
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gatewayd import __version__
+from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, counted, refuse
+from gatewayd.config import forms, house
+from gatewayd.config.effective import effective
+from gatewayd.config.faults import ConfigFaults
+from gatewayd.config.load import Loaded, load
+from gatewayd.config.passwords import hash_password
+
+
+def run(config: Config = DEFAULT_CONFIG) -> None:
+    """Run the gateway until SIGTERM or SIGINT, with daemon.workers processes that act as one.
+
+    A stop takes no more messages, waits daemon.drain_timeout_s for answers under way, and keeps the rest on disk; a
+    second SIGINT waits no longer. SIGHUP reads the configuration again: a faulty one changes nothing, see the log.
+
+    Exit codes: 0 stopped as asked; 1 a failure while running, see the log; 2 the configuration, the command line or
+    the installation is wrong, and nothing was started.
+    """
+    _insist_on_own_house()
+    loaded = _load(config, credentials=None)
+    _say_warnings(loaded.warnings)
+    from gatewayd import supervisor
+
+    raise typer.Exit(supervisor.run(loaded))
+
+
+def worker_command(
+    control: Annotated[int, typer.Option(help="The descriptor of the channel to the supervisor.")],
+) -> None:
+    """Be one of the processes that `gatewayd run` starts. Of no use to anyone else.
+
+    Exit codes: 0 the supervisor asked for it, or has gone; 1 a failure, which the supervisor was told.
+    """
+    from gatewayd import worker
+
+    raise typer.Exit(worker.run_worker(control))
+
+
+def check_config(
+    path: Annotated[Path, typer.Argument(help="The configuration file.")] = DEFAULT_CONFIG,
+    show: Annotated[
+        bool, typer.Option("--effective", help="Print every key with the value in force; secrets show as ***.")
+    ] = False,
+    credentials: Annotated[
+        Path | None,
+        typer.Option(help="Where to look for secret files first, as systemd does with its credentials."),
+    ] = None,
+) -> None:
+    """Check a configuration and its secret files without starting anything.
+
+    Every fault is printed on stderr, one a line, with its key and what to do. Warnings do not forbid a start. Run it
+    as the user that the daemon runs as: others may not be able to read the secrets. Routes, and only they, have
+    numbers instead of names: routes[1] is the first.
+
+    Exit codes: 0 the gateway can start with it, warnings or not; 2 it can't.
+    """
+    _insist_on_own_house()
+    loaded = _load(path, credentials)
+    _say_warnings(loaded.warnings)
+    if show:
+        typer.echo(effective(loaded.config), nl=False)
+        return
+    config = loaded.config
+    counts = ", ".join(
+        (
+            counted(len(config.accounts), "account"),
+            counted(len(config.links), "link"),
+            counted(len(config.routes), "route"),
+            counted(len(loaded.warnings), "warning"),
+        )
+    )
+    typer.echo(f"{path}: good ({counts})")
+
+
+def hash_password_command() -> None:
+    """Turn an application's password into the hash that the configuration wants.
+
+    Asks twice without showing it, or reads one line when stdin is not a terminal. There is no option for it: the
+    arguments of a command can be read by every user of the machine.
+
+    Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
+    """
+    password = _ask_password() if _is_terminal() else sys.stdin.readline().rstrip("\r\n")
+    if not password:
+        refuse("the password is empty")
+    verdict = forms.password(password)
+    if verdict:
+        refuse("; ".join(verdict))
+    typer.echo(hash_password(password, random.SystemRandom()))
+
+
+def version() -> None:
+    """Print the version of the gateway and of the Python that runs it."""
+    typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
+
+
+def _insist_on_own_house() -> None:
+    sentence = house.stranger()
+    if sentence:
+        refuse(sentence)
+
+
+def _load(path: Path, credentials: Path | None) -> Loaded:
+    try:
+        return _with_rules(load(path, credentials))
+    except ConfigFaults as refusal:
+        _say_warnings(refusal.warnings)
+        for fault in refusal.faults:
+            typer.echo(str(fault), err=True)
+        typer.echo(f"{counted(len(refusal.faults), 'fault')}: the gateway cannot start with this.", err=True)
+        raise typer.Exit(REFUSED) from None
+
+
+def _with_rules(loaded: Loaded) -> Loaded:
+    """Refuses a rule set for billing that cannot be read, and a template that is wrong."""
+    from gatewayd.billing import rule_files
+
+    folder = loaded.config.billing.rules_dir
+    try:
+        named = {link.billing for link in loaded.config.links.values() if link.billing}
+        rule_files.books(named, Path(folder) if folder else None)
+    except rule_files.RulesFault as error:
+        refuse(str(error))
+    if loaded.templates:
+        from gatewayd.carriers.template_rules import read_all
+
+        faults = read_all(loaded.templates, frozenset(loaded.config.accounts))[1]
+        if faults:
+            raise ConfigFaults(faults)
+    return loaded
+
+
+def _say_warnings(warnings: tuple[object, ...]) -> None:
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _ask_password() -> str:
+    first = getpass.getpass("Password: ")
+    if first != getpass.getpass("Again: "):
+        refuse("the two are not the same")
+    return first
