@@ -53,7 +53,7 @@ def _due_of(record: Any) -> float | None:
 MESSAGE = Kind("message", Message, True)
 PROGRESS = Kind("progress", Progress, True, {"queue": _queue_of, "due": _due_of})
 SENT = Kind("sent", Sent, False, {"due": _due_of})
-DELIVERY = Kind("delivery", Delivery, True, {"account": lambda d: d.account, "due": _due_of})
+DELIVERY = Kind("delivery", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
 SESSION = Kind("session", Session, False, {"due": _due_of})
 PARKED = Kind("parked", Parked, False, {"due": _due_of})
 CAPABILITY = Kind("capability", Capability, False, {"due": _due_of})
@@ -67,8 +67,13 @@ ORDER = Kind("bulk_order", Order, False)
 
 ALIAS = Kind("alias", Alias, False, {"due": _due_of})
 
+DEAD_LETTER = Kind("dead_letter", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
+
 KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
 KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
 KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)
 KINDS_SINCE_VERSION_4: tuple[Kind, ...] = (ALIAS,)
-KINDS: tuple[Kind, ...] = KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2 + KINDS_SINCE_VERSION_3 + KINDS_SINCE_VERSION_4
+KINDS_SINCE_VERSION_5: tuple[Kind, ...] = (DEAD_LETTER,)
+KINDS: tuple[Kind, ...] = (
+    KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2 + KINDS_SINCE_VERSION_3 + KINDS_SINCE_VERSION_4 + KINDS_SINCE_VERSION_5
+)

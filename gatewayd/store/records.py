@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Encoding, Receipt, State
+from gatewayd.message import Channel, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
 
 
@@ -30,12 +30,31 @@ class Sent(_Record):
     due: float = 0.0
 
 
+class Facts(_Record, frozen=True):
+    """What sinks other than SMPP can tell of a delivery besides: a deliver_sm has no place for it.
+
+    ``concat`` as in Message. ``event`` is what became of a session; a billed one has the ``record`` of the operator's
+    class. ``dead_because`` and ``dead_at`` (Unix seconds) are a dead letter's.
+    """
+
+    channel: Channel | None = None
+    concat: tuple[int, int, int] | None = None
+    event: Literal["", "opened", "closed", "billed"] = ""
+    record: Record | None = None
+    dead_because: str = ""
+    dead_at: float = 0.0
+
+
 class Delivery(_Record):
-    """One deliver_sm owed to an account: a receipt or an MO, until an ESME took it. Key: its id."""
+    """What is owed to one sink of an account: a receipt, an MO or news of a session, until it was taken. Key: its id.
+
+    ``sink`` is empty for SMPP. A session's news: ``submitted_at`` and ``done_at`` are its begin and its end,
+    ``session_sequence`` counts its replies.
+    """
 
     id: int
     account: str
-    kind: Literal["receipt", "mo"]
+    kind: Literal["receipt", "mo", "session"]
     source_ton: int
     source_npi: int
     source: str
@@ -65,6 +84,14 @@ class Delivery(_Record):
     session_number: int = 0
     session_sequence: int = 0
     postback: str = ""
+    # for other sinks than SMPP
+    sink: str = ""
+    facts: Facts | None = None
+
+    @property
+    def box(self) -> str:
+        """Whose it is, as a column: the account, and behind a tab, which no name has, the sink if it is not SMPP."""
+        return f"{self.account}\t{self.sink}" if self.sink else self.account
 
 
 class Session(_Record):

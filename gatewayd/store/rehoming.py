@@ -126,6 +126,7 @@ class _Move:
         self._move_kind(slot, kinds.PROGRESS, homes.of_message_id)
         self._move_kind(slot, kinds.MESSAGE, lambda key, value: home_of(value.destination, self._count))
         self._move_kind(slot, kinds.DELIVERY, lambda key, value: home_of(value.source, self._count))
+        self._move_kind(slot, kinds.DEAD_LETTER, lambda key, value: home_of(value.source, self._count))
         self._move_kind(slot, kinds.SESSION, homes.of_last_word)
         self._move_kind(slot, kinds.CAPABILITY, homes.of_last_word)
         self._move_kind(slot, kinds.ALIAS, homes.of_last_word)

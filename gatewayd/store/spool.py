@@ -16,7 +16,7 @@ from gatewayd.message import Message
 from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress
 from gatewayd.store.journal import Journal
-from gatewayd.store.kinds import DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION
+from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION, Kind
 from gatewayd.store.records import Delivery, Sent, Session
 
 HOT_MAX = 10_000
@@ -53,7 +53,7 @@ class Spool:
         self._clock = clock
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
-        highest = journal.highest_key((MESSAGE, DELIVERY))
+        highest = journal.highest_key((MESSAGE, DELIVERY, DEAD_LETTER))
         self._sequence = max(int(clock() * 1000) << ID_STEP_BITS, sequence_of(highest))
         self._due_heap: list[tuple[float, int]] = []
         self._scheduled: dict[int, float] = {}
@@ -155,7 +155,7 @@ class Spool:
     # -- deliveries ---------------------------------------------------------------------------------------------
 
     def owe(self, delivery: Delivery) -> None:
-        """A deliver_sm for an account; it stays until ``settle_delivery``."""
+        """Something for a sink of an account; it stays until ``settle_delivery``."""
         self.journal.put(DELIVERY, delivery.id, delivery, new=True)
 
     def save_delivery(self, delivery: Delivery) -> None:
@@ -163,12 +163,31 @@ class Spool:
         self.journal.put(DELIVERY, delivery.id, delivery)
 
     def settle_delivery(self, delivery_id: int) -> None:
-        """An ESME has it, or its time is over."""
+        """Its sink has it, or its time is over."""
         self.journal.delete(DELIVERY, delivery_id)
 
     def deliveries(self, ids: Sequence[int]) -> list[Delivery]:
         """Deliveries by id, in order; settled ones are left out."""
         found: dict[int, Delivery] = self.journal.get_many(DELIVERY, ids)
+        return [found[key] for key in ids if key in found]
+
+    def bury(self, dead: Delivery) -> None:
+        """Nobody will take it: it is a dead letter from now on, until its new ``due``."""
+        self.journal.delete(DELIVERY, dead.id)
+        self.journal.put(DEAD_LETTER, dead.id, dead)
+
+    def revive(self, delivery: Delivery) -> None:
+        """A dead letter is owed again."""
+        self.journal.delete(DEAD_LETTER, delivery.id)
+        self.journal.put(DELIVERY, delivery.id, delivery)
+
+    def forget_dead(self, delivery_id: int) -> None:
+        """A dead letter was kept for long enough."""
+        self.journal.delete(DEAD_LETTER, delivery_id)
+
+    def dead_letters(self, ids: Sequence[int]) -> list[Delivery]:
+        """Dead letters by id, in order; those that are gone are left out."""
+        found: dict[int, Delivery] = self.journal.get_many(DEAD_LETTER, ids)
         return [found[key] for key in ids if key in found]
 
     # -- the clock ----------------------------------------------------------------------------------------------
@@ -228,6 +247,16 @@ class Spool:
         keys = [key for key, queue in self.journal.column(PROGRESS, "queue") if queue == INTERRUPTED]
         return self.journeys(keys)
 
-    def owed(self) -> Iterator[tuple[int, str]]:
-        """(id, account) of every delivery, oldest first. Right after a fold."""
-        return self.journal.column(DELIVERY, "account")
+    def owed(self, sink: str = "") -> Iterator[tuple[int, str]]:
+        """(id, account) of every delivery to a sink, SMPP's unless said, oldest first. Right after a fold."""
+        return self._boxed(DELIVERY, sink)
+
+    def dead(self, sink: str) -> Iterator[tuple[int, str]]:
+        """(id, account) of a sink's dead letters, oldest first. Right after a fold."""
+        return self._boxed(DEAD_LETTER, sink)
+
+    def _boxed(self, kind: Kind, sink: str) -> Iterator[tuple[int, str]]:
+        for key, box in self.journal.column(kind, "account"):
+            account, _, of_sink = box.partition("\t")
+            if of_sink == sink:
+                yield key, account

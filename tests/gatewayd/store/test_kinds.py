@@ -26,7 +26,7 @@ from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 13
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 14
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -45,7 +45,7 @@ def test_its_table_takes_its_keys(kind: Any) -> None:
 
 
 def test_integer_keys_are_those_of_messages_and_deliveries() -> None:
-    assert [kind for kind in KINDS if kind.integer_key] == [MESSAGE, PROGRESS, DELIVERY]
+    assert [kind for kind in KINDS if kind.integer_key] == [MESSAGE, PROGRESS, DELIVERY, DEAD_LETTER]
 
 
 @pytest.mark.parametrize(

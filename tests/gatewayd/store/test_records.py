@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewayd.message import Encoding, Message, Receipt, State
+from gatewayd.message import Channel, Encoding, Message, Receipt, State
 from gatewayd.policy.billing import Conversation, Event, Pair, Record
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
+from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Facts, Order, Parked, Seen, Sent, Session, Wanted
 
 RECORDS: list[Any] = [
     Sent(7, 2, ended=True, due=9.5),
@@ -19,6 +19,10 @@ RECORDS: list[Any] = [
     Delivery(
         2, "shop", "mo", 1, 1, "33612345678", 1, 1, "36179", 1.0, 2.0, payload=bytes(range(256)),
         encoding=Encoding.BINARY, udh=b"\x05\x00\x03\x01\x02\x01", tlvs=((0x0204, b"\x00\x01"),), postback="yes|é",
+    ),
+    Delivery(
+        3, "shop", "session", 1, 1, "33612345678", 1, 1, "36179", 1.0, 2.0, session_id="1f", sink="webhook",
+        facts=Facts(Channel.RCS, (1, 2, 1), "billed", Record("conversation", 1, "orange_fr", "1"), "expired", 3.0),
     ),
     Session("1f", "shop", 5, 0, "SHOP é", 1.0, 2.0, 7, user_message_reference=3, replies=2),
     Parked("carrier", [Receipt("17", State.UNDELIV, "042", 1.5, aliases=("11", "0011"))], 5.0),

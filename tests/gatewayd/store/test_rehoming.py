@@ -47,6 +47,8 @@ def records() -> list[tuple[Kind, Key, str, Any]]:
             (kinds.SENT, f"carrier|{number}", who, Sent(key, 0, due=LATER)),
             (kinds.DELIVERY, id_of(number + 100, 1), who, delivery(id_of(number + 100, 1), who, "receipt")),
             (kinds.DELIVERY, id_of(number + 200, 1), f"+{who}", delivery(id_of(number + 200, 1), f"+{who}", "mo")),
+            (kinds.DELIVERY, id_of(number + 300, 1), who, delivery(id_of(number + 300, 1), who, "session", "webhook")),
+            (kinds.DEAD_LETTER, id_of(number + 400, 1), who, delivery(id_of(number + 400, 1), who, "mo", "webhook")),
             (kinds.SESSION, f"36179|{who}", who, session(who)),
             (kinds.CAPABILITY, f"bot|{who}", who, Capability(True, "yes", 1.0, LATER)),
             (kinds.PARKED, f"carrier|early{number}", who, Parked("carrier", [receipt(f"early{number}", who)], LATER)),
@@ -75,7 +77,7 @@ def progress(key: int) -> Progress:
     return Progress(id=key, account="shop", stage=Stage.QUEUED, links=("carrier",), queue="carrier", due=LATER)
 
 
-def delivery(key: int, who: str, kind: Any) -> Delivery:
+def delivery(key: int, who: str, kind: Any, sink: str = "") -> Delivery:
     return Delivery(
         id=key,
         account="shop",
@@ -88,6 +90,7 @@ def delivery(key: int, who: str, kind: Any) -> Delivery:
         destination="36179",
         created_at=1.0,
         due=LATER,
+        sink=sink,
     )
 
 

@@ -170,6 +170,33 @@ async def test_deliveries(spool: Spool, journal: Journal) -> None:
     assert spool.deliveries([third.id, first.id, second.id]) == [third, second]
 
 
+async def test_each_sink_of_an_account_has_its_own(spool: Spool, journal: Journal) -> None:
+    smpp, webhook = delivery(spool), delivery(spool)
+    webhook.sink = "webhook"
+    for owed in (smpp, webhook):
+        spool.owe(owed)
+    await journal.fold()
+    assert list(spool.owed()) == [(smpp.id, "shop")]
+    assert list(spool.owed("webhook")) == [(webhook.id, "shop")]
+
+
+async def test_dead_letters_are_owed_no_more_and_can_be_revived(spool: Spool, journal: Journal) -> None:
+    owed = delivery(spool)
+    owed.sink = "webhook"
+    spool.owe(owed)
+    await journal.fold()
+    spool.bury(owed)
+    await journal.fold()
+    assert (list(spool.owed("webhook")), list(spool.dead("webhook"))) == ([], [(owed.id, "shop")])
+    assert (spool.deliveries([owed.id]), spool.dead_letters([owed.id])) == ([], [owed])
+    spool.revive(owed)
+    await journal.fold()
+    assert (list(spool.owed("webhook")), list(spool.dead("webhook"))) == ([(owed.id, "shop")], [])
+    spool.bury(owed)
+    spool.forget_dead(owed.id)
+    assert spool.dead_letters([owed.id]) == []
+
+
 async def test_purging_is_bounded_and_gets_on(spool: Spool, journal: Journal, clock: Clock) -> None:
     for number in range(10):
         journal.put(SEEN, f"{number}", Seen(NOW + number))
