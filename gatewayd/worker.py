@@ -1,6 +1,6 @@
 """The composition root of one process: builds every part from the configuration, runs them, takes them down in order.
 
-Reads as the story of a start and of an end. Imports everything; nobody imports it but the command line.
+Reads as the story of a start and of an end. Imports everything; nobody imports it but ``gatewayd.serving``.
 """
 
 from __future__ import annotations
@@ -8,20 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import gc
 import logging
-import os
 import random
-import signal
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
-import uvloop
 from prometheus_client.core import Metric
 
 import gatewayd
@@ -36,7 +31,7 @@ from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.carriers.template_rules import read_all
 from gatewayd.carriers.templates import Templates
-from gatewayd.config import handover, schema
+from gatewayd.config import schema
 from gatewayd.config.load import Loaded
 from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
@@ -51,35 +46,26 @@ from gatewayd.policy.spread import share_of
 from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
 from gatewayd.runtime import snapshots
-from gatewayd.runtime.control import Line, WorkerChannel
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_ratio import SharedRatios
 from gatewayd.runtime.steady import SteadyClock
-from gatewayd.runtime.tasks import cancel_all, spawn
-from gatewayd.runtime.trail import Trail, configure_logging
+from gatewayd.runtime.tasks import cancel_all
+from gatewayd.runtime.trail import Trail
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.sharing import Sharing
 from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.senders.submit import SubmitDesk
-from gatewayd.store.database import StoreFault
 from gatewayd.store.journal import Journal, JournalTimes
 from gatewayd.store.spool import Spool
 
 log = logging.getLogger("gatewayd")
 
-EXIT_OK, EXIT_FAILED = 0, 1
-BEAT_S = 1.0
 SPOOL_FILE, LIMITS_FILE, SEATS_FILE, RATIOS_FILE = "worker-{slot}.spool", "limits", "seats", "ratios"
 APPLICATIONS_MAX = 64
-
-# The store's writer thread must get the interpreter soon after each fsync, although the loop is busy.
-SWITCH_INTERVAL_S = 0.0005
-# Messages are records without cycles: collecting more often finds nothing and costs much.
-GC_THRESHOLDS = (50_000, 20, 50)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -89,62 +75,6 @@ class Place:
     slot: int = 0
     count: int = 1
     sockets: Mapping[str, Sequence[socket.socket]] = dataclasses.field(default_factory=dict)
-
-
-def run_worker(control: int) -> int:
-    """Be one of the supervisor's processes; returns the exit code."""
-    return uvloop.run(_serve(control))
-
-
-async def _serve(control: int) -> int:
-    channel = await WorkerChannel.open(control)
-    loaded = handover.unpack(channel.orders["loaded"])
-    _prepare_process(loaded.config)
-    try:
-        worker = Worker(loaded, _place(channel.orders))
-        await worker.start()
-    except (StoreFault, OSError, rule_files.RulesFault) as error:
-        channel.send({"fatal": str(error)})
-        channel.close()
-        return EXIT_FAILED
-    except Exception as error:  # a fault of ours: told as well, so that a start does not go round in circles unseen
-        channel.send({"fatal": f"{type(error).__name__}: {error}"})
-        raise
-    channel.send({"ready": worker.beat()})
-    spawn(_beat(worker, channel), name="heartbeat")
-    async for line in channel:
-        if "reload" in line:
-            channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
-        if "drain" in line:
-            await worker.drain(line["drain"])
-            await worker.stop()  # the heart goes on to beat until everything is written down
-            channel.close()
-            return EXIT_OK
-    # The supervisor is gone, and another one may want our spool: what is not durable was not acknowledged.
-    os._exit(EXIT_FAILED)
-
-
-async def _beat(worker: Worker, channel: WorkerChannel) -> None:
-    while True:
-        await asyncio.sleep(BEAT_S)
-        channel.send({"beat": worker.beat()})
-
-
-def _prepare_process(config: schema.Config) -> None:
-    """What is set once in a process. Signals are the supervisor's: it drains us when it is time."""
-    configure_logging(config.daemon.log_level)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    gc.set_threshold(*GC_THRESHOLDS)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _place(orders: Line) -> Place:
-    sockets = {
-        kind: [socket.socket(fileno=descriptor) for descriptor in descriptors]
-        for kind, descriptors in orders["sockets"].items()
-    }
-    return Place(orders["slot"], orders["count"], sockets)
 
 
 class Worker:

@@ -47,9 +47,9 @@ def worker_command(
 
     Exit codes: 0 the supervisor asked for it, or has gone; 1 a failure, which the supervisor was told.
     """
-    from gatewayd import worker
+    from gatewayd import serving
 
-    raise typer.Exit(worker.run_worker(control))
+    raise typer.Exit(serving.run_worker(control))
 
 
 def check_config(

@@ -16,15 +16,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gatewayd import worker as module
+from gatewayd import serving as module
 from gatewayd.config import handover
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 from gatewayd.policy.pacing import UNLIMITED
 from gatewayd.runtime.control import Channel, socket_pair
 from gatewayd.runtime.tasks import spawn
+from gatewayd.serving import EXIT_FAILED, EXIT_OK
 from gatewayd.store.database import StoreFault
-from gatewayd.worker import EXIT_FAILED, EXIT_OK, SPOOL_FILE, Worker
+from gatewayd.worker import SPOOL_FILE, Worker
 
 CONFIG = """
 [daemon]

@@ -126,7 +126,7 @@ def test_a_worker_gets_its_channel(monkeypatch: pytest.MonkeyPatch, code: int) -
         seen.append(control)
         return code
 
-    replace_module(monkeypatch, "gatewayd.worker", run_worker=work)
+    replace_module(monkeypatch, "gatewayd.serving", run_worker=work)
     assert runner.invoke(cli.app, ["worker", "--control", "7"]).exit_code == code
     assert seen == [7]
     assert "worker" not in runner.invoke(cli.app, ["--help"]).stdout.replace("workers", "")
