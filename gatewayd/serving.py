@@ -11,12 +11,14 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvloop
 
 from gatewayd.billing import rule_files
 from gatewayd.config import handover, schema
 from gatewayd.runtime.control import Line, WorkerChannel
+from gatewayd.runtime.masking import made_key
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.trail import configure_logging
 from gatewayd.store.database import StoreFault
@@ -72,7 +74,8 @@ async def _beat(worker: Worker, channel: WorkerChannel) -> None:
 
 def _prepare_process(config: schema.Config) -> None:
     """What is set once in a process. Signals are the supervisor's: it drains us when it is time."""
-    configure_logging(config.daemon.log_level)
+    daemon = config.daemon
+    configure_logging(daemon.log_level, form=daemon.log_format, key=made_key(Path(daemon.spool_dir)))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -25,6 +25,7 @@ from gatewayd.config.load import Loaded, load
 from gatewayd.runtime import listeners
 from gatewayd.runtime.control import Line
 from gatewayd.runtime.keeper import Keeper, Restarts, worker_environment
+from gatewayd.runtime.masking import made_key
 from gatewayd.runtime.notify import Notifier
 from gatewayd.runtime.tasks import cancel_all, spawn
 from gatewayd.runtime.trail import configure_logging
@@ -51,7 +52,8 @@ _RUNTIME_DIR_MODE: Final = 0o750
 
 def run(loaded: Loaded) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code."""
-    configure_logging(loaded.config.daemon.log_level)
+    daemon = loaded.config.daemon
+    configure_logging(daemon.log_level, form=daemon.log_format, key=made_key(Path(daemon.spool_dir)))
     return asyncio.run(Supervisor(loaded).run())
 
 

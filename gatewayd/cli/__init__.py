@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from gatewayd.cli import billing, daemon, numbers, simulate, templates
+from gatewayd.cli import billing, daemon, numbers, simulate, templates, trace
 
 app = typer.Typer(
     name="gatewayd",
@@ -22,6 +22,7 @@ app.command("run")(daemon.run)
 app.command("worker", hidden=True)(daemon.worker_command)
 app.command("check-config")(daemon.check_config)
 app.command("hash-password")(daemon.hash_password_command)
+app.command("mask")(trace.mask)
 app.command("version")(daemon.version)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(numbers.app, name="numbers")

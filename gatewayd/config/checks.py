@@ -22,6 +22,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_tls(draft.config, findings)
     _check_accounts(draft, findings)
     _check_numbers(draft.config, findings)
+    _check_history(draft.config.history, findings)
     check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)
@@ -95,3 +96,8 @@ def _check_numbers(config: schema.Config, findings: Findings) -> None:
             elif owners.setdefault(number, name) != name:
                 problem = f"{shown(number)} belongs to account {owners[number]} already"
                 findings.fault(key, problem, "a number has one owner")
+
+
+def _check_history(history: schema.History, findings: Findings) -> None:
+    if history.text_h > history.keep_h:
+        findings.fault("history.text_h", "is longer than history.keep_h", "texts go first: give it as much at most")

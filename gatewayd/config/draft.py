@@ -17,6 +17,8 @@ from gatewayd.config.reading import read_table
 T = TypeVar("T", bound=msgspec.Struct)
 _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "daemon": schema.Daemon,
+    "log": schema.Log,
+    "history": schema.History,
     "metrics": schema.Metrics,
     "store": schema.Store,
     "smpp": schema.SmppServer,

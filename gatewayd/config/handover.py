@@ -20,6 +20,10 @@ RESTART_KEYS: Final = (
     ("daemon", "spool_dir"),
     ("daemon", "runtime_dir"),
     ("daemon", "workers"),
+    ("daemon", "log_format"),
+    ("history", "keep_h"),
+    ("history", "text_h"),
+    ("history", "size_max"),
     *(
         (name, key)
         for name, table in (

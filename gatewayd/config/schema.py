@@ -68,6 +68,21 @@ class Daemon(_Table, frozen=True, kw_only=True):
 
 
 class Metrics(_Table, frozen=True, kw_only=True):
+    log_format: Literal["text", "json"] = "text"
+
+
+class Log(_Table, frozen=True, kw_only=True):
+    """What commands may show. The log itself never shows a whole number."""
+
+    reveal: bool = False
+
+
+class History(_Table, frozen=True, kw_only=True):
+    """What is kept of messages that have met their fate, for gatewayd trace. A ``keep_h`` of 0 keeps nothing."""
+
+    keep_h: HoursOrOff = 72.0
+    text_h: HoursOrOff = 0.0
+    size_max: FileOctets = 10_737_418_240
     """The Prometheus endpoint; an empty ``listen`` turns it off."""
 
     listen: Listen = "127.0.0.1:9464"
@@ -344,3 +359,5 @@ class Config(_Table, frozen=True, kw_only=True):
     applications: dict[str, Application] = {}
     links: dict[str, Link] = {}
     routes: tuple[Route, ...] = ()
+    log: Log = Log()
+    history: History = History()

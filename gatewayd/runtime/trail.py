@@ -1,18 +1,22 @@
-"""The trail, one line for each fate of a message, for people; and where and how all log lines are written.
+"""The trail, one line for each fate of a message; and where and how all log lines are written, for people or machines.
 
 Knows no message: it is given words and numbers, and masks what names a handset.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
 import sys
 import time
-from typing import Final, TextIO
+from typing import Final, Literal, TextIO
+
+from gatewayd.runtime.masking import Masker
 
 Value = str | int | float | bool | None
+Form = Literal["text", "json"]
 
 # What happens to every message is told at level debug, what happens to few at info: a line costs more than a message.
 HOT_EVENTS: Final = frozenset({"accepted", "sent", "receipt", "delivered", "inbound"})
@@ -20,8 +24,6 @@ HOT_EVENTS: Final = frozenset({"accepted", "sent", "receipt", "delivered", "inbo
 # Handsets, or perhaps handsets: an application's sender and a reply's destination may be names, which stay readable.
 _HANDSETS: Final = frozenset({"handset"})
 _ADDRESSES: Final = frozenset({"sender", "source", "destination"})
-_MASK_HEAD: Final = 4
-_MASK_TAIL: Final = 2
 
 # Strangers choose some values; none of them fills the journal.
 _VALUE_SIZE_MAX: Final = 200
@@ -29,12 +31,33 @@ _BREAKS_WORD: Final = frozenset(' "=\\')
 
 # The priorities of sd-daemon(3), by which journald files a line.
 _PRIORITIES: Final = (
-    (logging.CRITICAL, "<2>"),
-    (logging.ERROR, "<3>"),
-    (logging.WARNING, "<4>"),
-    (logging.INFO, "<6>"),
-    (logging.NOTSET, "<7>"),
+    (logging.CRITICAL, 2),
+    (logging.ERROR, 3),
+    (logging.WARNING, 4),
+    (logging.INFO, 6),
+    (logging.NOTSET, 7),
 )
+
+# How the process masks; ``configure_logging`` gives it its key.
+_masker = Masker()
+
+
+def masked(number: str) -> str:
+    """A number as every log line and answer of this process shows it."""
+    return _masker(number)
+
+
+class Said:
+    """An event and its fields, made into a line only where somebody reads it; numbers are masked at once."""
+
+    __slots__ = ("event", "fields")
+
+    def __init__(self, event: str, fields: dict[str, Value]) -> None:
+        self.event = event
+        self.fields = {key: _masked(key, value) for key, value in fields.items() if value is not None}
+
+    def __str__(self) -> str:
+        return " ".join([self.event, *(f"{key}={_written(value)}" for key, value in self.fields.items())])
 
 
 class Trail:
@@ -54,32 +77,29 @@ class Trail:
         """Write one line. Fields that are None are left out; numbers of handsets are masked here."""
         level = logging.DEBUG if event in HOT_EVENTS else logging.INFO
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, "%s", line_of(event, fields))
+            self._logger.log(level, "%s", Said(event, fields))
 
 
 def line_of(event: str, fields: dict[str, Value]) -> str:
     """The line for an event, masked and quoted, without any line break."""
-    words = [event]
-    words += [f"{key}={_written(_masked(key, value))}" for key, value in fields.items() if value is not None]
-    return " ".join(words)
+    return str(Said(event, fields))
 
 
-def mask(number: str) -> str:
-    """A number as logs may show it: its first four and last two digits, nothing of one too short for that."""
-    hidden = len(number) - _MASK_HEAD - _MASK_TAIL
-    if hidden <= 0:
-        return "*" * len(number)
-    return f"{number[:_MASK_HEAD]}{'*' * hidden}{number[-_MASK_TAIL:]}"
-
-
-def configure_logging(level: str, stream: TextIO | None = None) -> None:
+def configure_logging(level: str, stream: TextIO | None = None, *, form: Form = "text", key: bytes = b"") -> None:
     """Send all log lines of ``level`` (debug, info, warning, error) and above to ``stream``, standard error by default.
 
-    The journal keeps time and priority itself, so there a line carries only the latter, in the journal's own form.
+    The journal keeps time and priority itself, so there a line of text carries only the latter, in the journal's own
+    form. ``key`` is that of the masked numbers in this process.
     """
+    global _masker
+    _masker = Masker(key)
     stream = stream or sys.stderr
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(_JournalFormatter() if _is_journal(stream) else _TerminalFormatter())
+    is_journal = _is_journal(stream)
+    if form == "json":
+        handler.setFormatter(_JsonFormatter(is_journal))
+    else:
+        handler.setFormatter(_JournalFormatter() if is_journal else _TerminalFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # At debug a web server shows what strangers sent it, tokens included: no level of ours may.
@@ -101,8 +121,39 @@ class _JournalFormatter(logging.Formatter):
         super().__init__("%(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        prefix = next(prefix for level, prefix in _PRIORITIES if record.levelno >= level)
+        prefix = f"<{_priority_of(record)}>"
         return "\n".join(prefix + line for line in super().format(record).splitlines())
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line, a traceback included. The fields of the trail stand beside time, level and logger."""
+
+    def __init__(self, is_journal: bool) -> None:
+        super().__init__()
+        self._is_journal = is_journal
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = _priority_of(record)
+        when = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+        line: dict[str, Value] = {
+            "time": when.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "priority": priority,
+            "logger": record.name,
+        }
+        said = record.args[0] if isinstance(record.args, tuple) and record.args else None
+        if isinstance(said, Said):
+            line |= {"event": said.event, **{key: _short(value) for key, value in said.fields.items()}}
+        else:
+            line["text"] = record.getMessage()
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        text = json.dumps(line, ensure_ascii=False)
+        return f"<{priority}>{text}" if self._is_journal else text
+
+
+def _priority_of(record: logging.LogRecord) -> int:
+    return next(priority for level, priority in _PRIORITIES if record.levelno >= level)
 
 
 def _is_journal(stream: TextIO) -> bool:
@@ -118,7 +169,13 @@ def _masked(key: str, value: Value) -> Value:
     if isinstance(value, bool | float | None):
         return value
     if key in _HANDSETS or (key in _ADDRESSES and not any(map(str.isalpha, str(value)))):
-        return mask(str(value))
+        return masked(str(value))
+    return value
+
+
+def _short(value: Value) -> Value:
+    if isinstance(value, str) and len(value) > _VALUE_SIZE_MAX:
+        return f"{value[:_VALUE_SIZE_MAX]}…"
     return value
 
 
@@ -127,9 +184,7 @@ def _written(value: Value) -> str:
         return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.3f}"
-    text = str(value)
-    if len(text) > _VALUE_SIZE_MAX:
-        text = f"{text[:_VALUE_SIZE_MAX]}…"
+    text = str(_short(str(value)))
     if not text.isprintable():
         return json.dumps(text)  # escapes everything that a terminal or the journal could take for a command
     if not text or not _BREAKS_WORD.isdisjoint(text):

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gatewayd.message import Encoding, Message
 from gatewayd.policy.journey import Progress
-from gatewayd.policy.numbering import is_valid_destination, mask
+from gatewayd.policy.numbering import is_valid_destination
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.trail import masked
 from gatewayd.senders.accounts import Account
 from gatewayd.store.spool import Journey, Spool
 from protocol.smpp import text
@@ -191,7 +192,7 @@ class SubmitDesk:
                 log.info(
                     "< submit_sm refused account=%s handset=%s status=%s reason=%s",
                     account.name,
-                    mask(pdu.destination_addr),
+                    masked(pdu.destination_addr),
                     status_name(refusal.status),
                     refusal.kind,
                 )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
+from gatewayd.runtime.masking import Masker, read_key
 from tests.daemon.process import Daemon, password_hash, secret_file
 from tests.daemon.raw import (
     BIND_RECEIVER,
@@ -103,6 +104,7 @@ def keeps_secrets(daemon: Daemon) -> None:
     """Neither texts nor numbers are in the log, not even at level debug."""
     log = daemon.log
     assert [secret for secret in (SECRET, SENDER, HANDSET) if secret.decode() in log] == []
+    assert Masker(read_key(daemon.config.parent / "spool"))(HANDSET.decode()) in log
 
 
 class Row(NamedTuple):

@@ -175,11 +175,7 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     "accounts as a list": (
         [("[accounts.shop]", "[[accounts]]"), ("[accounts.bank]", "[other]")],
         [
-            (
-                "other: there is no such table; "
-                "known are accounts, applications, billing, daemon, links, metrics, numbers, parts, providers, rcs, "
-                "routes, sessions, smpp, store, webhooks"
-            ),
+            "other: there is no such table; conf/gatewayd.toml shows all that there are",
             "accounts: [a table] is not a table; write [accounts.NAME] and its keys below",
         ],
     ),
@@ -323,6 +319,10 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     "no such account": (
         [(FIRST_ACCOUNTS, 'accounts = ["shops"]')],
         ['routes[1].accounts: there is no account "shops"; did you mean shop?'],
+    ),
+    "texts that outlive what they are of": (
+        [("[smpp]", "[history]\nkeep_h = 1\ntext_h = 2\n\n[smpp]")],
+        ["history.text_h: is longer than history.keep_h; texts go first: give it as much at most"],
     ),
     "sending by a receiver": (
         [(PORT, 'bind = "receiver"')],

@@ -22,6 +22,8 @@ SHIPPED = CONF / "gatewayd.toml"
 CONFIGURATIONS = sorted(path for path in CONF.rglob("*.toml") if path.parent.name != "templates")
 RECORDS: dict[str, type[msgspec.Struct]] = {
     "daemon": schema.Daemon,
+    "log": schema.Log,
+    "history": schema.History,
     "metrics": schema.Metrics,
     "store": schema.Store,
     "smpp": schema.SmppServer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import os
 import re
@@ -14,12 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewayd.runtime.trail import Trail, Value, configure_logging, line_of, mask
+from gatewayd.runtime.masking import Masker
+from gatewayd.runtime.trail import Trail, Value, configure_logging, line_of, masked
+
+KEY = bytes(32)
+NUMBER = "33612345678"
 
 
 @pytest.fixture
-def root() -> Iterator[logging.Logger]:
-    """The root logger, put back afterwards."""
+def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    """The root logger and the mask, put back afterwards."""
+    monkeypatch.setattr("gatewayd.runtime.trail._masker", Masker())
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield root
@@ -60,15 +66,6 @@ def test_no_value_breaks_the_line(text: str) -> None:
 
 def test_long_values_are_cut() -> None:
     assert len(line_of("refused", {"reason": "x" * 10_000})) < 300
-
-
-@pytest.mark.parametrize("number", ["", "1", "123456"])
-def test_short_numbers_show_nothing(number: str) -> None:
-    assert mask(number) == "*" * len(number)
-
-
-def test_mask_keeps_head_and_tail() -> None:
-    assert mask("1234567") == "1234*67"
 
 
 def test_hot_events_are_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -151,3 +148,72 @@ def test_standard_error_is_the_default(root: logging.Logger, capsys: pytest.Capt
     configure_logging("info")
     logging.getLogger("a").info("word")
     assert capsys.readouterr().err.endswith("INFO a: word\n")
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_lines_for_machines(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging("debug", stream, form="json", key=KEY)
+    Trail().say("fallback", message="6885", handset="+" + NUMBER, link="carrier", reason="dead\nline", error=None)
+    logging.getLogger("a.b").warning("two %s", "words")
+    first, second = lines_of(stream)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(first.pop("time")))
+    assert first == {
+        "level": "info",
+        "priority": 6,
+        "logger": "gatewayd.trail",
+        "event": "fallback",
+        "message": "6885",
+        "handset": Masker(KEY)(NUMBER),
+        "link": "carrier",
+        "reason": "dead\nline",
+    }
+    assert (second["level"], second["priority"], second["text"]) == ("warning", 4, "two words")
+
+
+def test_a_traceback_is_one_line_for_machines(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream, form="json")
+    try:
+        raise ValueError("of no use")
+    except ValueError:
+        logging.getLogger("a").exception("it failed")
+    (line,) = lines_of(stream)
+    assert line["text"] == "it failed"
+    assert "ValueError: of no use" in str(line["exception"])
+
+
+def test_long_values_are_cut_for_machines_too(root: logging.Logger) -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream, form="json")
+    Trail().say("refused", reason="x" * 10_000)
+    assert len(stream.getvalue()) < 500
+
+
+def test_the_journal_has_its_priority_before_the_object(
+    root: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        configure_logging("debug", stream, form="json")
+        logging.getLogger("a").error("word")
+        stream.seek(0)
+        line = stream.read()
+    assert line.startswith("<3>{")
+    assert json.loads(line[3:])["text"] == "word"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("field", ["handset", "sender", "source", "destination"])
+def test_no_form_shows_a_number(root: logging.Logger, form: str, field: str) -> None:
+    stream = io.StringIO()
+    configure_logging("debug", stream, form="json" if form == "json" else "text", key=KEY)
+    for number in (NUMBER, f"+{NUMBER}", f"00{NUMBER}"):
+        Trail().say("sent", **{field: number})
+    assert NUMBER not in stream.getvalue()
+    assert stream.getvalue().count(Masker(KEY)(NUMBER)) == 3
+    assert masked(NUMBER) == Masker(KEY)(NUMBER)
