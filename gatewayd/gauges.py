@@ -2,40 +2,77 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.limiting import quotas
 from gatewayd.policy.ratio_guard import ratio
+from gatewayd.runtime.certificates import Certificates
 from gatewayd.runtime.shared_ratio import Counts
 
 if TYPE_CHECKING:
+    from gatewayd.flow.guarding import Guard
+    from gatewayd.measuring import Measuring
     from gatewayd.worker import Worker
 
 _Readings = Iterator[tuple[tuple[str, ...], float]]
 
 
-def register(worker: Worker) -> None:
+def register(worker: Worker, measuring: Measuring) -> None:
     """Let the metrics of a worker read its gauges."""
+    _register_traffic(worker)
+    _register_store(worker, measuring)
+    gauge, news = worker.metrics.gauges.register, measuring.news
+    certificates = Certificates()
+    gauge("gatewayd_certificate_expiry_timestamp_seconds", lambda: _certificates(worker, certificates))
+    gauge("gatewayd_workers_configured", lambda: [((), measuring.count)])
+    gauge("gatewayd_workers_up", lambda: [((), 1)])
+    gauge("gatewayd_worker_deaths", news.deaths)
+    gauge("gatewayd_worker_beat_age_seconds", news.beat_ages)
+    gauge("gatewayd_supervisor_beat_age_seconds", news.own_age)
+    gauge("gatewayd_config_reload_failed", news.reload_failed)
+
+
+def _register_traffic(worker: Worker) -> None:
     gauge = worker.metrics.gauges.register
     gauge("gatewayd_queue_messages", worker.dispatcher.queue_depths)
     gauge("gatewayd_queue_oldest_age_seconds", worker.dispatcher.queue_ages)
     gauge("gatewayd_outbox_deliveries", worker.outbox.depths)
+    gauge("gatewayd_outbox_max_deliveries", _of(worker, _outbox_bounds))
     gauge("gatewayd_outbox_oldest_age_seconds", worker.outbox.ages)
     gauge("gatewayd_binds", _of(worker, _binds))
+    gauge("gatewayd_binds_configured", _of(worker, _binds_configured))
     gauge("gatewayd_window_used", _of(worker, _windows_used))
     gauge("gatewayd_window_size", _of(worker, _window_sizes))
     gauge("gatewayd_link_up", _of(worker, _links_up))
     gauge("gatewayd_limiter_paused_seconds", _of(worker, _pauses))
+    gauge("gatewayd_limiter_quota_per_minute", _of(worker, _quotas))
     gauge("gatewayd_limiter_used_ratio", _of(worker, _quotas_used))
     gauge("gatewayd_guard_ratio", _of(worker, _guard_ratios))
+    gauge("gatewayd_guard_threshold_ratio", _of(worker, _guard_thresholds))
     gauge("gatewayd_guard_state", _of(worker, _guard_states))
+    gauge("gatewayd_guard_window_messages", _of(worker, _guard_windows))
     gauge("gatewayd_guard_open_messages", _of(worker, _guards_open))
     gauge("gatewayd_billing_open_conversations", worker.ledger.open_conversations)
     gauge("gatewayd_billing_unwritten_records", lambda: [((), worker.ledger.unwritten)])
-    gauge("gatewayd_store_pending_records", lambda: [((), worker.journal.pending)])
+
+
+def _register_store(worker: Worker, measuring: Measuring) -> None:
+    gauge, journal = worker.metrics.gauges.register, worker.journal
+    gauge("gatewayd_store_pending_records", lambda: [((), journal.pending)])
+    gauge("gatewayd_store_pending_max_records", lambda: [((), worker.config.store.pending_max)])
+    gauge("gatewayd_store_failing", lambda: [((), float(journal.is_failing))])
+    gauge("gatewayd_store_journal_bytes", lambda: [((), journal.octets)])
+    gauge("gatewayd_store_last_fold_duration_seconds", lambda: [((), measuring.last_fold_s)])
+    gauge("gatewayd_store_file_bytes", lambda: [((), _size_of(journal.path))])
+    gauge("gatewayd_store_disk_free_bytes", lambda: [((), _disk(journal.path)[0])])
+    gauge("gatewayd_store_disk_size_bytes", lambda: [((), _disk(journal.path)[1])])
 
 
 def _of(worker: Worker, read: Callable[[Worker], _Readings]) -> Callable[[], _Readings]:
@@ -47,6 +84,19 @@ def _binds(worker: Worker) -> _Readings:
     for name, link in worker.own_links.items():
         if isinstance(link, SmppLink):
             yield ("carrier", name), link.binds_up
+
+
+def _binds_configured(worker: Worker) -> _Readings:
+    for name, account in worker.config.accounts.items():
+        yield ("esme", name), account.binds_max
+    for name, link in worker.config.links.items():
+        if link.kind == "smpp":
+            yield ("carrier", name), link.binds
+
+
+def _outbox_bounds(worker: Worker) -> _Readings:
+    for name, account in worker.config.accounts.items():
+        yield (name,), account.outbox_depth_max
 
 
 def _windows_used(worker: Worker) -> _Readings:
@@ -73,6 +123,11 @@ def _pauses(worker: Worker) -> _Readings:
         yield (name,), max(0.0, worker.shared.slot(name).paused_until - now)
 
 
+def _quotas(worker: Worker) -> _Readings:
+    for name, per_minute in quotas(worker.config).items():
+        yield (name,), per_minute
+
+
 def _quotas_used(worker: Worker) -> _Readings:
     now = time.monotonic()
     for name, per_minute in quotas(worker.config).items():
@@ -80,20 +135,67 @@ def _quotas_used(worker: Worker) -> _Readings:
 
 
 def _guard_ratios(worker: Worker) -> _Readings:
-    for name, counts in _guards(worker):
+    for name, _, counts in _guards(worker):
         yield (name,), ratio(counts)
 
 
+def _guard_thresholds(worker: Worker) -> _Readings:
+    for name, guard, _ in _guards(worker):
+        terms = guard.terms
+        yield (name, "warn"), terms.warn
+        yield (name, "known_only"), terms.known_only
+        yield (name, "stop"), terms.stop
+        yield (name, "max"), terms.ratio_max
+
+
 def _guard_states(worker: Worker) -> _Readings:
-    for name, counts in _guards(worker):
+    for name, _, counts in _guards(worker):
         yield (name,), counts.state
 
 
+def _guard_windows(worker: Worker) -> _Readings:
+    for name, _, counts in _guards(worker):
+        yield (name,), counts.total
+
+
 def _guards_open(worker: Worker) -> _Readings:
-    for name, counts in _guards(worker):
+    for name, _, counts in _guards(worker):
         yield (name,), counts.pending
 
 
-def _guards(worker: Worker) -> Iterator[tuple[str, Counts]]:
+def _guards(worker: Worker) -> Iterator[tuple[str, Guard, Counts]]:
     for name, guard in worker.desk.guards.all().items():
-        yield name, guard.slot.read(worker.desk.now())
+        yield name, guard, guard.slot.read(worker.desk.now())
+
+
+def _size_of(path: Path) -> int:
+    """Of a spool with its log, which is not there at all times."""
+    files = (path, path.with_name(f"{path.name}-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def _disk(path: Path) -> tuple[int, int]:
+    """Free for us, and in all, of the disk that a file lies on."""
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
+def _certificates(worker: Worker, certificates: Certificates) -> _Readings:
+    for key, path, is_bundle in certificate_files(worker.config):
+        end = certificates.end_of(path, is_bundle=is_bundle)
+        if end is not None:
+            yield (key,), end
+
+
+def certificate_files(table: msgspec.Struct, at: str = "") -> Iterator[tuple[str, Path, bool]]:
+    """Each key of the configuration that names certificates, with the file, and whether it is one of authorities."""
+    for name in table.__struct_fields__:
+        value, key = getattr(table, name), f"{at}{name}"
+        if isinstance(value, msgspec.Struct):
+            yield from certificate_files(value, f"{key}.")
+        elif isinstance(value, dict):
+            for inner, entry in value.items():
+                if isinstance(entry, msgspec.Struct):
+                    yield from certificate_files(entry, f"{key}.{inner}.")
+        elif name in ("tls_certificate", "tls_ca") and value:
+            yield key, Path(value), name == "tls_ca"

@@ -55,6 +55,8 @@ async def _serve(control: int) -> int:
     channel.send({"ready": worker.beat()})
     spawn(_beat(worker, channel), name="heartbeat")
     async for line in channel:
+        if "news" in line:
+            worker.measuring.news.take(line["news"])
         if "reload" in line:
             channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
         if "drain" in line:

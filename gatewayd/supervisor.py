@@ -287,6 +287,15 @@ class Supervisor:
             sentence = f"draining: {sentence}"
         troubles = [keeper.trouble for keeper in self.keepers if keeper.trouble]
         self.notifier.status("; ".join((sentence, *troubles, *filter(None, [self._reload_trouble]))))
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        """What only we know, for the metrics that the workers show."""
+        workers = [
+            {"slot": keeper.slot, "deaths": keeper.manners, "silent_s": keeper.silent_s()} for keeper in self.keepers
+        ]
+        for keeper in self.keepers:
+            keeper.tell({"news": {"workers": workers, "reload_failed": bool(self._reload_trouble)}})
 
     # -- reloading ----------------------------------------------------------------------------------------------------
 

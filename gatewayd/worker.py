@@ -17,10 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import msgspec
-from prometheus_client.core import Metric
 
-import gatewayd
-from gatewayd import gauges
 from gatewayd.billing import rule_files
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles
@@ -40,13 +37,12 @@ from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import Limits
 from gatewayd.limiting import Limiting
+from gatewayd.measuring import Measuring
 from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
 from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
-from gatewayd.runtime import snapshots
-from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits
@@ -59,7 +55,7 @@ from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.sharing import Sharing
 from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.senders.submit import SubmitDesk
-from gatewayd.store.journal import Journal, JournalTimes
+from gatewayd.store.journal import Journal
 from gatewayd.store.spool import Spool
 
 log = logging.getLogger("gatewayd")
@@ -86,11 +82,11 @@ class Worker:
         config = loaded.config
         self._place = place or Place()
         self._clock = SteadyClock()
-        self.metrics = Metrics(gatewayd.__version__)
         self.trail = Trail()
         self._runtime = Path(config.daemon.runtime_dir)
         self._runtime.mkdir(parents=True, exist_ok=True)
-        self._ledger = snapshots.Ledger(snapshots.ledger_path(self._runtime, self._place.slot))
+        self.measuring = Measuring(self._runtime, self._place.slot, self._place.count)
+        self.metrics = self.measuring.metrics
         self.shared = SharedLimits.open(self._runtime / LIMITS_FILE)
         self._seats = SeatFile(self._runtime / SEATS_FILE, self._place.slot)
         self.journal = Journal(
@@ -98,7 +94,7 @@ class Worker:
             group_wait_s=config.store.group_wait_ms / 1000,
             fold_entries=max(1, config.store.fold_entries // self._place.count),
             check=config.store.check_at_start,
-            hooks=JournalTimes(self._on_commit, self._on_commit_failure),
+            hooks=self.measuring.journal_times(),
         )
         self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count, clock=self._clock)
         # Beside the spools: an operator goes on counting while the machine is started anew.
@@ -111,7 +107,7 @@ class Worker:
         self.learn_templates(loaded)
         self._build_carriers()
         self._build_doors()
-        gauges.register(self)
+        self.measuring.watch(self)
 
     @property
     def config(self) -> schema.Config:
@@ -195,8 +191,8 @@ class Worker:
                 self._runtime,
                 self.dispatcher,
                 self.spool,
-                self.metrics.registry.collect,
-                self._ledger,
+                self.measuring.figures,
+                self.measuring.ledger,
                 pending_max=self.config.store.pending_max,
             )
             self.outbox.sharing = Sharing(self.outbox, self.community.crossing)
@@ -312,14 +308,9 @@ class Worker:
             )
         self.scrape: ScrapeServer | None = None
         if config.metrics.listen:
-            collect = self.community.collect if self.community is not None else self._collect_alone
-            self.scrape = ScrapeServer(
-                self.metrics,
-                config.metrics.listen,
-                self._complaints,
-                collect=collect,
-                sockets=sockets.get("metrics", ()),
-            )
+            collect = self.community.collect if self.community is not None else self.measuring.collect
+            listening = sockets.get("metrics", ())
+            self.scrape = ScrapeServer(collect, config.metrics.listen, self._complaints, sockets=listening)
 
     # -- running ------------------------------------------------------------------------------------------------
 
@@ -360,8 +351,7 @@ class Worker:
         """Write down the rest and be gone."""
         if self.scrape is not None:
             await self.scrape.stop()
-        # While the store is open still: some gauges look into it.
-        self._ledger.snapshot(self.metrics.registry.collect())
+        self.measuring.stop()
         await self.ledger.close()
         await self.journal.close()
         if self.community is not None:
@@ -386,13 +376,6 @@ class Worker:
 
     # -- hooks --------------------------------------------------------------------------------------------------
 
-    def _on_commit(self, seconds: float, records: int) -> None:
-        self.metrics.store_commit.observe(seconds)
-        self.metrics.store_group.observe(records)
-
-    def _on_commit_failure(self, reason: str) -> None:
-        self.metrics.store_commit_failures.value += 1
-
     def _count_fault(self, side: str) -> Callable[[str], None]:
         return lambda kind: self._fault(side, kind)
 
@@ -406,9 +389,6 @@ class Worker:
                 self.metrics.receipt_events.labels(name, "unparsed").value += 1
 
         return on_fault
-
-    async def _collect_alone(self) -> list[Metric]:
-        return snapshots.metrics_of(self._ledger.snapshot(self.metrics.registry.collect()))
 
     def _complaints(self) -> tuple[str, ...]:
         return ("the store cannot commit",) if self.journal.is_failing else ()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-
-from prometheus_client.core import Metric
 
 from gatewayd.flow import parcels
 from gatewayd.flow.crossing import Crossing
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.runtime import snapshots
+from gatewayd.runtime.instruments import Figure
 from gatewayd.runtime.mesh import Mesh
+from gatewayd.runtime.tasks import spawn
 from gatewayd.store.spool import Spool
 
 # A scraper waits ten seconds as a rule, and a worker on a busy machine may be slow to answer.
@@ -30,14 +30,14 @@ class Community:
         folder: Path,
         dispatcher: Dispatcher,
         spool: Spool,
-        own_metrics: Callable[[], Iterable[Metric]],
+        own_figures: Callable[[], list[Figure]],
         ledger: snapshots.Ledger,
         *,
         pending_max: int,
     ) -> None:
         self._slot = slot
         self._folder = folder
-        self._own_metrics = own_metrics
+        self._own_figures = own_figures
         self._ledger = ledger
         self._asked: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
         self.crossing = Crossing(slot, count, dispatcher, spool, pending_max=pending_max)
@@ -67,17 +67,21 @@ class Community:
         """The slots of the workers that are there."""
         return list(self.crossing.everybody())
 
-    async def collect(self) -> list[Metric]:
+    async def collect(self) -> list[Figure]:
         """The metrics of all workers as one: those that live say them, the counts of the dead are read."""
         peers = [peer for peer in self._mesh.peers if self._mesh.is_up(peer)]
-        answers = await asyncio.gather(*(self._ask(peer) for peer in peers))
-        families = [self._ledger.snapshot(self._own_metrics())]
-        families += [snapshots.unpack(answer) for answer in answers if answer]
-        heard = {peer for peer, answer in zip(peers, answers, strict=True) if answer}
+        asking = spawn(self._ledger.show(self._own_figures), name="reading our own figures")
+        answers = dict(zip(peers, await asyncio.gather(*map(self._ask, peers)), strict=True))
+        return await asyncio.to_thread(self._together, await asking, answers)
+
+    def _together(self, own: list[Figure], answers: dict[int, bytes]) -> list[Figure]:
+        figures = [own]
         for peer in self._mesh.peers:
-            if peer not in heard:
-                families.append(snapshots.read_counts(snapshots.ledger_path(self._folder, peer)))
-        return snapshots.metrics_of(snapshots.merge(families))
+            if answers.get(peer):
+                figures.append(snapshots.unpack(answers[peer]))
+            else:
+                figures.append(snapshots.read_counts(snapshots.ledger_path(self._folder, peer)))
+        return snapshots.merge(figures)
 
     async def _ask(self, peer: int) -> bytes:
         token = self.crossing.new_token()
@@ -100,9 +104,13 @@ class Community:
 
     def _on_snapshot(self, peer: int, parcel: parcels.Snapshot) -> None:
         if not parcel.content:
-            content = snapshots.pack(self._ledger.snapshot(self._own_metrics()))
-            self.crossing.send(peer, parcels.Snapshot(parcel.token, content))
+            spawn(self._answer(peer, parcel.token), name="answering a scrape")
             return
         asked = self._asked.get(parcel.token)
         if asked is not None and asked[0] == peer and not asked[1].done():
             asked[1].set_result(parcel.content)
+
+    async def _answer(self, peer: int, token: int) -> None:
+        figures = await self._ledger.show(self._own_figures)
+        content = await asyncio.to_thread(snapshots.pack, figures)
+        self.crossing.send(peer, parcels.Snapshot(token, content))

@@ -1,6 +1,7 @@
-"""What measures: tallies, timings and gauges cheap enough for every message, and their form for a scrape.
+"""What measures: tallies, timings and gauges cheap enough for every message, and what they show at one moment.
 
-Knows no metric of ours by name. Written by one thread only, the event loop's: that is what makes them cheap.
+Knows no metric of ours by name. Written by one thread only, the event loop's: that is what makes them cheap. What they
+show is a value of its own, a ``Figure``, which any thread may add up, send away and write out.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeVar
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+import msgspec
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,48 @@ VALUES_MAX = 1_000
 
 Readings = Iterable[tuple[Sequence[str], float]]
 """Label values, in the order of the declaration, each with its value."""
+
+Rows = list[tuple[tuple[str, ...], list[int | float]]]
+"""Label values, each with its numbers."""
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+Across = Literal["sum", "max", "min"]
+"""What several workers' values are together: added up, or the largest or smallest where all see the same thing."""
+
+UNITS = ("seconds", "bytes", "ratio", "records", "messages")
+"""The last word of a name that says its unit; what has none counts."""
+
+
+class Figure(msgspec.Struct, array_like=True, gc=False):
+    """One metric at one moment. ``name`` is a counter's without its ``_total``.
+
+    A row holds label values and numbers: one of them, or, of a histogram, how many fell into each bucket (not
+    cumulated, the last has no bound) and at the end their sum.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    rows: Rows
+    bounds: tuple[float, ...] = ()
+    across: Across = "sum"
+
+    @property
+    def unit(self) -> str:
+        """As OpenMetrics wants it: the last word of the name, where that is one."""
+        return unit_of(self.name)
+
+    def is_like(self, other: Figure) -> bool:
+        """Whether its rows can be added to another's: another version may have had other labels or buckets."""
+        return (self.kind, self.labels, self.bounds) == (other.kind, other.labels, other.bounds)
+
+
+def unit_of(name: str) -> str:
+    """The unit of a metric, nothing for what is only counted."""
+    word = name.removesuffix("_total").rpartition("_")[2]
+    return word if word in UNITS else ""
 
 
 class Tally:
@@ -59,14 +102,6 @@ class Timing:
             counts[bisect_left(bounds, amount)] += 1
             total += amount
         self.total += total
-
-    def buckets(self) -> list[tuple[str, float]]:
-        """The cumulative counts by upper bound, as the exposition format has them."""
-        cumulated, rows = 0, []
-        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts, strict=True):
-            cumulated += count
-            rows.append((bound, float(cumulated)))
-        return rows
 
 
 Instrument = TypeVar("Instrument")
@@ -116,41 +151,44 @@ class Counters(Family[Tally]):
 
     def __init__(self, name: str, help_text: str, labels: Sequence[str] = (), values_max: int = VALUES_MAX) -> None:
         super().__init__(Tally, labels, values_max)
-        self._name = name
+        self.name = name
         self._help = help_text
 
-    def collect(self) -> Metric:
-        """The state of now for a scrape."""
-        metric = CounterMetricFamily(self._name, self._help, labels=self.label_names)
-        for values, tally in self.items():
-            metric.add_metric(values, tally.value)
-        return metric
+    def figure(self) -> Figure:
+        """What is shown now."""
+        rows: Rows = [(values, [tally.value]) for values, tally in self.items()]
+        return Figure(self.name, "counter", self._help, self.label_names, rows)
 
 
 class Timings(Family[Timing]):
-    """A histogram metric; ``unit`` is the last word of its name, or empty."""
+    """A histogram metric."""
 
-    def __init__(
-        self, name: str, help_text: str, bounds: Sequence[float], labels: Sequence[str] = (), unit: str = "seconds"
-    ) -> None:
-        super().__init__(lambda: Timing(bounds), labels)
-        self._name = name
+    def __init__(self, name: str, help_text: str, bounds: Sequence[float], labels: Sequence[str] = ()) -> None:
+        self.bounds = tuple(map(float, bounds))
+        super().__init__(lambda: Timing(self.bounds), labels)
+        self.name = name
         self._help = help_text
-        self._unit = unit
 
-    def collect(self) -> Metric:
-        """The state of now for a scrape."""
-        metric = HistogramMetricFamily(self._name, self._help, labels=self.label_names, unit=self._unit)
-        for values, timing in self.items():
-            metric.add_metric(values, buckets=timing.buckets(), sum_value=timing.total)
-        return metric
+    def figure(self) -> Figure:
+        """What is shown now."""
+        rows: Rows = [(values, [*timing.counts, timing.total]) for values, timing in self.items()]
+        return Figure(self.name, "histogram", self._help, self.label_names, rows, self.bounds)
+
+
+class Gauge(NamedTuple):
+    """A metric that is read. A ``counter`` among them is kept by somebody else, and named without its ``_total``."""
+
+    help: str
+    labels: tuple[str, ...] = ()
+    across: Across = "sum"
+    kind: Kind = "gauge"
 
 
 class Gauges:
     """All gauges: read from whoever knows, and only when somebody scrapes."""
 
-    def __init__(self, declared: dict[str, tuple[str, tuple[str, ...]]], on_failure: Callable[[], None]) -> None:
-        """``declared`` gives help text and labels by name; ``on_failure`` is called for each reading that failed."""
+    def __init__(self, declared: dict[str, Gauge], on_failure: Callable[[], None]) -> None:
+        """``on_failure`` is called for each reading that failed."""
         self._declared = declared
         self._on_failure = on_failure
         self._readers: dict[str, list[Callable[[], Readings]]] = {name: [] for name in declared}
@@ -160,14 +198,13 @@ class Gauges:
         """Ask ``reader`` at every scrape too. Several may share a gauge. Raises KeyError for one not declared."""
         self._readers[name].append(reader)
 
-    def collect(self) -> Iterator[Metric]:
+    def figures(self) -> Iterator[Figure]:
         """The readings of now."""
-        for name, (help_text, labels) in self._declared.items():
-            metric = GaugeMetricFamily(name, help_text, labels=labels)
+        for name, gauge in self._declared.items():
             # By label values: the same ones twice would make a scraper refuse the whole page.
-            for values, value in self._read(name, labels).items():
-                metric.add_metric(values, value)
-            yield metric
+            found = self._read(name, gauge.labels)
+            rows: Rows = [(values, [value]) for values, value in found.items()]
+            yield Figure(name, gauge.kind, gauge.help, gauge.labels, rows, across=gauge.across)
 
     def _read(self, name: str, labels: tuple[str, ...]) -> dict[tuple[str, ...], float]:
         found: dict[tuple[str, ...], float] = {}

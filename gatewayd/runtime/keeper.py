@@ -69,6 +69,8 @@ class Keeper:
         self.beat: dict[str, Any] = {}
         self.messages = 0  # of all lives
         self.deaths = 0
+        self.since = 0.0  # Unix seconds at which the process was started
+        self.manners: dict[str, int] = dict.fromkeys(("silent", "signal", "exit"), 0)  # the deaths, by how it died
         self.trouble = ""
         self.fatal = ""  # what the last one that died gave as its reason
         self._command = command
@@ -82,9 +84,12 @@ class Keeper:
         self._channel: Channel | None = None
         self._heard_at: float | None = None
         self._answer: asyncio.Future[list[str] | None] | None = None
+        self._asked: dict[int, asyncio.Future[Line | None]] = {}
+        self._asked_last = 0
         self._parting: Line | None = None
         self._ending = asyncio.Event()
         self._death_note = ""
+        self._manner = "exit"
 
     # -- what the supervisor asks -----------------------------------------------------------------------------------
 
@@ -92,6 +97,19 @@ class Keeper:
     def pid(self) -> int | None:
         """The process that lives now, if one does."""
         return self._process.pid if self._process is not None else None
+
+    def facts(self) -> Line:
+        """What is known of it here, for people."""
+        return {
+            "slot": self.slot,
+            "pid": self.pid,
+            "since": self.since,
+            "is_ready": self.is_ready,
+            "restarts": self.deaths,
+            "silent_s": round(self.silent_s(), 1),
+            "trouble": self.trouble,
+            "messages": self.messages,
+        }
 
     async def keep(self) -> None:
         """Run one process after the other."""
@@ -104,6 +122,7 @@ class Keeper:
                 self._on_change()
                 return
             self.deaths += 1
+            self.manners[self._manner] += 1
             delay = self._restarts.delay_s(self._clock() - born)
             again = f"starting again in {delay:g} s" if delay else "starting again"
             self.trouble = f"worker {self.slot} died ({reason})"
@@ -126,6 +145,11 @@ class Keeper:
             self._death_note = self._death_note or reason
             self._process.kill()
 
+    def tell(self, line: Line) -> None:
+        """Say something to a worker that is there to hear it."""
+        if self.is_ready and self._channel is not None:
+            self._channel.send(line)
+
     async def reload(self, line: Line, patience_s: float) -> list[str] | None:
         """Send ``line``, and return the faults that the worker answers with; None when it ended or says nothing."""
         if self._channel is None:
@@ -136,6 +160,23 @@ class Keeper:
             return await asyncio.wait_for(self._answer, patience_s)
         except TimeoutError:
             return None
+
+    async def ask(self, what: str, args: Line, patience_s: float) -> Line | None:
+        """Put a question for somebody else; None when nobody is there to answer, or nobody does in time."""
+        if self._channel is None or not self.is_ready:
+            return None
+        self._asked_last += 1
+        number = self._asked_last
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            if not self._channel.send({"ask": number, "what": what, "args": args}):
+                return None
+            async with asyncio.timeout(patience_s):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._asked[number]
 
     def silent_s(self) -> float:
         """For how long a worker that should beat has not been heard."""
@@ -150,7 +191,7 @@ class Keeper:
 
     async def _live(self) -> str:
         """From the start of a process to its end; says how it ended."""
-        self.fatal, self._death_note = "", ""
+        self.fatal, self._death_note, self._manner = "", "", "exit"  # what cannot be started has ended as well
         ours, theirs = socket_pair()
         try:
             process = self._process = self._start(theirs.fileno())
@@ -172,6 +213,7 @@ class Keeper:
         return self._reason(process.returncode)
 
     def _start(self, control: int) -> subprocess.Popen[bytes]:
+        self.since = time.time()
         return subprocess.Popen(
             (*self._command, "--control", str(control)),
             stdin=subprocess.DEVNULL,
@@ -204,6 +246,10 @@ class Keeper:
             case {"reloaded": list(faults)}:
                 if self._answer is not None and not self._answer.done():
                     self._answer.set_result(faults)
+            case {"answered": int(number)}:
+                asked = self._asked.get(number)
+                if asked is not None and not asked.done():  # else it comes too late
+                    asked.set_result(line)
             case {"fatal": str(sentence)}:
                 self.fatal = sentence
             case _:
@@ -219,10 +265,14 @@ class Keeper:
             self._channel.close()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(None)
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_result(None)
         self._process = self._channel = self._answer = self._heard_at = None
         self.is_ready, self.beat = False, {}
 
     def _reason(self, code: int) -> str:
+        self._manner = "silent" if self._death_note else "signal" if code < 0 else "exit"
         how = f"exit code {code}" if code >= 0 else _signal_name(-code)
         why = self._death_note or self.fatal
         return f"{how}: {why}" if why else how

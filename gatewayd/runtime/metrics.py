@@ -1,6 +1,6 @@
 """Every metric of the daemon, declared once: its name, unit, labels and meaning.
 
-Knows neither who counts nor who scrapes.
+Knows neither who counts nor who scrapes. docs/metrics.md is made of what stands here.
 """
 
 from __future__ import annotations
@@ -9,11 +9,9 @@ import platform
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.core import Metric
 from prometheus_client.process_collector import ProcessCollector
 
-from gatewayd.runtime.instruments import VALUES_MAX, Counters, Gauges, Timings
+from gatewayd.runtime.instruments import VALUES_MAX, Across, Counters, Figure, Gauge, Gauges, Kind, Rows, Timings
 
 # An answer while the sender waits; a way through queues, an hour at worst; a phone that is off for days.
 _PROMPT_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -22,30 +20,131 @@ _AFTER_HOURS_S: Final = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0
 _RECORDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 
 # Carriers choose their error codes: as many as this are told apart.
-_ERRORS_MAX: Final = 200
+ERRORS_MAX: Final = 200
 
-GAUGES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "gatewayd_queue_messages": ("Messages that wait for a link.", ("link",)),
-    "gatewayd_queue_oldest_age_seconds": ("Age of the message that has waited longest for a link.", ("link",)),
-    "gatewayd_outbox_deliveries": ("Receipts and replies that wait for an account's bind.", ("account",)),
-    "gatewayd_outbox_oldest_age_seconds": ("Age of the delivery that has waited longest.", ("account",)),
-    "gatewayd_binds": ("Binds that stand: side esme by account, side carrier by link.", ("side", "name")),
-    "gatewayd_window_used": ("Requests sent and not answered yet.", ("side", "name")),
-    "gatewayd_window_size": ("Requests that may be unanswered at once.", ("side", "name")),
-    "gatewayd_link_up": ("1 while a link can be used, else 0.", ("link",)),
-    "gatewayd_limiter_paused_seconds": ("What is left of a limit's pause; 0 when there is none.", ("limit",)),
-    "gatewayd_limiter_used_ratio": ("Share of a limit's quota that was used in about the last minute.", ("limit",)),
-    "gatewayd_guard_ratio": ("Share of unreachable numbers in the guard's window of time.", ("application",)),
-    "gatewayd_guard_state": (
-        "How far the guard has closed: 0 open, 1 warned, 2 known only, 3 stop.",
-        ("application",),
-    ),
-    "gatewayd_guard_open_messages": ("Messages that may yet turn out to be unreachable.", ("application",)),
-    "gatewayd_store_pending_records": ("Records that wait for a commit.", ()),
-    "gatewayd_billing_open_conversations": ("Conversations that are open, by the link they began on.", ("link",)),
-    "gatewayd_billing_unwritten_records": ("Billing records that are not in their file yet.", ()),
-    "gatewayd_build_info": ("Always 1; what runs is in the labels.", ("version", "python")),
+LABELS: Final[dict[str, str]] = {
+    "account": "an application, by its table `[accounts.NAME]`; empty for a reply that is nobody's",
+    "answer": "`yes`, `no`, `unknown`",
+    "application": "a guarded application: `PROVIDER`, or `PROVIDER/APPLICATION` where a provider has several",
+    "channel": "`sms`, `rcs`",
+    "class": "a class of the rule set that the link is billed by",
+    "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
+    "event": "what was out of the ordinary, one of the words in the metric's meaning",
+    "family": "what an error comes down to: see [families](#families-of-errors)",
+    "fate": "`session` or `number` (delivered to the account, and why), `duplicate`, `unrouted`, `outbox_full`",
+    "key": "the configuration key that names the file",
+    "kind": "of a delivery: `receipt`, `mo`; of a fault: a short word for what was wrong",
+    "level": "`warn`, `known_only`, `stop`: where the guard changes its state; `max`: what the operator allows",
+    "limit": "whose limit: `link:NAME`, `application:NAME`, `provider:NAME`, `account:NAME`; `gate:…` is that of a "
+    "second. Of `gatewayd_limiter_waits_total` and `_pauses_total`: the link",
+    "link": "a carrier or platform, by its table `[links.NAME]`",
+    "name": "of side `esme` the account, of side `carrier` the link",
+    "operator": "the operator of the number: a word of `links.*.operators` or of the file `numbers.names`; `unknown` "
+    "where no file knows the number, `other` for any further one",
+    "outcome": "how it ended. Of messages the state of the final receipt (`DELIVRD`, `EXPIRED`, `UNDELIV`, `REJECTD`, "
+    "`DELETED`, `UNKNOWN`); of attempts `accepted`, `refused`, `deferred`, `unknown`; of deliveries `delivered`, "
+    "`retried`, `refused`, `expired`, `overflow`, `unanswered_…`",
+    "python": "the version of the interpreter",
+    "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
+    "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
+    "side": "`esme` towards applications, `carrier` towards carriers; of faults also `webhook` and `metrics`",
+    "source": "`query`, `bulk`, `refusal`",
+    "state": "the state that the carrier gave",
+    "status": "the command_status of our answer, `ESME_…`",
+    "version": "the version of gatewayd",
+    "worker": "a worker's number, from 0",
 }
+"""What the values of each label are: from the configuration, or of fixed sets; never a number or a message's id."""
+
+GAUGES: Final[dict[str, Gauge]] = {
+    "gatewayd_queue_messages": Gauge("Messages that wait for a link.", ("link",)),
+    "gatewayd_queue_oldest_age_seconds": Gauge(
+        "Age of the message that has waited longest for a link.", ("link",), across="max"
+    ),
+    "gatewayd_outbox_deliveries": Gauge("Receipts and replies that wait for an account's bind.", ("account",)),
+    "gatewayd_outbox_max_deliveries": Gauge(
+        "How many may wait before the oldest are dropped, in each worker.", ("account",), across="max"
+    ),
+    "gatewayd_outbox_oldest_age_seconds": Gauge(
+        "Age of the delivery that has waited longest.", ("account",), across="max"
+    ),
+    "gatewayd_binds": Gauge("Binds that stand: side esme by account, side carrier by link.", ("side", "name")),
+    "gatewayd_binds_configured": Gauge(
+        "Binds that a link should have, or that an account may have.", ("side", "name"), across="max"
+    ),
+    "gatewayd_window_used": Gauge("Requests sent and not answered yet.", ("side", "name")),
+    "gatewayd_window_size": Gauge("Requests that may be unanswered at once.", ("side", "name")),
+    "gatewayd_link_up": Gauge("1 while a link can be used, else 0.", ("link",), across="max"),
+    "gatewayd_limiter_paused_seconds": Gauge(
+        "What is left of a limit's pause; 0 when there is none.", ("limit",), across="max"
+    ),
+    "gatewayd_limiter_quota_per_minute": Gauge(
+        "What a limit lets go in a minute, headroom taken off.", ("limit",), across="max"
+    ),
+    "gatewayd_limiter_used_ratio": Gauge(
+        "Share of a limit's quota that was used in about the last minute.", ("limit",), across="max"
+    ),
+    "gatewayd_guard_ratio": Gauge(
+        "Share of unreachable numbers in the guard's window of time.", ("application",), across="max"
+    ),
+    "gatewayd_guard_threshold_ratio": Gauge(
+        "The shares at which the guard acts, and the one that it must never reach.",
+        ("application", "level"),
+        across="max",
+    ),
+    "gatewayd_guard_state": Gauge(
+        "How far the guard has closed: 0 open, 1 warned, 2 known only, 3 stop.", ("application",), across="max"
+    ),
+    "gatewayd_guard_window_messages": Gauge(
+        "Messages with a known fate in the guard's window of time.", ("application",), across="max"
+    ),
+    "gatewayd_guard_open_messages": Gauge(
+        "Messages that may yet turn out to be unreachable.", ("application",), across="max"
+    ),
+    "gatewayd_store_pending_records": Gauge("Records that wait for a commit."),
+    "gatewayd_store_pending_max_records": Gauge("Beyond so many in a worker, submits get ESME_RMSGQFUL.", across="max"),
+    "gatewayd_store_failing": Gauge("1 while the store cannot commit, else 0.", across="max"),
+    "gatewayd_store_journal_bytes": Gauge("What was committed since the last fold."),
+    "gatewayd_store_file_bytes": Gauge("Size of the spools' files, with their logs."),
+    "gatewayd_store_last_fold_duration_seconds": Gauge("How long the last fold took.", across="max"),
+    "gatewayd_store_disk_free_bytes": Gauge("Free on the disk of the spools.", across="min"),
+    "gatewayd_store_disk_size_bytes": Gauge("Size of the disk of the spools.", across="max"),
+    "gatewayd_billing_open_conversations": Gauge("Conversations that are open, by the link they began on.", ("link",)),
+    "gatewayd_billing_unwritten_records": Gauge("Billing records that are not in their file yet."),
+    "gatewayd_workers_configured": Gauge("Workers that there should be.", across="max"),
+    "gatewayd_workers_up": Gauge("Workers that answered this scrape."),
+    "gatewayd_worker_deaths": Gauge(
+        "Workers that died and were started again, since the daemon started.",
+        ("worker", "reason"),
+        across="max",
+        kind="counter",
+    ),
+    "gatewayd_worker_beat_age_seconds": Gauge(
+        "For how long the supervisor has not heard a worker that should beat each second.", ("worker",), across="max"
+    ),
+    "gatewayd_supervisor_beat_age_seconds": Gauge(
+        "For how long the supervisor, which should beat every three seconds, has not been heard.", across="max"
+    ),
+    "gatewayd_config_reload_failed": Gauge(
+        "1 while the configuration in its file could not be taken up wholly, else 0.", across="max"
+    ),
+    "gatewayd_certificate_expiry_timestamp_seconds": Gauge(
+        "When a certificate ends, in Unix time: the first of a chain, the last of a bundle of authorities.",
+        ("key",),
+        across="min",
+    ),
+    "gatewayd_build_info": Gauge("Always 1; what runs is in the labels.", ("version", "python"), across="max"),
+}
+
+PROCESS: Final[dict[str, Across]] = {
+    "process_virtual_memory_bytes": "sum",
+    "process_resident_memory_bytes": "sum",
+    "process_start_time_seconds": "min",
+    "process_cpu_seconds": "sum",
+    "process_open_fds": "sum",
+    "process_max_fds": "max",
+}
+"""What the system tells of the workers' processes, and what several of them are together."""
 
 
 class Metrics:
@@ -53,24 +152,33 @@ class Metrics:
 
     def __init__(self, version: str) -> None:
         self._families: list[Counters | Timings] = []
-        self._declare_counters()
+        self._declare_messages()
+        self._declare_links()
+        self._declare_rest()
         self._declare_timings()
         self.gauges = Gauges(GAUGES, self._count_failed_gauge)
         self.gauges.register("gatewayd_build_info", lambda: [((version, platform.python_version()), 1)])
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
-        ProcessCollector(registry=self.registry)
+        self._process = ProcessCollector(registry=None)
 
-    def collect(self) -> Iterator[Metric]:
+    def figures(self) -> list[Figure]:
         """Everything as it is now, for a scrape."""
-        for family in self._families:
-            yield family.collect()
-        yield from self.gauges.collect()
+        return [*(family.figure() for family in self._families), *self.gauges.figures(), *self._process_figures()]
+
+    def declared(self) -> dict[str, Counters | Timings | Gauge]:
+        """Every metric of ours with what is known of it, by its name (a counter's without ``_total``)."""
+        return {family.name: family for family in self._families} | GAUGES
+
+    def _process_figures(self) -> Iterator[Figure]:
+        for metric in self._process.collect():
+            if metric.name in PROCESS:
+                kind: Kind = "counter" if metric.type == "counter" else "gauge"
+                rows: Rows = [((), [metric.samples[0].value])]
+                yield Figure(metric.name, kind, metric.documentation, (), rows, across=PROCESS[metric.name])
 
     def _count_failed_gauge(self) -> None:
         self.faults.labels("metrics", "gauge").value += 1
 
-    def _declare_counters(self) -> None:
+    def _declare_messages(self) -> None:
         counters = self._counters
         self.submits = counters(
             "submits", "Messages that applications handed in, by the status they got.", "account", "status"
@@ -78,8 +186,28 @@ class Metrics:
         self.messages = counters(
             "messages", "Messages that came to their end.", "account", "link", "channel", "outcome"
         )
+        self.operator_messages = counters(
+            "operator_messages",
+            "Messages that came to their end, by the operator of the number; only where files of numbers are used.",
+            "operator",
+            "channel",
+            "outcome",
+        )
+        self.fallbacks = counters("fallbacks", "Messages that left a link for the next.", "link", "reason")
+        self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
+        self.sessions_opened = counters(
+            "sessions_opened", "Conversations that replies can be joined to, opened by a message.", "account", "channel"
+        )
+        self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")
+        self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
+
+    def _declare_links(self) -> None:
+        counters = self._counters
         self.link_results = counters(
-            "link_results", "How attempts over a link ended.", "link", "outcome", "error", values_max=_ERRORS_MAX
+            "link_results", "How attempts over a link ended.", "link", "outcome", "error", values_max=ERRORS_MAX
+        )
+        self.link_errors = counters(
+            "link_errors", "Attempts over a link that were not accepted, by what was wrong.", "link", "family"
         )
         self.link_unreachable = counters(
             "link_unreachable", "Refusals that operators count in their error ratio.", "link"
@@ -88,11 +216,11 @@ class Metrics:
         self.receipt_events = counters(
             "receipt_events",
             "Receipts out of the ordinary: "
-            "early, parked, parked_expired, late_delivered, duplicate, unparsed, unmatched.",
+            "early, parked, parked_expired, parked_full, late_delivered, late_result, late_revocation, duplicate, "
+            "displayed, intermediate, unparsed.",
             "link",
             "event",
         )
-        self.fallbacks = counters("fallbacks", "Messages that left a link for the next.", "link", "reason")
         self.capability_answers = counters(
             "capability_answers",
             "What was learned of handsets: by a question (query, bulk) or by a refused message (refusal).",
@@ -101,11 +229,6 @@ class Metrics:
             "answer",
         )
         self.bulk_questions = counters("bulk_questions", "Questions about many handsets at once.", "link", "outcome")
-        self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
-        self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
-        self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")
-        self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
-        self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
         self.limiter_waits = counters("limiter_waits", "Times that a limit made us wait.", "limit")
         self.limiter_pauses = counters(
             "limiter_pauses",
@@ -113,7 +236,13 @@ class Metrics:
             "limit",
             "scope",
         )
+
+    def _declare_rest(self) -> None:
+        counters = self._counters
+        self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
+        self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
         self.store_commit_failures = counters("store_commit_failures", "Commits that failed.").labels()
+        self.store_folds = counters("store_folds", "Folds of the journal that were done.").labels()
 
     def _declare_timings(self) -> None:
         seconds = self._seconds
@@ -126,9 +255,15 @@ class Metrics:
             "receipt_to_esme", "From a carrier's receipt to the application's answer.", _AFTER_HOURS_S, "account"
         )
         self.store_commit = seconds("store_commit", "Duration of commits.", _PROMPT_S).labels()
-        group = Timings("gatewayd_store_group_records", "Records in one commit.", _RECORDS, unit="records")
+        group = Timings("gatewayd_store_group_records", "Records in one commit.", _RECORDS)
         self._families.append(group)
         self.store_group = group.labels()
+        self.loop_lag = seconds(
+            "loop_lag",
+            "By how much a worker's event loop was late, looked at five times a second.",
+            _PROMPT_S,
+            "worker",
+        )
 
     def _counters(self, name: str, help_text: str, *labels: str, values_max: int = VALUES_MAX) -> Counters:
         family = Counters(f"gatewayd_{name}", help_text, labels, values_max)

@@ -1,20 +1,19 @@
 """The endpoint that Prometheus scrapes, and the one that asks whether we are well.
 
-Knows no metric: it renders whatever the registry holds.
+Knows no metric: it shows whatever it is given.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
-from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder
 
 from gatewayd.config.addresses import parse_address
-from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.exposition import content_type_for, render
+from gatewayd.runtime.instruments import Figure
 
 _STOP_TIMEOUT_S = 1.0
 
@@ -24,18 +23,16 @@ class ScrapeServer:
 
     def __init__(
         self,
-        metrics: Metrics,
+        collect: Callable[[], Awaitable[list[Figure]]],
         listen: str,
         complaints: Callable[[], Sequence[str]] = tuple,
         *,
-        collect: Callable[[], Awaitable[list[Metric]]] | None = None,
         sockets: Sequence[socket.socket] = (),
     ) -> None:
         """``complaints`` says what is wrong right now, a short sentence each; none means healthy.
 
-        ``collect`` gathers more than this process's own ``metrics``; ``sockets`` listen already, instead of ``listen``.
+        ``collect`` gathers what is to be shown; ``sockets`` listen already, instead of ``listen``.
         """
-        self._metrics = metrics
         self._collect = collect
         self._sockets = sockets
         self._host, self._port = parse_address(listen)
@@ -78,15 +75,11 @@ class ScrapeServer:
         return int(self._runner.addresses[0][1])
 
     async def _get_metrics(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(",".join(request.headers.getall("Accept", ())))
+        content_type = content_type_for(",".join(request.headers.getall("Accept", ())))
         async with self._rendering:
-            # Read on the loop, whose instruments these are; written out beside it, which takes ten times as long.
-            if self._collect is None:
-                families = list(self._metrics.registry.collect())
-            else:
-                families = await self._collect()
-            snapshot = _Snapshot(families)
-            page = await asyncio.get_running_loop().run_in_executor(None, encode, snapshot)
+            figures = await self._collect()
+            # Beside the loop: of all that a scrape costs, writing it out is the most.
+            page = await asyncio.to_thread(render, figures, content_type)
         return web.Response(body=page, headers={"Content-Type": content_type})
 
     async def _get_health(self, request: web.Request) -> web.Response:
@@ -94,13 +87,3 @@ class ScrapeServer:
         if complaints:
             return web.Response(status=503, text="".join(f"{complaint}\n" for complaint in complaints))
         return web.Response(text="ok\n")
-
-
-class _Snapshot:
-    """A registry as it was."""
-
-    def __init__(self, families: list[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterator[Metric]:
-        yield from self._families

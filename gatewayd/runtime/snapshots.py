@@ -1,120 +1,70 @@
-"""One scrape for all workers: a worker's metrics as a value, kept over its death, and several of them as one.
+"""One scrape for all workers: a worker's figures kept over its death, and several workers' as one.
 
 What was once shown is written down first, so that a worker's successor goes on counting from there and no counter ever
-jumps back. Gauges live and die with their worker. Knows no metric by name but those that must not be added up.
+jumps back. Gauges live and die with their worker. Knows no metric by name: each figure says how it adds up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
-from prometheus_client.core import Metric
+
+from gatewayd.runtime.instruments import Across, Figure
 
 log = logging.getLogger(__name__)
 
-# Gauges that several workers see of the same thing, or that say "at least": the largest is true. All others add up.
-_LARGEST: Final = (
-    "gatewayd_queue_oldest_age_seconds",
-    "gatewayd_outbox_oldest_age_seconds",
-    "gatewayd_limiter_paused_seconds",
-    "gatewayd_limiter_used_ratio",
-    "gatewayd_guard_ratio",
-    "gatewayd_guard_state",
-    "gatewayd_guard_open_messages",
-    "gatewayd_link_up",
-    "gatewayd_build_info",
-    "process_max_fds",
-)
-_SMALLEST: Final = ("process_start_time_seconds",)
-_COUNTING: Final = ("counter", "histogram", "summary")
-
-_Labels = tuple[tuple[str, str], ...]
-
-
-class Sample(msgspec.Struct, array_like=True):
-    """One number."""
-
-    name: str
-    labels: _Labels
-    value: float
-
-
-class Family(msgspec.Struct, array_like=True):
-    """One metric and its numbers."""
-
-    name: str
-    kind: str
-    help: str
-    unit: str
-    samples: list[Sample]
-
+_COUNTING: Final = ("counter", "histogram")
 
 # Not JSON, which knows neither infinity nor "not a number".
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Family]).decode
+_decode = msgspec.msgpack.Decoder(list[Figure]).decode
+
+_Rows = dict[tuple[str, ...], list[list[int | float]]]
 
 
-def families_of(metrics: Iterable[Metric]) -> list[Family]:
-    """A registry's content as values."""
-    return [
-        Family(
-            metric.name,
-            metric.type,
-            metric.documentation,
-            metric.unit,
-            [Sample(s.name, tuple(sorted(s.labels.items())), s.value) for s in metric.samples],
-        )
-        for metric in metrics
-    ]
-
-
-def metrics_of(families: Iterable[Family]) -> list[Metric]:
-    """The values as prometheus_client writes them out."""
-    metrics = []
-    for family in families:
-        metric = Metric(family.name, family.help, family.kind, family.unit)
-        for sample in family.samples:
-            metric.add_sample(sample.name, dict(sample.labels), sample.value)
-        metrics.append(metric)
-    return metrics
-
-
-def merge(snapshots: Sequence[Sequence[Family]]) -> list[Family]:
+def merge(snapshots: Sequence[Sequence[Figure]]) -> list[Figure]:
     """Several workers as one daemon, in the order in which metrics are first seen."""
-    merged: dict[str, Family] = {}
-    found: dict[str, dict[tuple[str, _Labels], list[float]]] = {}
-    for families in snapshots:
-        for family in families:
-            merged.setdefault(family.name, family)
-            numbers = found.setdefault(family.name, {})
-            for sample in family.samples:
-                numbers.setdefault((sample.name, sample.labels), []).append(sample.value)
-    return [
-        Family(
-            name,
-            family.kind,
-            family.help,
-            family.unit,
-            [Sample(*key, _together(name, values)) for key, values in found[name].items()],
-        )
-        for name, family in merged.items()
-    ]
+    first: dict[str, Figure] = {}
+    found: dict[str, _Rows] = {}
+    for figures in snapshots:
+        for figure in figures:
+            known = first.setdefault(figure.name, figure)
+            if not figure.is_like(known):
+                continue
+            rows = found.setdefault(figure.name, {})
+            for values, numbers in figure.rows:
+                rows.setdefault(values, []).append(numbers)
+    return [_merged(figure, found[name]) for name, figure in first.items()]
 
 
-def _together(family: str, values: Sequence[float]) -> float:
-    if len(values) == 1:
-        return values[0]
-    if family in _LARGEST:
-        return max(values)
-    if family in _SMALLEST:
-        return min(values)
+def _merged(figure: Figure, rows: _Rows) -> Figure:
+    together = [(values, _together(figure.across, numbers)) for values, numbers in rows.items()]
+    return Figure(
+        figure.name, figure.kind, figure.help, figure.labels, together, bounds=figure.bounds, across=figure.across
+    )
+
+
+def _together(across: Across, several: Sequence[list[int | float]]) -> list[int | float]:
+    if len(several) == 1:
+        return several[0]
+    columns = zip(*several, strict=True)
+    if across == "max":
+        return [max(column) for column in columns]
+    if across == "min":
+        return [min(column) for column in columns]
+    return [_sum(column) for column in columns]
+
+
+def _sum(numbers: tuple[int | float, ...]) -> int | float:
     # Exact, so that the order of the workers makes no difference: the last bit of a counter must not go back either.
-    return math.fsum(values)
+    return math.fsum(numbers) if any(type(number) is float for number in numbers) else sum(numbers)
 
 
 class Ledger:
@@ -124,24 +74,32 @@ class Ledger:
         self._path = path
         self._before = read_counts(path)
         self._is_failing = False
+        self._turn = asyncio.Lock()
+        self._writing = threading.Lock()
 
-    def snapshot(self, metrics: Iterable[Metric]) -> list[Family]:
+    async def show(self, read: Callable[[], list[Figure]]) -> list[Figure]:
+        """As ``snapshot``: read on the loop, whose instruments these are, and all the rest beside it, in turn."""
+        async with self._turn:
+            return await asyncio.to_thread(self.snapshot, read())
+
+    def snapshot(self, own: list[Figure]) -> list[Figure]:
         """What this worker shows now, its predecessors' counts included; written down before it is given away.
 
         A folder that is full costs a jump after the next death, not the scrape.
         """
-        families = merge([families_of(metrics), self._before])
+        figures = merge([own, self._before])
         spare = self._path.with_suffix(".new")
-        try:
-            spare.write_bytes(_encode(families))
-            spare.replace(self._path)
-        except OSError as error:
-            if not self._is_failing:
-                log.warning("= counts cannot be written down: %s", error)
-            self._is_failing = True
-        else:
-            self._is_failing = False
-        return families
+        with self._writing:
+            try:
+                spare.write_bytes(_encode([figure for figure in figures if _is_kept(figure)]))
+                spare.replace(self._path)
+            except OSError as error:
+                if not self._is_failing:
+                    log.warning("= counts cannot be written down: %s", error)
+                self._is_failing = True
+            else:
+                self._is_failing = False
+        return figures
 
 
 def ledger_path(folder: Path, slot: int) -> Path:
@@ -149,20 +107,25 @@ def ledger_path(folder: Path, slot: int) -> Path:
     return folder / f"metrics-{slot}.counts"
 
 
-def read_counts(path: Path) -> list[Family]:
+def read_counts(path: Path) -> list[Figure]:
     """What a slot that may be without a worker has counted: gauges are gone with their worker."""
     try:
-        families = _decode(path.read_bytes())
+        figures = _decode(path.read_bytes())
     except (OSError, msgspec.DecodeError):
         return []
-    return [family for family in families if family.kind in _COUNTING]
+    return [figure for figure in figures if _is_kept(figure)]
 
 
-def pack(families: Sequence[Family]) -> bytes:
+def _is_kept(figure: Figure) -> bool:
+    """Whether it goes on after its worker. What all workers are told by somebody else is kept there."""
+    return figure.kind in _COUNTING and figure.across == "sum"
+
+
+def pack(figures: Sequence[Figure]) -> bytes:
     """For the way between workers."""
-    return _encode(families)
+    return _encode(figures)
 
 
-def unpack(octets: bytes) -> list[Family]:
+def unpack(octets: bytes) -> list[Figure]:
     """The other end of ``pack``."""
     return _decode(octets)

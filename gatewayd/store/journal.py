@@ -76,10 +76,11 @@ class _Overlay:
 
 
 class JournalTimes(msgspec.Struct):
-    """What the metrics want to know of a commit: hooks, called on the event loop."""
+    """What the metrics want to know of commits and folds: hooks, called on the event loop."""
 
     committed: Callable[[float, int], None] = lambda seconds, records: None
     failed: Callable[[str], None] = lambda reason: None
+    folded: Callable[[float], None] = lambda seconds: None
 
 
 class Journal:
@@ -160,6 +161,16 @@ class Journal:
     def pending(self) -> int:
         """Changes that are not durable yet."""
         return len(self._records) + (self._in_flight[0] if self._in_flight is not None else 0)
+
+    @property
+    def octets(self) -> int:
+        """What was committed since the last fold began."""
+        return self._octets
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -273,6 +284,7 @@ class Journal:
         elif event == "folded":
             self._recovered()
             self._is_folding = False
+            self._hooks.folded(self._loop.time() - self._folded_at)
             for overlay in self._overlays.values():
                 overlay.folding = {}
             self._set_idle()

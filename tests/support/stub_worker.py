@@ -62,7 +62,7 @@ class Stub:
                 self.note("end", "the supervisor is gone")
                 return 1
             told = json.loads(line)
-            self.note("told", told)
+            self.note("news" if "news" in told else "told", told)
             if "reload" in told and MANNER != "slow":
                 self.say({"reloaded": ["the bind is stuck"] if MANNER == "faulty" else []})
             if "drain" in told and MANNER != "stubborn":

@@ -230,7 +230,7 @@ class Worker:
             city.folder,
             self.dispatcher,
             self.spool,
-            self.metrics.registry.collect,
+            self.metrics.figures,
             Ledger(ledger_path(city.folder, slot)),
             pending_max=1_000,
         )

@@ -12,8 +12,8 @@ from tests.gatewayd.flow.several import City, city_of
 
 async def accepted(city: City, slot: int) -> float:
     """How many results of a link all workers have counted together, as one of them shows it."""
-    families = await city[slot].community.collect()
-    return sum(s.value for family in families for s in family.samples if s.name == "gatewayd_link_results_total")
+    figures = await city[slot].community.collect()
+    return sum(numbers[0] for figure in figures if figure.name == "gatewayd_link_results" for _, numbers in figure.rows)
 
 
 def count(city: City, slot: int, number: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewayd.runtime.instruments import OTHER, Counters, Gauges, Readings, Timing, Timings
+from gatewayd.runtime.instruments import OTHER, Counters, Gauge, Gauges, Readings, Timing, Timings, unit_of
 
 
 def test_labels_are_bound_once() -> None:
@@ -22,8 +22,11 @@ def test_labels_are_bound_once() -> None:
 def test_counter_for_a_scrape() -> None:
     family = Counters("submits", "Help.", ("account",))
     family.labels("shop").value += 3
-    (sample,) = family.collect().samples
-    assert (sample.name, sample.labels, sample.value) == ("submits_total", {"account": "shop"}, 3)
+    figure = family.figure()
+    assert (figure.name, figure.kind, figure.labels) == ("submits", "counter", ("account",))
+    assert figure.rows == [(("shop",), [3])]
+    family.labels("shop").value += 1
+    assert figure.rows == [(("shop",), [3])], "a figure is of one moment"
 
 
 def test_wrong_number_of_labels() -> None:
@@ -48,7 +51,7 @@ def test_strangers_do_not_choose_our_memory() -> None:
 def test_bucket_bounds_are_inclusive() -> None:
     timing = Timing((1.0, 2.0))
     timing.observe_many([0.5, 1.0, 1.5, 2.0, 2.5])
-    assert timing.buckets() == [("1.0", 2.0), ("2.0", 4.0), ("+Inf", 5.0)]
+    assert timing.counts == [2, 2, 1]
     assert timing.total == 7.5
 
 
@@ -63,15 +66,22 @@ def test_time_that_ran_backwards_counts_as_none() -> None:
 def test_histogram_for_a_scrape() -> None:
     family = Timings("commit_seconds", "Help.", (0.1, 1), ("link",))
     family.labels("orange").observe(0.5)
-    metric = family.collect()
-    assert (metric.name, metric.unit, metric.type) == ("commit_seconds", "seconds", "histogram")
-    assert [(sample.name, sample.labels.get("le"), sample.value) for sample in metric.samples] == [
-        ("commit_seconds_bucket", "0.1", 0.0),
-        ("commit_seconds_bucket", "1", 1.0),
-        ("commit_seconds_bucket", "+Inf", 1.0),
-        ("commit_seconds_count", None, 1.0),
-        ("commit_seconds_sum", None, 0.5),
-    ]
+    figure = family.figure()
+    assert (figure.name, figure.unit, figure.kind, figure.bounds) == (
+        "commit_seconds",
+        "seconds",
+        "histogram",
+        (0.1, 1.0),
+    )
+    family.labels("orange").observe(0.5)
+    assert figure.rows == [(("orange",), [0, 1, 0, 0.5])]
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("a_wait_seconds", "seconds"), ("a_ratio", "ratio"), ("a_bytes_total", "bytes"), ("submits", "")]
+)
+def test_the_unit_is_the_last_word(name: str, unit: str) -> None:
+    assert unit_of(name) == unit
 
 
 @given(st.lists(st.floats(-1.0, 20.0)))
@@ -98,14 +108,11 @@ class Failures:
 
 def samples_of(gauges: Gauges) -> dict[str, dict[tuple[str, ...], float]]:
     """Values by metric and label values."""
-    return {
-        metric.name: {tuple(sample.labels.values()): sample.value for sample in metric.samples}
-        for metric in gauges.collect()
-    }
+    return {figure.name: {values: numbers[0] for values, numbers in figure.rows} for figure in gauges.figures()}
 
 
 def test_gauges_are_read_at_scrape_time() -> None:
-    gauges = Gauges({"binds": ("Help.", ("side", "name")), "idle": ("Help.", ())}, Failures())
+    gauges = Gauges({"binds": Gauge("Help.", ("side", "name")), "idle": Gauge("Help.")}, Failures())
     binds = {"shop": 1}
     gauges.register("binds", lambda: [(("esme", name), count) for name, count in binds.items()])
     gauges.register("binds", lambda: [(("carrier", "orange"), 4)])
@@ -114,10 +121,9 @@ def test_gauges_are_read_at_scrape_time() -> None:
 
 
 def test_same_labels_twice_are_one_sample() -> None:
-    gauges = Gauges({"up": ("Help.", ("link",))}, Failures())
+    gauges = Gauges({"up": Gauge("Help.", ("link",))}, Failures())
     gauges.register("up", lambda: [(("orange",), 0), (("orange",), 1)])
-    (metric,) = gauges.collect()
-    assert [sample.value for sample in metric.samples] == [1]
+    assert samples_of(gauges) == {"up": {("orange",): 1}}
 
 
 def test_undeclared_gauge() -> None:
@@ -134,7 +140,7 @@ def test_failing_gauge_blinds_nobody(caplog: pytest.LogCaptureFixture) -> None:
         yield ("too", "many"), 1.0
 
     failures = Failures()
-    gauges = Gauges({"up": ("Help.", ("link",)), "age": ("Help.", ("link",))}, failures)
+    gauges = Gauges({"up": Gauge("Help.", ("link",)), "age": Gauge("Help.", ("link",))}, failures)
     gauges.register("up", fail)
     gauges.register("up", half)
     gauges.register("age", lambda: [(("orange",), 3.0)])

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
+from gatewayd.runtime.instruments import Figure
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.scrape import ScrapeServer
+
+Collect = Callable[[], Awaitable[list[Figure]]]
 
 # What Prometheus sends.
 ACCEPT = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.1"
@@ -31,8 +34,16 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-async def server(metrics: Metrics, complaints: list[str]) -> AsyncIterator[ScrapeServer]:
-    server = ScrapeServer(metrics, "127.0.0.1:0", lambda: complaints)
+def collect(metrics: Metrics) -> Collect:
+    async def collect() -> list[Figure]:
+        return metrics.figures()
+
+    return collect
+
+
+@pytest.fixture
+async def server(collect: Collect, complaints: list[str]) -> AsyncIterator[ScrapeServer]:
+    server = ScrapeServer(collect, "127.0.0.1:0", lambda: complaints)
     await server.start()
     yield server
     await server.stop()
@@ -79,15 +90,15 @@ async def test_nothing_else_is_served(server: ScrapeServer) -> None:
     assert (await get(server, "/"))[0] == 404
 
 
-async def test_taken_address_is_refused(server: ScrapeServer, metrics: Metrics) -> None:
-    second = ScrapeServer(metrics, f"127.0.0.1:{server.port}")
+async def test_taken_address_is_refused(server: ScrapeServer, collect: Collect) -> None:
+    second = ScrapeServer(collect, f"127.0.0.1:{server.port}")
     with pytest.raises(OSError, match="in use"):
         await second.start()
     await second.stop()
 
 
-async def test_stop_frees_the_address(metrics: Metrics) -> None:
-    server = ScrapeServer(metrics, "127.0.0.1:0")
+async def test_stop_frees_the_address(collect: Collect) -> None:
+    server = ScrapeServer(collect, "127.0.0.1:0")
     assert server.port == 0
     await server.start()
     port = server.port
