@@ -5,6 +5,7 @@ Puts parts together and decides nothing, as the composition root does whose part
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from gatewayd.carriers.rcs_bulk import BulkCaller
@@ -12,7 +13,7 @@ from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.config import schema
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.runtime.seats import SeatFile
-from gatewayd.store.numbers import NumberBook
+from gatewayd.store.numbers import NumberBook, NumbersFault, names_of
 from gatewayd.store.qualify_lists import QualifyLists
 
 _API_OF_DIALECT = {"dotgo": "dotgo", "vi": "dotgo"}
@@ -32,14 +33,15 @@ class Reaching:
 
     def learn_numbers(self, config: schema.Config) -> None:
         """Know operators by these files from now on, if any link asks for them."""
-        is_wanted = any(link.operators for link in config.links.values())
-        if not is_wanted or (self._book is not None and config.numbers == self._files):
+        if not any(link.operators for link in config.links.values()):
             return
-        old, self._files = self._book, config.numbers
-        self._book = book_of(config)
-        self._dispatcher.know_operators(self._book)
-        if old is not None:
-            old.close()
+        if self._book is None or config.numbers != self._files:
+            old, self._files = self._book, config.numbers
+            self._book = book_of(config)
+            self._dispatcher.know_operators(self._book)
+            if old is not None:
+                old.close()
+        self._dispatcher.count_operators(_words_of(config))
 
     def offer(self, link: object, settings: schema.Link) -> None:
         """A link was put in its place: can its platform be asked about many handsets at once?"""
@@ -73,3 +75,11 @@ def _api_of(settings: schema.Link) -> str:
     if settings.bulk_api != "auto":
         return settings.bulk_api
     return "rbm" if settings.kind == "rbm" else _API_OF_DIALECT.get(settings.dialect, "orange")
+
+
+def _words_of(config: schema.Config) -> set[str]:
+    """The operators that have a name here: what is counted by operator stays bounded by them."""
+    words = {operator for link in config.links.values() for operator in link.operators}
+    with contextlib.suppress(OSError, NumbersFault):  # told of already, when the book was opened
+        words.update(names_of(Path(config.numbers.names) if config.numbers.names else None).values())
+    return words

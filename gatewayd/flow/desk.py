@@ -119,6 +119,7 @@ class Desk:
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
         self.wake: Callable[[str], None] = lambda link: None
+        self.operator_of: Callable[[Message], str] | None = None  # for the metrics, where operators are known at all
         self.flying: dict[int, Journey] = {}
         # Of messages of several segments: those to which the link still owes an answer.
         self.in_flight: dict[int, set[int]] = {}
@@ -211,6 +212,9 @@ class Desk:
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
         self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
+        if self.operator_of is not None:
+            operator = self.operator_of(journey.message)
+            self.metrics.operator_messages.labels(operator, channel.value, state.value).value += 1
         if progress.sent_at:
             self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
         if self.trail.wants:

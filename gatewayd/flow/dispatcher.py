@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.desk import Desk, LinkQueue
@@ -23,6 +24,7 @@ from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
+from gatewayd.runtime.instruments import OTHER
 from gatewayd.store.kinds import ALIAS, CAPABILITY, SEEN, SENT, SESSION
 from gatewayd.store.spool import Journey
 
@@ -119,6 +121,11 @@ class Dispatcher:
     def know_operators(self, numbers: Numbers) -> None:
         """Ask these for the operator of a handset from now on."""
         self._reach.numbers = numbers
+
+    def count_operators(self, words: Collection[str]) -> None:
+        """Count messages by the operator of their handset, as far as it is one of these."""
+        numbers = self._reach.numbers
+        self._desk.operator_of = partial(_operator_of, numbers, frozenset(words)) if numbers is not None else None
 
     def set_limits(self, link: str, limits: Limits) -> None:
         """Pace a link by other limits from now on."""
@@ -304,3 +311,11 @@ class Dispatcher:
             if journey is not None:  # else it came to its end while it waited here
                 return max(0.0, now - journey.message.accepted_at)
         return 0.0
+
+
+def _operator_of(numbers: Numbers, words: frozenset[str], message: Message) -> str:
+    """A word for a metric: files of numbers may know thousands of operators."""
+    operator = numbers.operator_of(handset_of(message.destination, message.destination_ton, message.destination_npi))
+    if not operator:
+        return "unknown"
+    return operator if operator in words else OTHER

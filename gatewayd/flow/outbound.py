@@ -17,6 +17,7 @@ from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
 from gatewayd.policy import journey as steps
+from gatewayd.policy.error_families import family_of
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.numbering import handset_of, is_repliable
 from gatewayd.policy.ratio_guard import Verdict
@@ -384,6 +385,7 @@ class Outbound:
                 message_id=message.id,
                 user_message_reference=reference_of(message),
             )
+            self._desk.metrics.sessions_opened.labels(message.account, link.channel.value).value += 1
         self._desk.spool.save_session(sender, handset, session)
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:
@@ -404,6 +406,7 @@ class Outbound:
             metrics.link_results.labels(link, "accepted", "").value += 1
             return
         metrics.link_results.labels(link, type(outcome).__name__.lower(), outcome.error).value += 1
+        metrics.link_errors.labels(link, family_of(outcome.error)).value += 1
         if type(outcome) is Refused and outcome.unreachable:
             metrics.link_unreachable.labels(link).value += 1
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatewayd.carriers.rcs_bulk import BulkCaller
@@ -43,6 +44,9 @@ class Dispatcher:
 
     def know_operators(self, numbers: Any) -> None:
         self.numbers = numbers
+
+    def count_operators(self, words: set[str]) -> None:
+        self.words = words
 
 
 class Wired:
@@ -91,6 +95,17 @@ def test_files_are_opened_when_a_link_asks_for_operators(wired: Wired) -> None:
     numbers = schema.Numbers(ported="", prefixes=str(wired.folder / "others.csv"))
     reaching.learn_numbers(schema.Config(numbers=numbers, links=other.links))
     assert dispatcher.operator_of("33607000001") == "sfr"
+
+
+def test_operators_that_have_a_name_are_counted(wired: Wired) -> None:
+    reaching, dispatcher = wired.worker(0)
+    reaching.learn_numbers(wired.config())
+    assert dispatcher.words == {"orange"}
+    (wired.folder / "names.csv").write_text("code;operator\nSFR0;sfr\n")
+    config = wired.config()
+    numbers = msgspec.structs.replace(config.numbers, names=str(wired.folder / "names.csv"))
+    reaching.learn_numbers(msgspec.structs.replace(config, numbers=numbers))
+    assert dispatcher.words == {"orange", "sfr"}
 
 
 def test_a_book_of_no_files_knows_nothing() -> None:

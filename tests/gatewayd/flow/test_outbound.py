@@ -461,6 +461,7 @@ async def test_numbers_that_operators_hold_against_us_are_counted(stage: Stage_)
     scene.bot.answer(Refused("http_404", unreachable=True), Refused("http_403"))
     await scene.settle()
     assert scene.counted("link_unreachable", "bot") == 1
+    assert scene.counted("link_errors", "bot", "unreachable") == scene.counted("link_errors", "bot", "access") == 1
 
 
 async def test_a_limit_wakes_the_queue_by_itself(stage: Stage_) -> None:

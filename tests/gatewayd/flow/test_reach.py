@@ -157,6 +157,17 @@ async def test_where_the_agent_is_not_launched_it_is_sms(stage: Stage_, handset:
     assert scene.counted("fallbacks", "bot", reason) == 1
 
 
+async def test_messages_are_counted_by_operators_that_have_a_name(stage: Stage_) -> None:
+    scene = enrolled(stage, test_numbers=())
+    scene.dispatcher.count_operators({"orange", "free"})
+    for handset in ("33651000001", "33609000001", "34600000001", "33651000002"):
+        await scene.submit("a", destination=handset)
+    scene.carrier.answer(*[Refused("ESME_RSUBMITFAIL")] * 4)
+    await scene.settle()
+    ended = {values[0]: tally.value for values, tally in scene.metrics.operator_messages.items()}
+    assert ended == {"free": 2, "other": 1, "unknown": 1}
+
+
 async def test_files_that_were_replaced_are_looked_for(stage: Stage_) -> None:
     scene = stage("bot", "carrier")
     blocks = Blocks()
