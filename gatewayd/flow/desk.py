@@ -20,6 +20,7 @@ from gatewayd.flow.guarding import Guards
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.compact import CompactLine
+from gatewayd.policy.intervention import of_cancelled
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
 from gatewayd.policy.queueing import FairQueue
 from gatewayd.runtime.metrics import Metrics
@@ -151,6 +152,8 @@ class Desk:
     def apply(self, journey: Journey, step: Step, was_queued: str = "") -> None:
         """Make a decision true. ``was_queued`` is the queue that already holds the message, if any does."""
         progress = journey.progress
+        if progress.is_cancelled:
+            step = of_cancelled(progress, step, self.now())
         match step:
             case steps.Finish(state, error, at):
                 self.finish(journey, state, error, at)

@@ -51,6 +51,7 @@ class Stage(enum.StrEnum):
     SENT = "sent"  # accepted by the carrier, no final word yet
     REVOKING = "revoking"  # RCS deadline passed, a revoke is on its way
     SETTLING = "settling"  # the platform could not say what became of it
+    HELD = "held"  # a person holds it back, see policy.intervention
 
 
 class Segment(msgspec.Struct, omit_defaults=True, gc=False):
@@ -73,7 +74,8 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     ``queue`` is set exactly while the message waits in a link's queue: the link's name. ``lane`` and ``account`` say
     where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
     whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
-    handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all.
+    handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all. ``is_cancelled``: a person
+    took it back, and nothing more of it is to be sent, see ``policy.intervention``.
     """
 
     id: int
@@ -97,6 +99,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     parts: tuple[int, ...] = ()
     payload: bytes = b""
     member_of: int = 0
+    is_cancelled: bool = False
 
     @property
     def link(self) -> str:
@@ -252,8 +255,8 @@ def _on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expir
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
             progress.attempts += _is_a_try(outcome)
-            if _is_on_rcs(progress) and progress.attempts > terms.retry_max:
-                return _revoke(progress, now)
+            if is_on_rcs(progress) and progress.attempts > terms.retry_max:
+                return revoke(progress, now)
             return _again_later(progress, terms, outcome, progress.attempts, expires_at, now)
         case Unknown(error, carrier_id):
             if carrier_id:
@@ -283,7 +286,8 @@ def _repeat(progress: Progress, now: float) -> Step:
     return _WAIT
 
 
-def _revoke(progress: Progress, now: float) -> Step:
+def revoke(progress: Progress, now: float) -> Step:
+    """Ask the platform to take the message back."""
     progress.stage = Stage.REVOKING
     progress.queue = ""
     progress.due = now + REVOKE_TIMEOUT_S
@@ -411,13 +415,14 @@ def _on_rcs_receipt(progress: Progress, receipt: Receipt, expires_at: float) -> 
     return next_link(progress, word, state, receipt.error, expires_at)
 
 
-def _is_on_rcs(progress: Progress) -> bool:
+def is_on_rcs(progress: Progress) -> bool:
+    """Whether the platform whose turn it is has the message, or perhaps has it."""
     return bool(progress.rcs_id) and progress.link == progress.rcs_link
 
 
 def on_revoked(progress: Progress, revoked: bool | None, expires_at: float, now: float) -> Step:
     """The end of a revoke: taken back, too late, or no clear word (None)."""
-    is_late_word = revoked is True and progress.stage is Stage.SETTLING and _is_on_rcs(progress)
+    is_late_word = revoked is True and progress.stage is Stage.SETTLING and is_on_rcs(progress)
     if progress.stage is not Stage.REVOKING and not is_late_word:
         return Ignore("late_revocation")
     if revoked:
@@ -442,11 +447,11 @@ def on_capability(progress: Progress, capable: bool | None, reason: str, expires
 def on_due(progress: Progress, expires_at: float, now: float) -> Step:
     """The moment that the message had asked for has come."""
     match progress.stage:
-        case Stage.QUEUED if expires_at and expires_at <= now:
+        case Stage.QUEUED | Stage.HELD if expires_at and expires_at <= now:
             return Finish(State.EXPIRED, "validity")
         case Stage.QUEUED if progress.rcs_until and progress.rcs_until <= now:
-            if _is_on_rcs(progress):
-                return _revoke(progress, now)
+            if is_on_rcs(progress):
+                return revoke(progress, now)
             return next_link(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at)
         case Stage.POSTPONED:
             if expires_at and expires_at <= now:
@@ -454,8 +459,8 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
             return enqueue(progress, expires_at)
         case Stage.CHECKING:
             return on_capability(progress, None, "no_answer", expires_at)
-        case Stage.SENT if _is_on_rcs(progress):
-            return _revoke(progress, now)
+        case Stage.SENT if is_on_rcs(progress):
+            return revoke(progress, now)
         case Stage.SENT:
             return Finish(State.UNKNOWN, "no_receipt")
         case Stage.REVOKING:

@@ -1,0 +1,68 @@
+"""What a person may still do with a message: hold it back, let it go, take it back for good.
+
+Knows no link, store or clock. What was held or taken back still comes to exactly one end, by the rules of
+``policy.journey``; these are the additions:
+
+- Only what waits can be held. Its validity goes on to run, and so does its deadline for RCS.
+- What no carrier has is taken back at once: DELETED.
+- What an RCS platform has is revoked first. If it turns out to be delivered, it is; if nobody can say, it is UNKNOWN.
+- What an SMS carrier has cannot be taken back. Of a message under way, nothing more is sent than what has left.
+"""
+
+from __future__ import annotations
+
+from gatewayd.message import State
+from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs, revoke
+
+CANCELLED = "cancelled"
+
+_WAITING = (Stage.QUEUED, Stage.POSTPONED)
+_WAIT = Wait()
+
+
+def hold(progress: Progress, expires_at: float) -> Step | None:
+    """Send it no further until it is released; None when it does not wait."""
+    if progress.stage not in _WAITING or progress.is_cancelled:
+        return None
+    progress.stage = Stage.HELD
+    progress.queue = ""
+    progress.due = expires_at
+    return _WAIT
+
+
+def release(progress: Progress, expires_at: float) -> Step | None:
+    """Let a held one go on; None when it is not held."""
+    return enqueue(progress, expires_at) if progress.stage is Stage.HELD else None
+
+
+def cancel(progress: Progress, now: float) -> Step | None:
+    """Take it back; None when that is too late, or asked for already."""
+    if progress.is_cancelled:
+        return None
+    match progress.stage:
+        case Stage.SENT if not is_on_rcs(progress):
+            return None
+        case Stage.SENT:
+            progress.is_cancelled = True
+            return revoke(progress, now)
+        case Stage.SENDING | Stage.REVOKING | Stage.SETTLING:
+            progress.is_cancelled = True
+            return _WAIT
+    progress.is_cancelled = True
+    if is_on_rcs(progress):  # it was perhaps sent before, and waits to be sent again
+        return revoke(progress, now)
+    return Finish(State.DELETED, CANCELLED)
+
+
+def of_cancelled(progress: Progress, step: Step, now: float) -> Step:
+    """What a step becomes for a message that was taken back: it may end, and be revoked, and nothing else."""
+    match step:
+        case Queue():
+            return Finish(State.UNKNOWN if "unknown" in progress.fallback else State.DELETED, CANCELLED)
+        case Finish(State.EXPIRED | State.UNDELIV):
+            return Finish(State.DELETED, CANCELLED)
+        case Wait() if progress.stage is Stage.SENT and is_on_rcs(progress):
+            return revoke(progress, now)
+        case Wait() if progress.stage is Stage.POSTPONED:
+            return revoke(progress, now) if is_on_rcs(progress) else Finish(State.DELETED, CANCELLED)
+    return step
