@@ -151,6 +151,11 @@ class Database:
         """Every row of a kind in the order of its keys."""
         yield from self._reader.execute(f"SELECT key, value FROM {kind.name} ORDER BY key")
 
+    def rows_after(self, kind: Kind, after: Key, limit: int) -> list[tuple[Key, str]]:
+        """So many rows behind a key, in the order of their keys."""
+        sql = f"SELECT key, value FROM {kind.name} WHERE key > ? ORDER BY key LIMIT ?"
+        return self._reader.execute(sql, (after, limit)).fetchall()
+
     def column(self, kind: Kind, column: str) -> Iterator[tuple[int, str]]:
         """Key and column of every row that has one, in the order of the keys."""
         yield from self._reader.execute(

@@ -222,6 +222,25 @@ class Journal:
         """Key and column of all rows in the tables, by key. Right after a fold, that is everything."""
         return self._database.column(kind, column)
 
+    # -- for people: reading all of a kind, in pieces, see store.walking ------------------------------------------
+
+    def changed_keys(self, kind: Kind, after: Key) -> list[Key]:
+        """The keys behind ``after`` that changed since the last fold, in order."""
+        overlay = self._overlays[kind.name]
+        keys = {*overlay.folding, *overlay.changed, *overlay.fresh}
+        return sorted(key for key in keys if key > after)  # type: ignore[operator]
+
+    def rows_after(self, kind: Kind, after: Key, limit: int) -> list[tuple[Key, str]]:
+        """So many rows of the tables behind a key, in order; some may have changed since the last fold."""
+        return self._database.rows_after(kind, after, limit)
+
+    def text_of(self, kind: Kind, key: Key, cold: str | None = None) -> bytes | str | None:
+        """The value's text, or None when there is none; ``cold`` is what the table says, if that is known."""
+        text: bytes | str | None = self._overlays[kind.name].find(key)
+        if text is None:
+            text = cold if cold is not None else self._database.read_value(kind, key)
+        return text or None
+
     # -- groups -------------------------------------------------------------------------------------------------
 
     def _schedule(self) -> None:

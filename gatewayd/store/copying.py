@@ -1,0 +1,102 @@
+"""A copy of a spool while it is in use: whole, of one moment, made in slices that leave the disk to the traffic.
+
+Knows files and SQLite; runs in a thread of its own. A copy is opened and checked before it is called one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+PAGES: Final = 256
+REST_S: Final = 0.005
+_CHUNK_OCTETS: Final = 1024 * 1024
+_MODE: Final = 0o600
+
+
+class CopyFault(Exception):
+    """A copy cannot be made, or is none, in a sentence for people."""
+
+
+class Copied(msgspec.Struct, frozen=True):
+    """One file of a backup, as its list has it."""
+
+    name: str
+    octets: int
+    sha256: str
+    version: int
+    groups: int
+
+
+def copy_spool(source: Path, target: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Copied:
+    """Copy a spool that other connections go on writing to. ``progress`` gets pages done and to do.
+
+    A transaction is held open for reading meanwhile: the copy is of the moment at which this began, and never begins
+    anew because of what is written. The write-ahead log grows for so long. Raises CopyFault.
+    """
+    try:
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
+        _copy(source, target, progress)
+        _sync(target)
+        return examine(target)
+    except (OSError, sqlite3.Error) as error:
+        raise CopyFault(f"{target}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
+    reading = sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None)
+    writing = sqlite3.connect(target)
+    try:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on the moment stands still
+
+        def on_step(status: int, left: int, total: int) -> None:
+            progress(total - left, total)
+
+        reading.backup(writing, pages=PAGES, progress=on_step, sleep=REST_S)
+        # One file, not three: what was copied says that it has a write-ahead log.
+        writing.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        writing.close()
+        reading.close()
+
+
+def examine(path: Path) -> Copied:
+    """What a copy is, once it is known to be whole. Raises CopyFault, or OSError when it cannot be read."""
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        try:
+            found = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+            if found != ["ok"]:
+                raise CopyFault(f"{path}: {'; '.join(found)}")
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (groups,) = connection.execute("SELECT count(*) FROM journal").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise CopyFault(f"{path}: {error}") from error
+    return Copied(path.name, path.stat().st_size, digest(path), version, groups)
+
+
+def digest(path: Path) -> str:
+    """The file's SHA-256. Raises OSError."""
+    hashed = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_OCTETS):
+            hashed.update(chunk)
+    return hashed.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    for name in (path, path.parent):
+        descriptor = os.open(name, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,90 @@
+"""A copy is whole and of one moment, however much is written meanwhile; what is damaged is not called a copy."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from gatewayd.store import copying
+from gatewayd.store.copying import CopyFault, copy_spool, digest, examine
+from gatewayd.store.journal import Journal
+from gatewayd.store.kinds import SEEN
+from gatewayd.store.records import Seen
+
+
+async def filled(path: Path, count: int = 2_000) -> Journal:
+    journal = Journal(path)
+    for number in range(count):
+        journal.put(SEEN, f"{number:06}", Seen(float(number)))
+    await journal.fold()
+    journal.put(SEEN, "in the journal", Seen(1.0))
+    await journal.flush()
+    return journal
+
+
+async def test_a_copy_is_opened_as_a_spool(tmp_path: Path) -> None:
+    journal = await filled(tmp_path / "a.spool")
+    steps: list[tuple[int, int]] = []
+    copied = copy_spool(tmp_path / "a.spool", tmp_path / "b.spool", lambda done, total: steps.append((done, total)))
+    await journal.close()
+    assert copied.name == "b.spool"
+    assert copied.groups == 1
+    assert copied.octets == (tmp_path / "b.spool").stat().st_size
+    assert copied.sha256 == digest(tmp_path / "b.spool")
+    assert steps[-1][0] == steps[-1][1] > 0
+    assert (tmp_path / "b.spool").stat().st_mode & 0o777 == 0o600
+    again = Journal(tmp_path / "b.spool")
+    assert len(list(again.scan(SEEN))) == 2_001
+    await again.close()
+
+
+async def test_what_is_written_meanwhile_is_not_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it make the copy begin anew, for ever: each slice here is followed by a change."""
+    journal = await filled(tmp_path / "a.spool", 5_000)
+    monkeypatch.setattr(copying, "PAGES", 2)
+    monkeypatch.setattr(copying, "REST_S", 0.0)
+    other = sqlite3.connect(tmp_path / "a.spool", isolation_level=None)
+    slices = 0
+
+    def write(done: int, total: int) -> None:
+        nonlocal slices
+        slices += 1
+        other.execute("INSERT OR REPLACE INTO seen VALUES (?, '{\"due\":1}', 1)", (f"z{slices}",))
+
+    copy_spool(tmp_path / "a.spool", tmp_path / "b.spool", write)
+    other.close()
+    await journal.close()
+    assert 10 < slices < 1_000
+    again = Journal(tmp_path / "b.spool")
+    assert len(list(again.scan(SEEN))) == 5_001
+    await again.close()
+
+
+async def test_no_copy_over_another_file(tmp_path: Path) -> None:
+    journal = await filled(tmp_path / "a.spool", 10)
+    (tmp_path / "b.spool").write_text("mine")
+    with pytest.raises(CopyFault, match="File exists"):
+        copy_spool(tmp_path / "a.spool", tmp_path / "b.spool")
+    await journal.close()
+    assert (tmp_path / "b.spool").read_text() == "mine"
+
+
+def test_what_is_no_spool_is_no_copy(tmp_path: Path) -> None:
+    with pytest.raises(CopyFault, match="unable to open"):
+        copy_spool(tmp_path / "no.spool", tmp_path / "b.spool")
+    (tmp_path / "c.spool").write_bytes(b"x" * 10_000)
+    with pytest.raises(CopyFault, match="not a database"):
+        examine(tmp_path / "c.spool")
+
+
+async def test_a_damaged_copy_is_found(tmp_path: Path) -> None:
+    journal = await filled(tmp_path / "a.spool")
+    copy_spool(tmp_path / "a.spool", tmp_path / "b.spool")
+    await journal.close()
+    octets = bytearray((tmp_path / "b.spool").read_bytes())
+    octets[4096 * 3 : 4096 * 40] = bytes(4096 * 37)
+    (tmp_path / "b.spool").write_bytes(octets)
+    with pytest.raises(CopyFault):
+        examine(tmp_path / "b.spool")
