@@ -15,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 
+from gatewayd.asking.desk import AskingDesk
 from gatewayd.billing import rule_files
 from gatewayd.config import handover, schema
 from gatewayd.runtime.control import Line, WorkerChannel
@@ -44,6 +45,8 @@ async def _serve(control: int) -> int:
     _prepare_process(loaded.config)
     try:
         worker = Worker(loaded, _place(channel.orders))
+        for name in channel.orders.get("paused", ()):
+            worker.dispatcher.pause(name, paused=True)
         await worker.start()
     except (StoreFault, OSError, rule_files.RulesFault) as error:
         channel.send({"fatal": str(error)})
@@ -54,18 +57,32 @@ async def _serve(control: int) -> int:
         raise
     channel.send({"ready": worker.beat()})
     spawn(_beat(worker, channel), name="heartbeat")
+    asking, reloading = AskingDesk(worker), spawn(asyncio.sleep(0), name="nothing to reload")
     async for line in channel:
         if "news" in line:
             worker.measuring.news.take(line["news"])
+        if "ask" in line:
+            asking.ask(line, channel)
         if "reload" in line:
-            channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
+            await asyncio.wait([reloading])
+            # Beside the loop: links that are exchanged take seconds, and questions are answered meanwhile.
+            reloading = spawn(_reload(worker, channel, line), name="reloading")
         if "drain" in line:
+            await asyncio.wait([reloading])
             await worker.drain(line["drain"])
             await worker.stop()  # the heart goes on to beat until everything is written down
             channel.close()
             return EXIT_OK
     # The supervisor is gone, and another one may want our spool: what is not durable was not acknowledged.
     os._exit(EXIT_FAILED)
+
+
+async def _reload(worker: Worker, channel: WorkerChannel, line: Line) -> None:
+    try:
+        channel.send({"reloaded": await worker.reload(handover.unpack(line["loaded"]))})
+    except Exception as error:
+        channel.send({"reloaded": [f"{type(error).__name__}: {error}"]})
+        raise
 
 
 async def _beat(worker: Worker, channel: WorkerChannel) -> None:

@@ -16,12 +16,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import gatewayd
-from gatewayd.config import handover
+from gatewayd.config import handover, schema
 from gatewayd.config.faults import ConfigFaults
 from gatewayd.config.load import Loaded, load
+from gatewayd.control.desk import ControlDesk
+from gatewayd.control.listener import ControlFault, ControlListener
+from gatewayd.control.pauses import Pauses
 from gatewayd.runtime import listeners
 from gatewayd.runtime.control import Line
 from gatewayd.runtime.keeper import Keeper, Restarts, worker_environment
@@ -86,6 +89,9 @@ class Supervisor:
         self._reload_task: asyncio.Task[None] | None = None
         self._reload_trouble = ""
         self._rate = 0.0
+        self._since = time.time()
+        self._control: ControlListener | None = None
+        self._pauses: Pauses | None = None
         self._counted: tuple[float, int] = (time.monotonic(), 0)
 
     # -- the story of a run -------------------------------------------------------------------------------------------
@@ -96,6 +102,8 @@ class Supervisor:
             if self._open():
                 await self._work()
         finally:
+            if self._control is not None:
+                await self._control.stop()
             await cancel_all()
             listeners.close_all(self.sockets)
             self.notifier.close()
@@ -107,7 +115,7 @@ class Supervisor:
 
     async def _work(self) -> None:
         self._listen_to_signals()
-        if not await self._arrange_spools() or self._ending.is_set():
+        if not await self._open_control() or not await self._arrange_spools() or self._ending.is_set():
             return
         self._start_workers()
         spawn(self._watch(), name="watching workers")
@@ -139,6 +147,20 @@ class Supervisor:
             self.sockets = listeners.open_all(config, self._environment)
             Path(config.daemon.runtime_dir).mkdir(mode=_RUNTIME_DIR_MODE, parents=True, exist_ok=True)
         except (listeners.ListenFault, OSError) as fault:
+            self._failure = str(fault)
+        return not self._failure
+
+    async def _open_control(self) -> bool:
+        """People may ask from the beginning, also while the spools are arranged."""
+        daemon = self._loaded.config.daemon
+        self._pauses = Pauses(Path(daemon.spool_dir))
+        if self._pauses.fault:
+            logger.error("= %s", self._pauses.fault)
+        try:
+            desk = ControlDesk(self, self._pauses)
+            self._control = ControlListener(Path(daemon.runtime_dir), self._loaded.config.control.group, desk.answer)
+            await self._control.start()
+        except ControlFault as fault:
             self._failure = str(fault)
         return not self._failure
 
@@ -211,6 +233,7 @@ class Supervisor:
             "config": str(self._loaded.path),
             "sockets": {kind: [one.fileno() for one in several] for kind, several in self.sockets.items()},
             "loaded": handover.pack(self._loaded),
+            "paused": self._pauses.names() if self._pauses is not None else [],
         }
 
     def _on_change(self) -> None:
@@ -296,6 +319,41 @@ class Supervisor:
         ]
         for keeper in self.keepers:
             keeper.tell({"news": {"workers": workers, "reload_failed": bool(self._reload_trouble)}})
+
+    # -- what people ask, see gatewayd.control -------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> list[Keeper]:
+        """All slots."""
+        return self.keepers
+
+    @property
+    def config(self) -> schema.Config:
+        """The configuration in force."""
+        return self._loaded.config
+
+    def facts(self) -> dict[str, Any]:
+        """What is known here of the daemon and of its workers."""
+        control, is_ending = self._control, self._ending.is_set()
+        return {
+            "version": gatewayd.__version__,
+            "pid": os.getpid(),
+            "since": self._since,
+            "state": "draining" if is_ending else "running" if self._is_announced else "starting",
+            "config": str(self._loaded.path),
+            "reload_trouble": self._reload_trouble,
+            "listens": list(self._doors()),
+            "messages_per_s": round(self._rate, 1),
+            "control": {"asked": control.asked, "refused": control.refused} if control is not None else {},
+            "workers": [keeper.facts() for keeper in self.keepers],
+        }
+
+    async def reload_now(self) -> str:
+        """Reload, and wait until that is done; what is wrong with the configuration, in short."""
+        self.reload()
+        while self._reload_task is not None:
+            await asyncio.wait([self._reload_task])
+        return self._reload_trouble
 
     # -- reloading ----------------------------------------------------------------------------------------------------
 

@@ -110,6 +110,11 @@ class Worker:
         self.measuring.watch(self)
 
     @property
+    def slot(self) -> int:
+        """This worker's number."""
+        return self._place.slot
+
+    @property
     def config(self) -> schema.Config:
         """The configuration in force."""
         return self.loaded.config
@@ -245,6 +250,11 @@ class Worker:
             await self._keepers[name].start()
         else:
             await self.own_links[name].start()
+
+    async def reconnect(self, name: str) -> None:
+        """Connect a link anew: a person wants it."""
+        keeper = self._keepers.get(name)
+        await (keeper.reconnect() if keeper is not None else self.own_links[name].reconnect())
 
     async def stop_link(self, name: str, drain_s: float) -> None:
         """Give it nothing more, let its answers come for a while, unbind; what waits for it stays in its queue.

@@ -179,6 +179,10 @@ class RcsLink:
         self._tasks = [spawn(self._serve(), name=f"{self.name} sender {n}") for n in range(self._settings.window)]
         self._tasks.append(spawn(self._token.run(), name=f"{self.name} token"))
 
+    async def reconnect(self) -> None:
+        """Fetch another token; the one that is held serves until then."""
+        self._token.renew()
+
     async def stop(self, drain_s: float) -> None:
         """Take no more, wait for what was taken, give back the rest: Unknown if it left, Deferred if it did not."""
         self._is_open = False

@@ -94,6 +94,11 @@ class TokenKeeper:
             self._on_change(False)
         self._wake.set()
 
+    def renew(self) -> None:
+        """Fetch another one now; the one that is held serves until then."""
+        self._due_at = self._clock()
+        self._wake.set()
+
     async def run(self) -> None:
         """Fetch, sleep until the next fetch is due, and so on until cancelled."""
         while True:

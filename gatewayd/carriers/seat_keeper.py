@@ -74,6 +74,18 @@ class SeatKeeper:
                 task.cancel()
                 await asyncio.wait([task])
 
+    async def reconnect(self) -> None:
+        """Connect each bind anew, one after the other; none is given away meanwhile."""
+        if self._closing is not None and not self._closing.done():
+            await asyncio.wait([self._closing])
+        self._closing = spawn(self._renew(), name=f"link {self._link.name} connects anew")
+        await asyncio.wait([self._closing])
+
+    async def _renew(self) -> None:
+        for number, seat in tuple(self._open.items()):
+            await self._link.close_bind(seat, CLOSE_DRAIN_S)
+            self._open[number] = self._link.open_bind()
+
     def release(self) -> None:
         """Give up every seat: the link has closed its binds."""
         for number in tuple(self._open):

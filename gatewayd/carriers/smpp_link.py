@@ -41,6 +41,7 @@ from protocol.smpp.receipt_ids import canonical_key
 logger = logging.getLogger(__name__)
 
 FULL_RETRY_S: Final = 1.0
+RECONNECT_DRAIN_S: Final = 5.0
 REPORTS_PER_SEAT_MAX: Final = 2_000
 """Reports that a carrier may have unacknowledged on one bind before it is no longer read."""
 
@@ -226,6 +227,12 @@ class SmppLink:
                     await self._idle.wait()
         await seat.stop()
         self._seats.remove(seat)
+
+    async def reconnect(self) -> None:
+        """Connect each bind anew, one after the other, once its answers have come."""
+        for seat in tuple(self._seats):
+            await self.close_bind(seat, RECONNECT_DRAIN_S)
+            self.open_bind()
 
     async def stop(self, drain_s: float) -> None:
         """Take no more, wait for answers, unbind, and give back the rest as Unknown."""

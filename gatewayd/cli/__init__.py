@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from gatewayd.cli import billing, daemon, numbers, simulate, templates, trace
+from gatewayd.cli import billing, daemon, links, numbers, simulate, status, templates, trace
 
 app = typer.Typer(
     name="gatewayd",
@@ -20,6 +20,8 @@ app = typer.Typer(
 # In the order in which help shows them.
 app.command("run")(daemon.run)
 app.command("worker", hidden=True)(daemon.worker_command)
+app.command("status")(status.status)
+app.add_typer(links.app, name="links")
 app.command("check-config")(daemon.check_config)
 app.command("hash-password")(daemon.hash_password_command)
 app.command("mask")(trace.mask)

@@ -13,14 +13,26 @@ import typer
 if TYPE_CHECKING:
     from gatewayd.config.load import Loaded
 
-# What a command ends with; its help says what each means there.
+# What a command ends with; its help says what each means there, and docs/commands.md what they mean everywhere.
 OK: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 2
+NOT_RUNNING: Final = 3
+DENIED: Final = 4
+INCOMPLETE: Final = 5
 
 DEFAULT_CONFIG: Final = Path("/etc/gatewayd/gatewayd.toml")
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
+
+Socket = Annotated[
+    Path | None, typer.Option("--socket", help="The control socket, instead of looking it up in the configuration.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Reveal = Annotated[
+    bool, typer.Option("--reveal", help="Show whole numbers; for root and the daemon's user, where [log] reveal is true.")
+]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many rows at most.")]
 
 
 def refuse(sentence: str, code: int = REFUSED) -> NoReturn:

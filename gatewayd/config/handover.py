@@ -27,6 +27,7 @@ RESTART_KEYS: Final = (
     *(
         (name, key)
         for name, table in (
+            ("control", schema.Control),
             ("smpp", schema.SmppServer),
             ("webhooks", schema.Webhooks),
             ("metrics", schema.Metrics),

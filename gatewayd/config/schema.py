@@ -66,8 +66,6 @@ class Daemon(_Table, frozen=True, kw_only=True):
     drain_timeout_s: SecondsOrOff = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-
-class Metrics(_Table, frozen=True, kw_only=True):
     log_format: Literal["text", "json"] = "text"
 
 
@@ -83,6 +81,15 @@ class History(_Table, frozen=True, kw_only=True):
     keep_h: HoursOrOff = 72.0
     text_h: HoursOrOff = 0.0
     size_max: FileOctets = 10_737_418_240
+
+
+class Control(_Table, frozen=True, kw_only=True):
+    """The control socket, control.sock in daemon.runtime_dir. An empty ``group``: root and the daemon's user alone."""
+
+    group: Word = ""
+
+
+class Metrics(_Table, frozen=True, kw_only=True):
     """The Prometheus endpoint; an empty ``listen`` turns it off."""
 
     listen: Listen = "127.0.0.1:9464"
@@ -345,6 +352,7 @@ class Config(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
     daemon: Daemon = Daemon()
+    control: Control = Control()
     metrics: Metrics = Metrics()
     store: Store = Store()
     smpp: SmppServer = SmppServer()

@@ -114,7 +114,7 @@ class Dispatcher:
             while (message_id := queue.pop()) is not None:
                 journey = self._desk.journey(message_id)
                 if journey is not None and journey.progress.queue == name:
-                    self._replan(journey)
+                    self.replan(journey)
         for name in self._desk.links:
             self._outbound.wake(name)
 
@@ -131,8 +131,17 @@ class Dispatcher:
         """Pace a link by other limits from now on."""
         self._outbound.set_limits(link, limits)
 
-    def _replan(self, journey: Journey) -> None:
-        """Its link is no longer configured: route it anew, as if it came now."""
+    def pause(self, link: str, *, paused: bool) -> None:
+        """A person wants nothing more to go over a link, or that it goes again. What is under way comes to its end."""
+        (self._outbound.paused.add if paused else self._outbound.paused.discard)(link)
+        self._outbound.wake(link)
+
+    def is_paused(self, link: str) -> bool:
+        """Whether a person paused it."""
+        return link in self._outbound.paused
+
+    def replan(self, journey: Journey) -> None:
+        """Route it anew, as if it came now: its link is no longer configured, or a person wants it."""
         message, progress = journey.message, journey.progress
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         decision = self._routes.decide(message.account, message.source, handset, message.traffic_class)
@@ -153,7 +162,7 @@ class Dispatcher:
                 continue
             queue = queues.get(progress.queue)
             if queue is None:  # a reload took the link away while the message was being committed
-                self._replan(journey)
+                self.replan(journey)
                 continue
             account = accounts.get(progress.account)
             weight = account.weight if account is not None else 1
@@ -211,7 +220,7 @@ class Dispatcher:
         for journey in desk.spool.interrupted():
             self._resume(journey)
         for journey in desk.spool.journeys(gone):
-            self._replan(journey)
+            self.replan(journey)
         for name in desk.queues:
             self._outbound.wake(name)
         if desk.ledger is not None:

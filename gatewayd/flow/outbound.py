@@ -49,6 +49,8 @@ class Outbound:
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
         self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
+        # Links over which people let nothing go for now.
+        self.paused: set[str] = set()
         self.on_named: Callable[[Link, str], None] = lambda link, carrier_id: None
         desk.wake = self.wake
 
@@ -91,6 +93,9 @@ class Outbound:
             self._revoke(link)
         queue = self._desk.queues[link.name]
         reserved = self._reserved[link.name]
+        if link.name in self.paused:
+            link.want(0, reserved)
+            return
         free = link.capacity() - reserved
         room = min(free - self._unwritten[link.name], len(queue), BATCH_MAX)
         limits = self._limits[link.name]

@@ -167,7 +167,8 @@ class Keeper:
             return None
         self._asked_last += 1
         number = self._asked_last
-        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Line | None] = asyncio.get_running_loop().create_future()
+        self._asked[number] = answer
         try:
             if not self._channel.send({"ask": number, "what": what, "args": args}):
                 return None

@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -366,6 +366,36 @@ class Outbox:
                 if found:
                     self._end(box, delivery_id, found[0].kind, "expired")
         self._sweep_timer = self._loop.call_later(SWEEP_S, self._sweep)
+
+    # -- for people -----------------------------------------------------------------------------------------------
+
+    def replay(self, account: str) -> int:
+        """Offer at once what waits for another try; how many those are."""
+        box = self._boxes.get(account)
+        if box is None:
+            return 0
+        count = len(box.postponed)
+        for delivery_id in box.postponed:
+            heapq.heappush(box.returned, delivery_id)
+        box.postponed.clear()
+        self._offer(box)
+        return count
+
+    def drop(self, account: str, chosen: Collection[int]) -> int:
+        """Forget these for good; how many that were. What is on the wire is not waiting, and stays."""
+        box = self._boxes.get(account)
+        waiting = {*box.ids, *box.returned, *box.postponed} if box is not None else set()
+        gone = waiting.intersection(chosen)
+        if box is None or not gone:
+            return 0
+        kinds = {delivery.id: delivery.kind for delivery in self._spool.deliveries(sorted(gone))}
+        box.ids = deque(delivery_id for delivery_id in box.ids if delivery_id not in gone)
+        box.returned = [delivery_id for delivery_id in box.returned if delivery_id not in gone]
+        heapq.heapify(box.returned)
+        for delivery_id in gone:
+            box.postponed.pop(delivery_id, None)
+            self._end(box, delivery_id, kinds.get(delivery_id, "any"), "dropped")
+        return len(gone)
 
     # -- for metrics ----------------------------------------------------------------------------------------------
 

@@ -56,6 +56,10 @@ class EsmeConnection:
         self.taken: Tally
         self._is_receiver = False
         self._resting: asyncio.TimerHandle | None = None
+        # For people who look at binds: which one, in which mode, since when (Unix seconds).
+        self.number = 0
+        self.mode = ""
+        self.bound_at = 0.0
 
     # -- what the desks use ---------------------------------------------------------------------------------------
 
@@ -190,6 +194,8 @@ class EsmeConnection:
         self.response_timing = self._server.metrics.submit_response.labels(account.name)
         self.taken = self._server.metrics.submits.labels(account.name, Status.ESME_ROK.name)
         self._is_receiver = command in _RECEIVERS
+        self.number, self.mode = self._server.next_number(), Command(command).name.lower().removeprefix("bind_")
+        self.bound_at = time.time()
         log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, Command(command).name.lower())
 
     def _on_closed(self, reason: str) -> None:
@@ -228,6 +234,7 @@ class SmppServer:
             window=_REQUESTS_MAX,
         )
         self._connections: set[EsmeConnection] = set()
+        self._last_number = 0
         self._servers: list[asyncio.Server] = []
 
     @property
@@ -274,6 +281,16 @@ class SmppServer:
             connection.pump.abort()
             return
         self._connections.add(connection)
+
+    def next_number(self) -> int:
+        """A number for a new bind."""
+        self._last_number += 1
+        return self._last_number
+
+    def end_bind(self, connection: EsmeConnection) -> None:
+        """A person wants to be rid of this bind; its application may come again at once."""
+        log.info("= kicked account=%s peer=%s", connection.account_name, connection.pump.peername)
+        self._end(connection)
 
     def end_binds(self, account: Account) -> None:
         """The account is no longer configured."""

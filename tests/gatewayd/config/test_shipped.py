@@ -24,6 +24,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "daemon": schema.Daemon,
     "log": schema.Log,
     "history": schema.History,
+    "control": schema.Control,
     "metrics": schema.Metrics,
     "store": schema.Store,
     "smpp": schema.SmppServer,

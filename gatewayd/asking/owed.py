@@ -1,0 +1,98 @@
+"""What applications are owed and have not taken: shown, offered again at once, or dropped for good.
+
+What a drop does to an outbox, the outbox says. Sinks other than SMPP are shown; to act on them is their own affair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gatewayd.asking.asked import SLICE, Asked, AskFault, durable
+from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.store.kinds import DELIVERY
+from gatewayd.store.records import Delivery
+from gatewayd.store.walking import walk
+
+_decode = msgspec.json.Decoder(Delivery).decode
+
+
+async def listed(asked: Asked) -> dict[str, Any]:
+    """Rows of deliveries, the oldest first."""
+    rows: list[dict[str, Any]] = []
+    upto = None
+    for count, (key, text) in enumerate(walk(asked.worker.journal, DELIVERY, asked.after), 1):
+        delivery = _decode(text)
+        if _is_meant(asked, delivery):
+            rows.append(_row(asked, delivery))
+        if len(rows) >= asked.limit or (count % SLICE == 0 and asked.is_out_of_time):
+            upto = key
+            break
+        if count % SLICE == 0:
+            await asked.breathe()
+    return {"rows": rows, "limit": asked.limit, "upto": upto}
+
+
+def _row(asked: Asked, delivery: Delivery) -> dict[str, Any]:
+    box = asked.worker.outbox.box(delivery.account)
+    waits = box is not None and delivery.id in box.postponed
+    return {
+        "key": delivery.id,
+        "id": message_id_text(delivery.id),
+        "account": delivery.account,
+        "sink": delivery.sink or "smpp",
+        "kind": delivery.kind,
+        "message": message_id_text(delivery.message_id) if delivery.message_id else "",
+        "handset": asked.shown(delivery.source),
+        "state": str(delivery.state) if delivery.kind == "receipt" else "",
+        "age_s": round(asked.worker.desk.now() - delivery.created_at, 1),
+        "attempts": delivery.attempts,
+        "is_postponed": waits,
+        "due": delivery.due,
+        "worker": asked.worker.slot,
+    }
+
+
+def _is_meant(asked: Asked, delivery: Delivery) -> bool:
+    age_s = asked.worker.desk.now() - delivery.created_at
+    return (
+        asked.text("account") in ("", delivery.account)
+        and asked.text("kind") in ("", delivery.kind)
+        and asked.text("id") in ("", message_id_text(delivery.id))
+        and age_s >= asked.number("older_s")
+    )
+
+
+def replay(asked: Asked) -> dict[str, int]:
+    """Offer at once what an application refused for now."""
+    return {"offered": asked.worker.outbox.replay(_account(asked))}
+
+
+async def drop(asked: Asked) -> dict[str, Any]:
+    """Forget deliveries of one account; durable when this returns."""
+    account = _account(asked)
+    chosen: set[int] = set()
+    upto = None
+    for count, (key, text) in enumerate(walk(asked.worker.journal, DELIVERY, asked.after), 1):
+        delivery = _decode(text)
+        if delivery.account == account and not delivery.sink and _is_meant(asked, delivery):
+            chosen.add(delivery.id)
+        if count % SLICE == 0:
+            if asked.is_out_of_time:
+                upto = key
+                break
+            await asked.breathe()
+    count = asked.worker.outbox.drop(account, chosen)
+    await durable(asked.worker.journal)
+    return {"changed": count, "cursor": {str(asked.worker.slot): upto} if upto is not None else {}}
+
+
+def _account(asked: Asked) -> str:
+    """The account that is meant: one of the configuration, or one that is gone and still owed something."""
+    account = asked.text("account")
+    if not account:
+        raise AskFault("name an account")
+    if account not in asked.worker.config.accounts and asked.worker.outbox.box(account) is None:
+        raise AskFault(f"there is no account {account}", "unknown")
+    return account
