@@ -112,18 +112,20 @@ class News:
 
 
 def begin(metrics: Metrics, config: schema.Config) -> None:
-    """Let the series of everybody who is configured begin, at zero."""
+    """Let the series of everybody who is configured begin, at zero: what begins at one has no increase."""
     for name in config.accounts:
         metrics.submits.labels(name, "ESME_ROK")
         metrics.submit_response.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
         for kind in ("receipt", "mo"):
-            metrics.deliveries.labels(name, kind, "delivered")
+            for outcome in ("delivered", "expired", "overflow"):
+                metrics.deliveries.labels(name, kind, outcome)
     for name in config.links:
         metrics.link_results.labels(name, "accepted", "")
         metrics.link_unreachable.labels(name)
         metrics.receipts.labels(name, "DELIVRD")
+        metrics.mo.labels(name, "", "unrouted")
         metrics.accept_to_carrier.labels(name)
         metrics.carrier_receipt.labels(name)
         metrics.limiter_waits.labels(name)

@@ -152,12 +152,12 @@ class Counters(Family[Tally]):
     def __init__(self, name: str, help_text: str, labels: Sequence[str] = (), values_max: int = VALUES_MAX) -> None:
         super().__init__(Tally, labels, values_max)
         self.name = name
-        self._help = help_text
+        self.meaning = help_text
 
     def figure(self) -> Figure:
         """What is shown now."""
         rows: Rows = [(values, [tally.value]) for values, tally in self.items()]
-        return Figure(self.name, "counter", self._help, self.label_names, rows)
+        return Figure(self.name, "counter", self.meaning, self.label_names, rows)
 
 
 class Timings(Family[Timing]):
@@ -167,12 +167,12 @@ class Timings(Family[Timing]):
         self.bounds = tuple(map(float, bounds))
         super().__init__(lambda: Timing(self.bounds), labels)
         self.name = name
-        self._help = help_text
+        self.meaning = help_text
 
     def figure(self) -> Figure:
         """What is shown now."""
         rows: Rows = [(values, [*timing.counts, timing.total]) for values, timing in self.items()]
-        return Figure(self.name, "histogram", self._help, self.label_names, rows, self.bounds)
+        return Figure(self.name, "histogram", self.meaning, self.label_names, rows, self.bounds)
 
 
 class Gauge(NamedTuple):

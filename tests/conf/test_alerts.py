@@ -1,0 +1,96 @@
+"""Rules and alerts by promtool: each alert rings in its case and in no other, and each has its paragraph."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewayd.runtime.metrics import PROCESS
+from tests.conf.alert_cases import ALSO, FIRING, HEALTHY, MINUTES, SILENT
+from tests.conf.queries import RULES, alerts, families_in, known_families
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNBOOK = ROOT / "docs" / "runbook.md"
+RINGING = 'sort(count by (alertname) (ALERTS{alertstate="firing"}))'
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+
+
+def promtool(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["promtool", *words], capture_output=True, text=True, check=False, timeout=120)
+
+
+def series_of(name: str) -> str:
+    """With the labels that a scrape gives."""
+    bare, _, labels = name.partition("{")
+    return f'{bare}{{job="gatewayd",instance="gw1:9464"{"," if labels else ""}{labels or "}"}'
+
+
+def case(different: dict[str, str], ringing: set[str]) -> dict[str, Any]:
+    """What promtool is to look at: the alerts that ring at the end."""
+    samples = [{"labels": f'{{alertname="{name}"}}', "value": 1} for name in sorted(ringing)]
+    return {
+        "interval": "1m",
+        "input_series": [
+            {"series": series_of(name), "values": values} for name, values in (HEALTHY | different).items()
+        ],
+        "promql_expr_test": [{"expr": RINGING, "eval_time": f"{MINUTES}m", "exp_samples": samples}],
+    }
+
+
+def check(folder: Path, cases: list[dict[str, Any]]) -> None:
+    """Let promtool judge. What it reads is YAML, of which JSON is a part."""
+    file = folder / "cases.yml"
+    file.write_text(
+        json.dumps({"rule_files": [*map(str, RULES)], "evaluation_interval": "2m", "tests": cases}), encoding="utf-8"
+    )
+    done = promtool("test", "rules", file)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_promtool_takes_the_files() -> None:
+    for words in (("check", "config", ROOT / "conf/prometheus/prometheus.yml"), ("check", "rules", *RULES)):
+        done = promtool(*words)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_promtool
+def test_a_healthy_daemon_rings_nothing(tmp_path: Path) -> None:
+    check(tmp_path, [case({}, set()), *(case(different, set()) for different in SILENT.values())])
+
+
+@needs_promtool
+def test_each_alert_rings_in_its_case_and_no_other_does(tmp_path: Path) -> None:
+    every = [(name, different) for name, several in FIRING.items() for different in several]
+    check(tmp_path, [case(different, {name} | ALSO.get(name, set())) for name, different in every])
+
+
+def test_every_alert_has_its_case() -> None:
+    assert set(FIRING) == set(alerts())
+    assert SILENT.keys() <= FIRING.keys()
+
+
+def test_every_alert_has_its_paragraph() -> None:
+    text = RUNBOOK.read_text(encoding="utf-8")
+    paragraphs = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL))
+    assert set(paragraphs) == set(alerts())
+    for title, body in paragraphs.items():
+        missing = [word for word in ("**Means**", "**Users**", "**Look**", "**Do**") if word not in body]
+        assert missing == [], title
+    for name, alert in alerts().items():
+        assert alert["runbook_url"] == f"docs/runbook.md#{name.lower()}"
+        assert alert["severity"] in {"critical", "warning", "info"}
+
+
+def test_rules_ask_for_what_there_is() -> None:
+    known = known_families() | set(PROCESS) | {"up"}
+    for path in RULES:
+        text = re.sub(r"#.*|summary:.*|record:.*", "", path.read_text(encoding="utf-8"))
+        assert families_in(text) - known == set(), path.name
