@@ -25,6 +25,7 @@ from gatewayd.config.load import Loaded, load
 from gatewayd.control.desk import ControlDesk
 from gatewayd.control.listener import ControlFault, ControlListener
 from gatewayd.control.pauses import Pauses
+from gatewayd.keeping import history_of
 from gatewayd.runtime import listeners
 from gatewayd.runtime.control import Line
 from gatewayd.runtime.keeper import Keeper, Restarts, worker_environment
@@ -193,7 +194,12 @@ class Supervisor:
         def work() -> None:
             failure = "the spools could not be arranged"
             try:
-                arrange(Path(config.daemon.spool_dir), count, config.store.check_at_start)
+                arrange(
+                    Path(config.daemon.spool_dir),
+                    count,
+                    config.store.check_at_start,
+                    lambda slot: history_of(config, slot),
+                )
                 failure = ""
             except (StoreFault, OSError) as fault:
                 failure = str(fault)

@@ -109,6 +109,10 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_store_last_fold_duration_seconds": Gauge("How long the last fold took.", across="max"),
     "gatewayd_store_disk_free_bytes": Gauge("Free on the disk of the spools.", across="min"),
     "gatewayd_store_disk_size_bytes": Gauge("Size of the disk of the spools.", across="max"),
+    "gatewayd_history_bytes": Gauge("What the history of all workers takes on the disk."),
+    "gatewayd_history_lost_groups": Gauge(
+        "Groups of changes that could not be written to the history, since the workers started.", kind="counter"
+    ),
     "gatewayd_billing_open_conversations": Gauge("Conversations that are open, by the link they began on.", ("link",)),
     "gatewayd_billing_unwritten_records": Gauge("Billing records that are not in their file yet."),
     "gatewayd_workers_configured": Gauge("Workers that there should be.", across="max"),
@@ -243,6 +247,12 @@ class Metrics:
         self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
         self.store_commit_failures = counters("store_commit_failures", "Commits that failed.").labels()
         self.store_folds = counters("store_folds", "Folds of the journal that were done.").labels()
+        self.history_purged = counters(
+            "history_purged",
+            "Files of history that were taken away: too old (age), too much (size), or texts whose time was over "
+            "(text).",
+            "reason",
+        )
 
     def _declare_timings(self) -> None:
         seconds = self._seconds

@@ -22,6 +22,7 @@ from typing import Any
 
 import msgspec
 
+from gatewayd.store.history import History
 from gatewayd.store.kinds import (
     KINDS_OF_VERSION_1,
     KINDS_SINCE_VERSION_2,
@@ -195,8 +196,11 @@ class Writer:
     so that whoever commits faster than the disk folds is slowed down and does not fill the memory instead.
     """
 
-    def __init__(self, database: Database, tell: Callable[[str, Any], None]) -> None:
+    def __init__(self, database: Database, tell: Callable[[str, Any], None], history: History | None = None) -> None:
+        """What ``history`` is given, it keeps before the journal drops it."""
         self._database = database
+        self._history = history
+        self._kept = -1
         self._tell = tell
         self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
@@ -226,17 +230,22 @@ class Writer:
             items = list(entries.items())
             for start in range(0, len(items), FOLD_SLICE):
                 slices.append(partial(_write_slice, kind, items[start : start + FOLD_SLICE]))
+        if self._history is not None:
+            slices.append(partial(self._keep, sequence))
         slices.append(partial(self._end_fold, sequence))
         self._jobs.put(slices)
 
     def _run(self) -> None:
         connection = connect(self._database.path)
+        connection.text_factory = bytes  # what it reads goes into a file as it is
         while (job := self._next()) is not None:
             if isinstance(job, deque):
                 self._slices.extend(job)
             elif not self._insist(job, connection):
                 break  # what comes after a job that was given up must not be done without it
         connection.close()
+        if self._history is not None:
+            self._history.close()
 
     def _next(self) -> _Job | deque[_Job] | None:
         if not self._slices:
@@ -277,6 +286,18 @@ class Writer:
         connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, time.time(), text))
         self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
         self._tell("committed", time.perf_counter() - began)
+
+    def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
+        """Give history the next folded row, one a slice; after the last one, make it durable."""
+        assert self._history is not None
+        sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
+        row = connection.execute(sql, (self._kept, upto)).fetchone()
+        if row is None:
+            self._history.sync()
+            return
+        self._history.append(*row)
+        self._kept = row[0]
+        self._slices.appendleft(partial(self._keep, upto))
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
         """Drop the folded rows, a few at a time so that groups go between."""

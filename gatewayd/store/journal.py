@@ -21,14 +21,15 @@ import asyncio
 import logging
 import math
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from gatewayd.store.database import Database, StoreFault, Writer
-from gatewayd.store.kinds import KINDS, Key, Kind
+from gatewayd.store.history import History
+from gatewayd.store.kinds import KINDS, NOTE, Key, Kind
 
 log = logging.getLogger(__name__)
 
@@ -94,10 +95,12 @@ class Journal:
         fold_entries: int = 50_000,
         check: str = "quick",
         hooks: JournalTimes | None = None,
+        history: History | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """Open the file, check it, bring its schema up to date and read back what was not folded.
 
+        ``history`` keeps what is folded; without one, notes are not written.
         Raises StoreFault when the file is damaged, newer than this program, or used by another process.
         """
         self._database = Database(path, check)
@@ -119,7 +122,8 @@ class Journal:
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self.is_failing = False
-        self._writer = Writer(self._database, self._on_writer)
+        self._keeps_notes = history is not None
+        self._writer = Writer(self._database, self._on_writer, history)
         self._writer.start()
 
     # -- changes ------------------------------------------------------------------------------------------------
@@ -144,6 +148,14 @@ class Journal:
     def _append(self, overlay: _Overlay, key: Key, text: bytes) -> None:
         name = b"%d" % key if type(key) is int else _encode(key)
         self._records.append(b"%b%b,%b]" % (overlay.open, name, text))
+        if not self._is_scheduled and self._in_flight is None:
+            self._schedule()
+
+    def note(self, about: int, facts: Mapping[str, Any]) -> None:
+        """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
+        if not self._keeps_notes:
+            return
+        self._records.append(b'["%b",%d,%b]' % (NOTE.encode(), about, _encode(facts)))
         if not self._is_scheduled and self._in_flight is None:
             self._schedule()
 
@@ -347,6 +359,8 @@ class Journal:
                 last = sequence
                 self._octets += len(text)
                 for name, key, raw in entries.decode(text):
+                    if name == NOTE:
+                        continue
                     value = bytes(raw)
                     self._overlays[name].changed[key] = None if value == b"null" else value
         except (msgspec.DecodeError, KeyError, sqlite3.DatabaseError) as error:

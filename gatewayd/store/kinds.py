@@ -69,6 +69,10 @@ ALIAS = Kind("alias", Alias, False, {"due": _due_of})
 
 DEAD_LETTER = Kind("dead_letter", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
 
+# What the journal tells beside the records, for people who ask later: an entry under a message's or a delivery's id, or
+# under 0 when it is about a link. It is in no table, and a replay passes over it (since version 5).
+NOTE = "note"
+
 KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
 KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
 KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)

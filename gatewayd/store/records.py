@@ -71,7 +71,6 @@ class Delivery(_Record):
     error: str = "000"
     submitted_at: float = 0.0
     done_at: float = 0.0
-    excerpt: str = ""
     # an MO
     payload: bytes = b""
     encoding: Encoding = Encoding.GSM

@@ -21,6 +21,7 @@ import msgspec
 from gatewayd.policy.homes import home_of
 from gatewayd.store import kinds
 from gatewayd.store.database import Database, StoreFault, connect, write_row
+from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
 
@@ -38,8 +39,13 @@ def spool_path(folder: Path, slot: int) -> Path:
     return folder / f"worker-{slot}.spool"
 
 
-def arrange(folder: Path, count: int, check: str = "quick") -> int:
-    """Bring every record home for ``count`` workers; returns how many had to move. Raises StoreFault."""
+def arrange(
+    folder: Path, count: int, check: str = "quick", history: Callable[[int], History | None] = lambda slot: None
+) -> int:
+    """Bring every record home for ``count`` workers; returns how many had to move. Raises StoreFault.
+
+    ``history`` gives that of a slot, if it keeps any: what leaves the journal here must be told there as well.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     existing = _existing(folder)
     marker = folder / MARKER_FILE
@@ -47,7 +53,7 @@ def arrange(folder: Path, count: int, check: str = "quick") -> int:
     if existing and (arranged != str(count) or existing[-1] >= count):
         log.info("= store: arranging the spools of %s workers for %d", arranged, count)
         try:
-            moved = _Move(folder, existing, count, check).run(partial(_write_marker, marker, _UNFINISHED))
+            moved = _Move(folder, existing, count, check, history).run(partial(_write_marker, marker, _UNFINISHED))
         except (sqlite3.Error, msgspec.MsgspecError, KeyError, OSError) as error:
             raise StoreFault(
                 f"{folder}: the spools could not be arranged for {count} workers ({error}). Nothing is lost; "
@@ -86,7 +92,15 @@ def _write_marker(marker: Path, text: str) -> None:
 class _Move:
     """One arrangement, over all files at once."""
 
-    def __init__(self, folder: Path, existing: list[int], count: int, check: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        existing: list[int],
+        count: int,
+        check: str,
+        history: Callable[[int], History | None],
+    ) -> None:
+        self._history = history
         self._count = count
         self._undo = contextlib.ExitStack()
         self._paths = {slot: spool_path(folder, slot) for slot in sorted({*existing, *range(count)})}
@@ -106,8 +120,8 @@ class _Move:
                 self._files[slot] = connect(path)
                 self._undo.callback(self._files[slot].close)
             begin()
-            for file in self._files.values():
-                settle_journal(file)
+            for slot, file in self._files.items():
+                settle_journal(file, self._history(slot))
             for slot in self._paths:
                 self._move_from(slot)
             for slot in [slot for slot in self._paths if slot >= self._count]:
@@ -245,15 +259,20 @@ def _batches(connection: sqlite3.Connection, kind: Kind) -> Iterator[_Rows]:
         yield rows
 
 
-def settle_journal(connection: sqlite3.Connection) -> None:
+def settle_journal(connection: sqlite3.Connection, history: History | None = None) -> None:
     """Write what only the journal knows to the tables, row by row; an interruption does no harm."""
     decode = msgspec.json.Decoder(list[tuple[str, Key, msgspec.Raw]]).decode
     by_name = {kind.name: kind for kind in kinds.KINDS}
     sequences = [row[0] for row in connection.execute("SELECT sequence FROM journal ORDER BY sequence")]
     for sequence in sequences:
-        text = connection.execute("SELECT records FROM journal WHERE sequence = ?", (sequence,)).fetchone()[0]
+        at, text = connection.execute("SELECT at, records FROM journal WHERE sequence = ?", (sequence,)).fetchone()
+        if history is not None:
+            history.append(sequence, at, text.encode())
+            history.sync()
         connection.execute("BEGIN IMMEDIATE")
         for name, key, raw in decode(text):
+            if name == kinds.NOTE:
+                continue
             value = bytes(raw)
             if value == b"null":
                 connection.execute(f"DELETE FROM {name} WHERE key = ?", (key,))
@@ -261,3 +280,5 @@ def settle_journal(connection: sqlite3.Connection) -> None:
                 write_row(connection, by_name[name], key, value)
         connection.execute("DELETE FROM journal WHERE sequence = ?", (sequence,))
         connection.execute("COMMIT")
+    if history is not None:
+        history.close()

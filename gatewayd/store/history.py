@@ -1,0 +1,182 @@
+"""History: what the journal told, kept in files when the journal forgets it.
+
+Written by the store's writer thread before it drops folded rows. It is an aid to people and stops no message: what
+cannot be written is counted and missing. Knows groups as octets and never looks into one itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gatewayd.store import history_files
+from gatewayd.store.history_files import Stretch
+from gatewayd.store.history_index import block_of
+from gatewayd.store.history_lines import kept, texts_line
+
+log = logging.getLogger(__name__)
+
+STRETCH_OCTETS: Final = 64 * 1024 * 1024
+STRETCH_S: Final = 3_600.0
+RETRY_S: Final = 5.0
+_NOTHING: Final = b"[]"
+# A stretch ends in time for its age to be told well enough by its ends.
+_STRETCHES_A_LIFE: Final = 4
+_FILE_MODE: Final = 0o640
+_FOLDER_MODE: Final = 0o750
+
+
+class History:
+    """One worker's. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep_s: float,
+        text_s: float = 0.0,
+        stretch_octets: int = STRETCH_OCTETS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``text_s`` 0 keeps no texts."""
+        self._folder = folder
+        self._keeps_texts = text_s > 0
+        self._stretch_octets = stretch_octets
+        self._stretch_s = min(STRETCH_S, keep_s / _STRETCHES_A_LIFE, (text_s or keep_s) / _STRETCHES_A_LIFE)
+        self._clock = clock
+        self._files: _Files | None = None
+        self._is_failing = False
+        self._try_at = 0.0
+        self.lost = 0
+        """Groups that could not be kept."""
+
+    def append(self, sequence: int, at: float, row: bytes) -> None:
+        """Keep a row of the journal; ``sync`` makes it durable."""
+        if row == _NOTHING:
+            return
+        if self._is_failing and self._clock() < self._try_at:
+            self.lost += 1
+            return
+        try:
+            self._append(sequence, at, row)
+        except OSError as error:
+            self._fail(error)
+
+    def sync(self) -> None:
+        """What was appended is durable when this returns."""
+        if self._files is None:
+            return
+        try:
+            self._files.sync()
+        except OSError as error:
+            self._fail(error)
+            return
+        if self._is_failing:
+            self._is_failing = False
+            log.warning("= history is written again")
+
+    def close(self) -> None:
+        """End the files."""
+        if self._files is not None:
+            self._files.close()
+            self._files = None
+
+    def _append(self, sequence: int, at: float, row: bytes) -> None:
+        group = kept(sequence, at, row, with_texts=self._keeps_texts)
+        now = self._clock()
+        if self._files is not None and (
+            now - self._files.opened_at >= self._stretch_s or self._files.octets >= self._stretch_octets
+        ):
+            self._files.sync()
+            self.close()
+        if self._files is None:
+            self._files = _Files(self._folder, at, now)
+        self._files.write(group.parts, group.names)
+        if group.texts:
+            self._files.write_texts(texts_line(sequence, at, group.texts))
+
+    def _fail(self, error: OSError) -> None:
+        """The next one begins new files: nobody knows where the old ones end."""
+        self.lost += 1
+        self._try_at = self._clock() + RETRY_S
+        if not self._is_failing:
+            self._is_failing = True
+            log.error("= history cannot be written: %s; it has a gap until it can", error)
+        files, self._files = self._files, None
+        if files is not None:
+            with contextlib.suppress(OSError):
+                files.close()
+
+
+class _Files:
+    """The open files of one stretch."""
+
+    def __init__(self, folder: Path, at: float, now: float) -> None:
+        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self.opened_at = now
+        self.octets = 0
+        self._folder = folder
+        self._texts = -1
+        stretch = self._stretch = _free(folder, at)
+        self._groups = _opened(stretch.groups)
+        try:
+            self._index = _opened(stretch.index)
+        except OSError:
+            os.close(self._groups)
+            raise
+        self._is_new = True
+
+    def write(self, parts: list[bytes], names: list[bytes]) -> None:
+        """One group. A crash may leave a part of it, which readers pass over."""
+        length = sum(map(len, parts))
+        if os.writev(self._groups, parts) != length:
+            raise OSError("the disk took a part of it only")
+        os.write(self._index, block_of(self.octets, length, names))
+        self.octets += length
+
+    def write_texts(self, line: bytes) -> None:
+        """The texts of the same group."""
+        if self._texts < 0:
+            self._texts = _opened(self._stretch.texts)
+            self._is_new = True
+        os.write(self._texts, line)
+
+    def sync(self) -> None:
+        """Make groups and texts durable; the index can be done without."""
+        os.fsync(self._groups)
+        if self._texts >= 0:
+            os.fsync(self._texts)
+        if self._is_new:
+            self._is_new = False
+            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def close(self) -> None:
+        """No more is written; what holds nothing, because the disk refused its first group, goes."""
+        for descriptor in (self._groups, self._index, self._texts):
+            if descriptor >= 0:
+                os.close(descriptor)
+        if not self.octets:
+            for path in (self._stretch.index, self._stretch.groups):
+                path.unlink(missing_ok=True)
+
+
+def _free(folder: Path, at: float) -> Stretch:
+    """A name that nothing has; after a crash the same moment may come again."""
+    stretch = Stretch(folder / history_files.name_of(at), at)
+    while stretch.groups.exists():
+        at += 0.001
+        stretch = Stretch(folder / history_files.name_of(at), at)
+    return stretch
+
+
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _FILE_MODE)

@@ -1,0 +1,125 @@
+"""Finds in the history what it tells of some names: a message's id, a number. Also while it is being written.
+
+Reads files and changes nothing; what a crash left unfinished or twice is passed over. Knows names and groups, not what
+the changes mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gatewayd.store import history_index
+from gatewayd.store.history_files import Stretch
+from gatewayd.store.history_lines import with_texts
+from gatewayd.store.kinds import Key
+
+_BEGIN = b'{"at":'
+
+Change = tuple[str, Key, msgspec.Raw]
+
+
+class Group(msgspec.Struct):
+    """Changes that were committed together. ``changes`` are (kind, key, value), the value as JSON text."""
+
+    at: float
+    sequence: int
+    changes: list[Change]
+    worker: int = 0
+
+    @property
+    def identity(self) -> tuple[int, int, float]:
+        """The same for a group that was written twice: a sequence number comes again after a clean start."""
+        return self.worker, self.sequence, self.at
+
+
+class _Texts(msgspec.Struct):
+    at: float
+    sequence: int
+    texts: list[str]
+
+
+_decode = msgspec.json.Decoder(Group).decode
+_decode_texts = msgspec.json.Decoder(_Texts).decode
+
+
+def groups_of(worker: int, stretch: Stretch, names: Collection[bytes]) -> Iterator[Group]:
+    """The groups of a stretch in which any of the names may stand, in order. Raises OSError."""
+    index = b""
+    with contextlib.suppress(FileNotFoundError):
+        index = stretch.index.read_bytes()
+    found = history_index.find(index, names)
+    with contextlib.suppress(FileNotFoundError), stretch.groups.open("rb") as file:  # it was purged meanwhile
+        for offset, length in found.lines:
+            file.seek(offset)
+            yield from _decoded(worker, file.read(length), names)
+        file.seek(found.end)
+        for octets in _cut(file.read()):
+            yield from _decoded(worker, octets, names)
+
+
+def texts_of(stretch: Stretch, groups: Collection[Group]) -> dict[tuple[int, float], list[str]]:
+    """The texts of groups, by (sequence, at), where they are kept still."""
+    wanted = {(group.sequence, group.at) for group in groups}
+    found: dict[tuple[int, float], list[str]] = {}
+    with contextlib.suppress(FileNotFoundError), stretch.texts.open("rb") as file:
+        for line in file:
+            with contextlib.suppress(msgspec.MsgspecError):
+                texts = _decode_texts(line)
+                if (texts.sequence, texts.at) in wanted:
+                    found[texts.sequence, texts.at] = texts.texts
+    return found
+
+
+def opened(group: Group, texts: list[str] | None = None) -> list[tuple[str, Key, Any]]:
+    """The changes with their values, and their texts, where there are any."""
+    changes = [(kind, key, msgspec.json.decode(raw)) for kind, key, raw in group.changes]
+    return with_texts(changes, texts) if texts is not None else changes
+
+
+def group_of_row(worker: int, sequence: int, at: float, records: bytes) -> Group:
+    """A group that is in the journal still. Raises msgspec.MsgspecError."""
+    return Group(at, sequence, msgspec.json.decode(records, type=list[Change]), worker)
+
+
+def mentions(octets: bytes, names: Collection[bytes]) -> bool:
+    """Whether any of the names stands in there, perhaps as a part of something else."""
+    return any(name in octets for name in names)
+
+
+def _cut(octets: bytes) -> Iterator[bytes]:
+    """Groups one by one: each begins at a line of its own."""
+    start = 0
+    while start < len(octets):
+        end = octets.find(b"\n" + _BEGIN, start) + 1 or len(octets)
+        yield octets[start:end]
+        start = end
+
+
+def _decoded(worker: int, octets: bytes, names: Collection[bytes]) -> Iterator[Group]:
+    if mentions(octets, names):
+        with contextlib.suppress(msgspec.MsgspecError):
+            group = _decode(octets)
+            group.worker = worker
+            yield group
+
+
+def read_rows(connection: Any, names: Collection[bytes]) -> Iterator[tuple[int, float, bytes]]:
+    """(sequence, at, records) of the journal's rows in which any of the names stands."""
+    for sequence, at, records in connection.execute(
+        "SELECT sequence, at, CAST(records AS BLOB) FROM journal ORDER BY sequence"
+    ):
+        if mentions(records, names):
+            yield sequence, at, records
+
+
+def spool_files(spool_folder: Path) -> Iterator[tuple[int, Path]]:
+    """(slot, file) of every worker's spool."""
+    for path in sorted(spool_folder.glob("worker-*.spool")):
+        slot = path.stem.removeprefix("worker-")
+        if slot.isdigit():
+            yield int(slot), path

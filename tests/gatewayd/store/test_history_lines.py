@@ -1,0 +1,148 @@
+"""What is kept of a group has every change and no text, and the names by which people look for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from gatewayd.message import Encoding, Message
+from gatewayd.policy.billing import Record
+from gatewayd.policy.journey import Progress, Stage
+from gatewayd.store import history_lines
+from gatewayd.store.history_lines import TEXT_FIELDS, kept, texts_line, with_texts
+from gatewayd.store.kinds import KINDS
+from gatewayd.store.records import Capability, Cdr, Delivery
+
+SECRET = b'for "you" alone'
+HANDSET = "33612345678"
+# Words of strangers that are no text of anybody's: addresses, names that carriers give, codes.
+NO_TEXTS = {
+    "account", "source", "destination", "service_type", "traffic_class", "udh", "reason", "queue", "rcs_link", "rcs_id",
+    "fallback", "link", "error", "session_id", "sink", "sender", "id", "agent", "user", "request_id", "alias", "rules",
+    "open_as", "encoding", "on_unknown", "stage", "state", "kind", "awaited", "concat", "links", "segments", "parts",
+    "receipts", "handsets", "record", "events", "facts", "waiting", "active",
+    "unanswered",
+}  # fmt: skip
+
+
+def message(number: int, **facts: Any) -> Message:
+    given = {
+        "account": "shop",
+        "source_ton": 1,
+        "source_npi": 1,
+        "source": "SHOP",
+        "destination_ton": 1,
+        "destination_npi": 1,
+        "destination": HANDSET,
+        "payload": SECRET,
+        "encoding": Encoding.GSM,
+        "accepted_at": 1.5,
+    }
+    return Message(id=number, **{**given, **facts})
+
+
+def mo(number: int, **facts: Any) -> Delivery:
+    return Delivery(number, "shop", "mo", 1, 1, HANDSET, 1, 1, "33700000001", 1.0, 2.0, **facts)
+
+
+def row(*changes: tuple[str, Any, Any]) -> bytes:
+    """As the journal writes it."""
+    return b"[" + b",\n".join(map(msgspec.json.encode, changes)) + b"]"
+
+
+def read(parts: list[bytes]) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(b"".join(parts))
+    return found
+
+
+def names_of(*changes: tuple[str, Any, Any]) -> set[bytes]:
+    return set(kept(1, 1.0, row(*changes)).names)
+
+
+def test_a_group_is_one_object_with_a_line_for_each_change() -> None:
+    progress = Progress(17, "shop", Stage.QUEUED, ("carrier",))
+    group = kept(5, 1764124800.25, row(("message", 17, message(17)), ("progress", 17, progress), ("sent", "a|1", None)))
+    octets = b"".join(group.parts)
+    assert octets.count(b"\n") == 3
+    assert octets.endswith(b"\n")
+    assert group.length == len(octets)
+    found = read(group.parts)
+    assert (found["at"], found["sequence"]) == (1764124800.25, 5)
+    assert [change[:2] for change in found["changes"]] == [["message", 17], ["progress", 17], ["sent", "a|1"]]
+    assert found["changes"][0][2]["destination"] == HANDSET
+    assert found["changes"][0][2]["payload"] == ""
+    assert found["changes"][2][2] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("message", 1, message(1))],
+        [("message", 1, message(1, payload=b"")), ("message", 2, message(2, tlvs=((1, SECRET), (0x204, b"\0\1"))))],
+        [("message", 1, message(1, tlvs=((0x1400, SECRET),))), ("progress", 1, None)],
+        [("progress", 1, Progress(1, "shop", Stage.QUEUED, ("a",), parts=(1, 2), payload=SECRET))],
+        [("delivery", 3, mo(3, payload=SECRET, postback=SECRET.decode(), tlvs=((1, SECRET),)))],
+        [("delivery", 3, mo(3, postback=SECRET.decode()))],
+        [("dead_letter", 3, mo(3, postback=SECRET.decode()))],
+        [("delivery", 3, mo(3, tlvs=((1, SECRET),), postback='a"],"tlvs":[')), ("message", 1, message(1))],
+    ],
+)  # fmt: skip
+def test_no_text_is_kept(changes: list[tuple[str, Any, Any]]) -> None:
+    octets = b"".join(kept(1, 1.0, row(*changes)).parts)
+    found = msgspec.json.decode(octets)
+    for _, _, value in found["changes"]:
+        assert all(not value.get(field) for field in TEXT_FIELDS if value)
+    assert b"for " not in octets
+    assert msgspec.json.encode(SECRET)[1:-1] not in octets
+
+
+def test_every_field_that_can_hold_words_is_judged() -> None:
+    """A new field is either no text, or history must know it for one."""
+    found = set()
+    for kind in KINDS:
+        for field in msgspec.structs.fields(kind.type):
+            if field.type not in (int, float, bool):
+                found.add(field.name)
+    unjudged = found - NO_TEXTS - TEXT_FIELDS
+    assert unjudged == set(), "add them to history_lines.TEXT_FIELDS and its expressions, or to NO_TEXTS here"
+
+
+def test_texts_are_taken_and_can_be_put_back() -> None:
+    changes = [("message", 1, message(1)), ("progress", 1, None), ("message", 2, message(2, payload=b"other"))]
+    group = kept(9, 2.5, row(*changes), with_texts=True)
+    line = msgspec.json.decode(texts_line(9, 2.5, group.texts))
+    assert (line["sequence"], line["at"]) == (9, 2.5)
+    back = with_texts([(kind, key, value) for kind, key, value in read(group.parts)["changes"]], line["texts"])
+    assert [msgspec.convert(value, Message).payload for _, _, value in back if value] == [SECRET, b"other"]
+    assert kept(9, 2.5, row(*changes)).texts == []
+
+
+def test_names_of_what_is_common() -> None:
+    assert names_of(("message", 17, message(17)), ("progress", 17, Progress(17, "shop", Stage.QUEUED, ("a",)))) == {
+        b"17",
+        HANDSET.encode(),
+    }
+    assert names_of(("message", 17, message(17, destination="+" + HANDSET))) == {b"+" + HANDSET.encode()}
+    assert names_of(("delivery", 18, None), ("note", 17, {"word": "refused"}), ("note", 0, {})) == {b"18", b"17", b"0"}
+    assert names_of(("sent", "carrier|123", None)) == set()
+
+
+def test_names_of_what_is_rare() -> None:
+    record = Record("a2p", 1, "r", "1", message_ids=("1f", "not-hex"))
+    cdr = Cdr(0, 1, "bot", HANDSET, record)
+    assert names_of(("cdr", cdr.key, cdr)) >= {HANDSET.encode(), b"31"}
+    assert names_of(("capability", f"rcs|{HANDSET}", Capability(True, "", 1.0, 2.0))) == {HANDSET.encode()}
+    assert names_of(("delivery", 3, mo(3, payload=b"yes"))) == {b"3", HANDSET.encode()}
+    assert names_of(("delivery", 3, mo(3))) == {b"3", HANDSET.encode()}
+
+
+def test_a_big_group_is_worked_on_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = [("message", number, message(number)) for number in range(100, 200)]
+    whole = kept(1, 1.0, row(*changes), with_texts=True)
+    monkeypatch.setattr(history_lines, "PIECE_OCTETS", 1_000)
+    cut = kept(1, 1.0, row(*changes), with_texts=True)
+    assert len(cut.parts) > 10
+    assert b"".join(cut.parts) == b"".join(whole.parts)
+    assert (cut.names, cut.texts) == (whole.names, whole.texts)
