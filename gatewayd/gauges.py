@@ -96,7 +96,7 @@ def _binds_configured(worker: Worker) -> _Readings:
 
 def _outbox_bounds(worker: Worker) -> _Readings:
     for name, account in worker.config.accounts.items():
-        yield (name,), account.outbox_depth_max
+        yield (name, "smpp"), account.outbox_depth_max
 
 
 def _windows_used(worker: Worker) -> _Readings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,14 +114,14 @@ class News:
 
 def begin(metrics: Metrics, config: schema.Config) -> None:
     """Let the series of everybody who is configured begin, at zero: what begins at one has no increase."""
-    for name in config.accounts:
+    for name, account in config.accounts.items():
         metrics.submits.labels(name, "ESME_ROK")
         metrics.submit_response.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
-        for kind in ("receipt", "mo"):
+        for sink, kind in product(account.sinks, ("receipt", "mo")):
             for outcome in ("delivered", "expired", "overflow"):
-                metrics.deliveries.labels(name, kind, outcome)
+                metrics.deliveries.labels(name, sink, kind, outcome)
     for name in config.links:
         metrics.link_results.labels(name, "accepted", "")
         metrics.link_unreachable.labels(name)

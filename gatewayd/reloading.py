@@ -53,9 +53,9 @@ class Reloading:
         worker = self._worker
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
-        troubles = [self._learn_rules(), worker.learn_templates(loaded, wholly=True)]
+        troubles = [self._learn_rules(), worker.learn_templates(loaded, wholly=True), *worker.posting.configure(loaded)]
         worker.reaching.learn_numbers(loaded.config)
-        worker.desk.accounts = loaded.config.accounts
+        worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)
         for name, settings in links.items():
             worker.dispatcher.set_limits(name, worker.limits_of(name))

@@ -42,6 +42,7 @@ from gatewayd.measuring import Measuring
 from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
+from gatewayd.posting import Posting
 from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
 from gatewayd.runtime.scrape import ScrapeServer
@@ -137,7 +138,10 @@ class Worker:
         )
         self.desk.ledger = self.ledger = self._build_ledger()
         bounds = self.outbox_bounds()
-        self.outbox = self.desk.outbox = Outbox(self.spool, bounds, self.metrics, self.trail, self._clock)
+        self.outbox = Outbox(self.spool, bounds, self.metrics, self.trail, self._clock)
+        self.posting = Posting(self.outbox, self.spool, self.metrics, self.trail, self._clock)
+        self.posting.configure(self.loaded)
+        self.desk.outbox = self.posting.sinks
         self.dispatcher = Dispatcher(
             self.desk,
             self.route_table(),
@@ -334,6 +338,7 @@ class Worker:
         if self.community is not None:
             await self.community.start()
         self.outbox.start()
+        self.posting.start()
         self.dispatcher.start()
         for name in self.own_links:
             await self.start_link(name)
@@ -356,7 +361,7 @@ class Worker:
         for keeper in self._keepers.values():
             await keeper.stop()
         stops: list[Awaitable[None]] = [link.stop(_left(deadline)) for link in self.own_links.values()]
-        await asyncio.gather(self.server.stop(_left(deadline)), *stops)
+        await asyncio.gather(self.server.stop(_left(deadline)), self.posting.stop(_left(deadline)), *stops)
         if self.community is not None:
             await self.community.crossing.settle(_left(deadline))
         self.outbox.stop()

@@ -1,10 +1,17 @@
-"""Listening addresses as people write them: ``host:port`` and ``[::1]:2775``. Opens nothing and resolves nothing."""
+"""Addresses: those to listen on as people write them (``host:port``, ``[::1]:2775``), and which ones are public.
+
+Opens nothing and resolves nothing.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 
+# The platform of one cloud, behind a public address that only its own machines reach.
+_INTERNAL = (ipaddress.ip_network("168.63.129.16/32"),)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?", re.ASCII)
 
 
@@ -28,3 +35,16 @@ def is_host(text: str) -> bool:
         # "10.0.0.300" is no address, and a host name made of digits and dots alone does not exist.
         return len(text) <= 253 and _HOST_NAME.fullmatch(text) is not None and not re.fullmatch(r"[0-9.]+", text)
     return True
+
+
+def is_public(text: str) -> bool:
+    """Whether an IP address is one of the public internet: not loopback, private, link-local (where clouds keep their
+    metadata), shared, multicast or reserved, nor any of these wrapped in an IPv6 address."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is None and (address in _NAT64 or address in _COMPATIBLE):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if inner is not None:
+            return is_public(str(inner))
+    return address.is_global and not address.is_multicast and not any(address in one for one in _INTERNAL)

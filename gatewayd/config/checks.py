@@ -14,6 +14,7 @@ from gatewayd.config.faults import Findings, dotted, shown
 from gatewayd.config.link_checks import check_links
 from gatewayd.config.provider_checks import check_providers
 from gatewayd.config.route_checks import check_routes
+from gatewayd.config.sink_checks import check_sinks
 
 
 def check(draft: Draft, findings: Findings) -> None:
@@ -23,6 +24,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_accounts(draft, findings)
     _check_numbers(draft.config, findings)
     _check_history(draft.config.history, findings)
+    check_sinks(draft, findings)
     check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)

@@ -39,6 +39,7 @@ class Draft(msgspec.Struct, frozen=True):
 
     config: schema.Config
     account_names: frozenset[str]
+    endpoint_names: frozenset[str]
     provider_names: frozenset[str]
     application_names: frozenset[str]
     link_names: frozenset[str]
@@ -54,12 +55,14 @@ def read_draft(raw: Mapping[str, Any], findings: Findings) -> Draft:
         elif name not in schema.Config.__struct_fields__:
             findings.fault(dotted(name), "there is no such table", guess(name, schema.Config.__struct_fields__))
     accounts = _read_named(schema.Account, "accounts", raw, findings)
+    endpoints = _read_named(schema.Endpoint, "endpoints", raw, findings)
     providers = _read_named(schema.Provider, "providers", raw, findings)
     applications = _read_named(schema.Application, "applications", raw, findings)
     links = _read_named(schema.Link, "links", raw, findings)
     config = schema.Config(
         **{name: table for name, table in plain.items() if table is not None},
         accounts=_sound(accounts),
+        endpoints=_sound(endpoints),
         providers=_sound(providers),
         applications=_sound(applications),
         links=_sound(links),
@@ -68,6 +71,7 @@ def read_draft(raw: Mapping[str, Any], findings: Findings) -> Draft:
     return Draft(
         config=config,
         account_names=frozenset(accounts),
+        endpoint_names=frozenset(endpoints),
         provider_names=frozenset(providers),
         application_names=frozenset(applications),
         link_names=frozenset(links),

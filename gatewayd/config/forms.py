@@ -5,6 +5,7 @@ Each rule takes the text and answers None, or the problem and its remedy. Knows 
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ Verdict = tuple[str, str] | None
 SYSTEM_ID_MAX: Final = 15  # SMPP 3.4 section 5.2.1: 16 octets with the terminating NUL
 PASSWORD_MAX: Final = 8  # section 5.2.2
 SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
+_SECRET_SIZES: Final = (24, 64)
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
@@ -56,6 +58,17 @@ def password(text: str) -> Verdict:
     if len(text) > PASSWORD_MAX:
         return f"the password has {len(text)} characters", f"SMPP allows {PASSWORD_MAX} at most"
     return None
+
+
+def webhook_secret(text: str) -> Verdict:
+    """As Standard Webhooks writes them: whsec_ and 24 to 64 octets in base64. It is never part of the verdict."""
+    try:
+        size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except ValueError:
+        size = 0
+    if text.startswith("whsec_") and _SECRET_SIZES[0] <= size <= _SECRET_SIZES[1]:
+        return None
+    return "a line is no secret of a webhook", 'write "whsec_" and 24 to 64 random octets in base64'
 
 
 def _system_type(text: str) -> Verdict:

@@ -46,6 +46,10 @@ class Loaded:
         inline = self.config.accounts[account].password_hash
         return inline or self.secrets[dotted("accounts", account, "password_hash_file")]
 
+    def endpoint_secrets(self, endpoint: str) -> tuple[str, ...]:
+        """The secrets that sign what is posted to an endpoint, as they stand in its file."""
+        return tuple(self.secrets[dotted("endpoints", endpoint, "secret_file")].splitlines())
+
 
 def load(path: Path, credentials: Path | None = None) -> Loaded:
     """Read, check and complete a configuration; raises ConfigFaults with every fault at once.

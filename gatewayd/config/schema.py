@@ -19,6 +19,8 @@ UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
 ApiCall = Literal["message", "capability", "revoke"]
 AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma", "rbm"]
+Sink = Literal["smpp", "webhook"]
+News = Literal["receipt", "mo", "session"]
 
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
 Binds = Annotated[int, Meta(ge=1, le=1_000)]
@@ -28,6 +30,7 @@ CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
 FileOctets = Annotated[int, Meta(ge=1_024, le=1_099_511_627_776, extra={"noun": "a size in octets"})]
 BulkSize = Annotated[int, Meta(ge=1, le=10_000)]
+Concurrency = Annotated[int, Meta(ge=1, le=256)]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
 Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
@@ -65,7 +68,6 @@ class Daemon(_Table, frozen=True, kw_only=True):
     worker_silence_s: Seconds = 10.0
     drain_timeout_s: SecondsOrOff = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
     log_format: Literal["text", "json"] = "text"
 
 
@@ -173,6 +175,21 @@ class Account(_Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
+    sinks: tuple[Sink, ...] = ("smpp",)
+    events: tuple[News, ...] = ("receipt", "mo", "session")
+    endpoint: str = ""
+    dead_letter_h: Hours = 168.0
+
+
+class Endpoint(_Table, frozen=True, kw_only=True):
+    """Where the webhooks of accounts with the sink webhook are posted."""
+
+    url: Url
+    secret_file: str
+    concurrency: Concurrency = 8
+    timeout_s: Seconds = 15.0
+    tls_ca: str = ""
+    allow_private: bool = False
 
 
 class Provider(_Table, frozen=True, kw_only=True):
@@ -352,6 +369,8 @@ class Config(_Table, frozen=True, kw_only=True):
     """The whole file."""
 
     daemon: Daemon = Daemon()
+    log: Log = Log()
+    history: History = History()
     control: Control = Control()
     metrics: Metrics = Metrics()
     store: Store = Store()
@@ -363,9 +382,8 @@ class Config(_Table, frozen=True, kw_only=True):
     billing: Billing = Billing()
     rcs: Rcs = Rcs()
     accounts: dict[str, Account] = {}
+    endpoints: dict[str, Endpoint] = {}
     providers: dict[str, Provider] = {}
     applications: dict[str, Application] = {}
     links: dict[str, Link] = {}
     routes: tuple[Route, ...] = ()
-    log: Log = Log()
-    history: History = History()

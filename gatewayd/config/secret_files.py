@@ -69,6 +69,9 @@ def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
     for name, account in config.accounts.items():
         if account.password_hash_file:
             yield dotted("accounts", name, "password_hash_file"), account.password_hash_file
+    for name, endpoint in config.endpoints.items():
+        if endpoint.secret_file:
+            yield dotted("endpoints", name, "secret_file"), endpoint.secret_file
     for name, link in config.links.items():
         for key in _LINK_SECRETS[link.kind]:
             if getattr(link, key):
@@ -86,6 +89,8 @@ def _read_secret(key: str, path: Path, findings: Findings) -> str | None:
         whole = octets.decode("utf-8")
         if key.endswith((".bot_key_file", ".service_account_file")):
             return whole
+        if key.endswith(".secret_file"):  # several while they are exchanged
+            return "\n".join(line.strip() for line in whole.splitlines() if line.strip())
         lines = whole.splitlines()
     except UnicodeDecodeError:
         findings.fault(key, f"{quoted(str(path))} is not text", "write the secret on one line")
@@ -143,6 +148,9 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
             msgspec.json.decode(secret.encode(), type=_ServiceAccount)
         except msgspec.DecodeError:
             verdict = "the file holds no service account's key", "give the JSON file as Google made it"
+    elif key.endswith(".secret_file"):
+        verdict = None if secret else ("the file holds no secret", "write one on a line of its own")
+        verdict = verdict or next(filter(None, map(forms.webhook_secret, secret.splitlines())), None)
     elif not forms.is_printable(secret):
         verdict = "the secret has characters that are not printable ASCII", "write the secret alone on one line"
     if verdict:
@@ -156,12 +164,17 @@ def check_tls_files(config: schema.Config, places: Places, findings: Findings) -
         if table.tls_certificate and table.tls_key:
             _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
     for name, link in config.links.items():
-        key = dotted("links", name, "tls_ca")
-        if link.tls_ca and _read_file(key, places.find(link.tls_ca), findings, is_secret=False) is not None:
-            try:
-                ssl.create_default_context(cafile=str(places.find(link.tls_ca)))
-            except ssl.SSLError:
-                findings.fault(key, f"{quoted(link.tls_ca)} holds no certificates", "give certificates in PEM")
+        _check_authorities(dotted("links", name, "tls_ca"), link.tls_ca, places, findings)
+    for name, endpoint in config.endpoints.items():
+        _check_authorities(dotted("endpoints", name, "tls_ca"), endpoint.tls_ca, places, findings)
+
+
+def _check_authorities(key: str, tls_ca: str, places: Places, findings: Findings) -> None:
+    if tls_ca and _read_file(key, places.find(tls_ca), findings, is_secret=False) is not None:
+        try:
+            ssl.create_default_context(cafile=str(places.find(tls_ca)))
+        except ssl.SSLError:
+            findings.fault(key, f"{quoted(tls_ca)} holds no certificates", "give certificates in PEM")
 
 
 def _check_pair(where: str, certificate: Path, private_key: Path, findings: Findings) -> None:
@@ -186,10 +199,12 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
         runtime_dir=str(places.folder / config.daemon.runtime_dir),
     )
     links = {name: replace(link, tls_ca=_absolute(link.tls_ca, places)) for name, link in config.links.items()}
+    endpoints = {name: replace(one, tls_ca=_absolute(one.tls_ca, places)) for name, one in config.endpoints.items()}
     return replace(
         config,
         daemon=daemon,
         links=links,
+        endpoints=endpoints,
         smpp=replace(
             config.smpp,
             tls_certificate=_absolute(config.smpp.tls_certificate, places),

@@ -17,6 +17,7 @@ import msgspec
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow.guarding import Guards
+from gatewayd.flow.owing import SMPP, SMPP_ALONE, TTL_OF_NOBODY_H, copies, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.compact import CompactLine
@@ -26,7 +27,7 @@ from gatewayd.policy.queueing import FairQueue
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
 from gatewayd.store.kinds import SENT
-from gatewayd.store.records import Delivery, Sent
+from gatewayd.store.records import Delivery, Facts, Sent
 from gatewayd.store.spool import Journey, Spool
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class Outbox(Protocol):
     def add(self, deliveries: list[Delivery]) -> None:
         """These are durable now; bring them to a bind when there is one."""
 
-    def has_room(self, account: str) -> bool:
-        """Whether the account's outbox may grow."""
+    def has_room(self, account: str, sink: str = "") -> bool:
+        """Whether the account's outbox for a sink may grow; without a name the sink is SMPP."""
 
-    def make_room(self, account: str) -> None:
-        """Drop the oldest delivery of the account, counted."""
+    def make_room(self, account: str, sink: str = "") -> None:
+        """Drop the oldest delivery of the account for that sink, counted."""
 
 
 class LinkQueue:
@@ -106,7 +107,7 @@ class Desk:
         trail: Trail,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.accounts = accounts
+        self.learn_accounts(accounts)
         self.settings = dict(links)
         self.spool = spool
         self.metrics = metrics
@@ -127,6 +128,11 @@ class Desk:
         # Revokes that wait for their link to be up and to have room; what overflows ends by its timeout, as unknown.
         self.revokes: dict[str, deque[tuple[int, str]]] = {name: deque(maxlen=REVOKES_MAX) for name in links}
         self._then = spool.journal.then
+
+    def learn_accounts(self, accounts: Mapping[str, schema.Account]) -> None:
+        """The applications are configured so from now on."""
+        self.accounts = accounts
+        self.tells_sessions = tells_sessions(accounts.values())
 
     def add_link(self, link: Link, settings: schema.Link) -> None:
         """A link that messages may be sent over from now on."""
@@ -207,12 +213,12 @@ class Desk:
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
+        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         spool.finish(journey)
-        self._owe_receipt(journey.message, state, error, at)
+        self._owe_receipt(journey.message, channel, state, error, at)
         for member in members:
             spool.finish(member)
-            self._owe_receipt(member.message, state, error, at)
-        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
+            self._owe_receipt(member.message, channel, state, error, at)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
         self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
         if self.operator_of is not None:
@@ -242,7 +248,7 @@ class Desk:
 
     # -- what is owed to the application ------------------------------------------------------------------------
 
-    def _owe_receipt(self, message: Message, state: State, error: str, at: float) -> None:
+    def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
             return
@@ -259,7 +265,7 @@ class Desk:
             destination_npi=message.source_npi,
             destination=message.source,
             created_at=now,
-            due=now + (account.outbox_ttl_h if account else 72.0) * _HOUR_S,
+            due=now + (account.outbox_ttl_h if account else TTL_OF_NOBODY_H) * _HOUR_S,
             message_id=message.id,
             state=state,
             error=error,
@@ -267,12 +273,31 @@ class Desk:
             done_at=at or now,
             user_message_reference=reference_of(message),
         )
-        self.owe(delivery)
+        if account is None or account.sinks == SMPP_ALONE:
+            self._owe(delivery)
+        else:
+            self.owe(delivery, Facts(channel, message.concat))
 
-    def owe(self, delivery: Delivery) -> None:
-        """Keep a delivery and, once it is durable, give it to the outbox."""
-        if not self.outbox.has_room(delivery.account):
-            self.outbox.make_room(delivery.account)
+    def owe(self, delivery: Delivery, facts: Facts | None = None) -> None:
+        """Keep a delivery for each sink of its account and, once it is durable, give it to the outbox.
+
+        ``facts`` are for the sinks that can tell them.
+        """
+        account = self.accounts.get(delivery.account)
+        if account is None or (account.sinks == SMPP_ALONE and delivery.kind != "session"):
+            self._owe(delivery)
+        else:
+            for copy in copies(delivery, account, facts, self.spool.new_id):
+                self._owe(copy)
+
+    def has_room(self, account: str, kind: str) -> bool:
+        """Whether a delivery may be owed: any sink for such has room, or there is none."""
+        sinks = ["" if sink == SMPP else sink for sink in sinks_of(self.accounts.get(account), kind)]
+        return not sinks or any(self.outbox.has_room(account, sink) for sink in sinks)
+
+    def _owe(self, delivery: Delivery) -> None:
+        if not self.outbox.has_room(delivery.account, delivery.sink):
+            self.outbox.make_room(delivery.account, delivery.sink)
         self.spool.owe(delivery)
         self._then(self._owed, delivery)
 

@@ -224,6 +224,7 @@ class Dispatcher:
         for name in desk.queues:
             self._outbound.wake(name)
         if desk.ledger is not None:
+            desk.ledger.on_record = self._outbound.news.billed
             desk.ledger.start()
         self._run_clock()
 
@@ -273,6 +274,8 @@ class Dispatcher:
         if self._loop.time() - self._looked_at > LOOK_AHEAD_S:
             self._looked_at = self._loop.time()
             desk.spool.look_ahead()
+            if desk.tells_sessions:
+                self._outbound.news.close_due()
             desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
             self._reach.look_ahead()
             self._inbound.purge()

@@ -16,7 +16,7 @@ from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
 from gatewayd.policy.numbering import handset_of
 from gatewayd.store.kinds import PARKED, SEEN
-from gatewayd.store.records import Delivery, Parked, Seen, Session
+from gatewayd.store.records import Delivery, Facts, Parked, Seen, Session
 from gatewayd.store.spool import Journey
 
 PARKED_MAX = 100_000
@@ -207,13 +207,13 @@ class InboundDesk:
         delivery = self._delivery(link, inbound, owner.account, joined)
         if desk.ledger is not None:
             desk.ledger.on_mo(link, inbound, inbound.dedup_id or f"{delivery.id:x}", owner.account)
-        desk.owe(delivery)
+        desk.owe(delivery, Facts(link.channel, inbound.concat))
         return True
 
     def _fate(self, owner: Owner | None) -> str:
         if owner is None or owner.account not in self._desk.accounts:
             return "unrouted"
-        return owner.reason if self._desk.outbox.has_room(owner.account) else "outbox_full"
+        return owner.reason if self._desk.has_room(owner.account, "mo") else "outbox_full"
 
     def _was_seen(self, link: Link, inbound: Inbound) -> bool:
         return self._desk.spool.journal.get(SEEN, f"{link.name}|{inbound.dedup_id}") is not None

@@ -19,7 +19,7 @@ from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.message import Channel, Inbound, Message
 from gatewayd.policy import billing
-from gatewayd.policy.billing import BASIC_OCTETS_MAX, Event, Pair
+from gatewayd.policy.billing import BASIC_OCTETS_MAX, Event, Pair, Record
 from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.message_class import is_stop, utf8_length
 from gatewayd.policy.numbering import handset_of, is_repliable
@@ -61,6 +61,7 @@ class Ledger:
         self._scheduled: dict[str, float] = {}
         self._open: dict[str, tuple[int, int, str]] = {}
         self.unknown_rules: set[str] = set()
+        self.on_record: Callable[[str, str, Record], None] = lambda agent, user, record: None
 
     def start(self) -> None:
         """Learn which conversations are open. Right after a fold."""
@@ -205,6 +206,7 @@ class Ledger:
         agent, _, user = key.rpartition("|")
         for record in billing.settle(pair, book, self._now_ms()):
             self._outbox.add(agent, user, record)
+            self.on_record(agent, user, record)
             self._metrics.billing_records.labels(record.name, record.link).value += 1
         if pair.is_empty:
             self._journal.delete(BILLING, key)

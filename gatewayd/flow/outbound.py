@@ -15,6 +15,7 @@ from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
+from gatewayd.flow.sessions import SessionNews
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.error_families import family_of
@@ -40,6 +41,7 @@ class Outbound:
         self._limits = limits
         self._pausing = Pausing(desk)
         self._session_window_s = session_window_h * _HOUR_S
+        self.news = SessionNews(desk)
         self._loop = asyncio.get_running_loop()
         self._dirty: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -391,6 +393,8 @@ class Outbound:
                 user_message_reference=reference_of(message),
             )
             self._desk.metrics.sessions_opened.labels(message.account, link.channel.value).value += 1
+            if self._desk.tells_sessions:
+                self.news.opened(link, sender, handset, session)
         self._desk.spool.save_session(sender, handset, session)
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:

@@ -1,4 +1,4 @@
-"""When a deliver_sm that an application did not take is offered again, and how long that waits."""
+"""When what an application did not take is offered again, and how long that waits."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Final
 
 RETRY_FIRST_S: Final = 2.0
 RETRY_MAX_S: Final = 300.0
+POST_FIRST_S: Final = 5.0
+POST_MAX_S: Final = 900.0
 
 # ESME_RSYSERR, ESME_RMSGQFUL, ESME_RSUBMITFAIL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RQUERYFAIL (which some send for
 # "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms take for "not now". All else is final.
@@ -22,3 +24,9 @@ def retry_delay_s(attempts: int) -> float:
     exponent = min(attempts - 1, 16)
     delay_s: float = min(RETRY_FIRST_S * 2**exponent, RETRY_MAX_S)
     return delay_s
+
+
+def post_delay_s(attempts: int, share: float) -> float:
+    """The same for what is posted to an endpoint; ``share`` is chance (0 to 1), which takes up to half of it away."""
+    delay_s: float = min(POST_FIRST_S * 2 ** min(attempts - 1, 16), POST_MAX_S)
+    return delay_s * (0.5 + share / 2)

@@ -28,12 +28,13 @@ LABELS: Final[dict[str, str]] = {
     "application": "a guarded application: `PROVIDER`, or `PROVIDER/APPLICATION` where a provider has several",
     "channel": "`sms`, `rcs`",
     "class": "a class of the rule set that the link is billed by",
+    "endpoint": "an application's endpoint, by its table `[endpoints.NAME]`",
     "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
     "event": "what was out of the ordinary, one of the words in the metric's meaning",
     "family": "what an error comes down to: see [families](#families-of-errors)",
     "fate": "`session` or `number` (delivered to the account, and why), `duplicate`, `unrouted`, `outbox_full`",
     "key": "the configuration key that names the file",
-    "kind": "of a delivery: `receipt`, `mo`; of a fault: a short word for what was wrong",
+    "kind": "of a delivery: `receipt`, `mo`, `session`; of a fault: a short word for what was wrong",
     "level": "`warn`, `known_only`, `stop`: where the guard changes its state; `max`: what the operator allows",
     "limit": "whose limit: `link:NAME`, `application:NAME`, `provider:NAME`, `account:NAME`; `gate:…` is that of a "
     "second. Of `gatewayd_limiter_waits_total` and `_pauses_total`: the link",
@@ -48,6 +49,7 @@ LABELS: Final[dict[str, str]] = {
     "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
     "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
     "side": "`esme` towards applications, `carrier` towards carriers; of faults also `webhook` and `metrics`",
+    "sink": "where deliveries go: `smpp`, `webhook`",
     "source": "`query`, `bulk`, `refusal`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",
@@ -61,12 +63,22 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_queue_oldest_age_seconds": Gauge(
         "Age of the message that has waited longest for a link.", ("link",), across="max"
     ),
-    "gatewayd_outbox_deliveries": Gauge("Receipts and replies that wait for an account's bind.", ("account",)),
+    "gatewayd_outbox_deliveries": Gauge(
+        "Receipts and replies that wait for a sink of an account.", ("account", "sink")
+    ),
+    "gatewayd_outbox_dead_letters": Gauge(
+        "Deliveries that no endpoint took in its time, or ever would.", ("account", "sink")
+    ),
+    "gatewayd_endpoint_state": Gauge(
+        "An endpoint's breaker: 0 works, 1 tried by one post, 2 left alone for a while, 3 gone (HTTP 410).",
+        ("sink", "endpoint"),
+        across="max",
+    ),
     "gatewayd_outbox_max_deliveries": Gauge(
-        "How many may wait before the oldest are dropped, in each worker.", ("account",), across="max"
+        "How many may wait before the oldest are dropped, in each worker.", ("account", "sink"), across="max"
     ),
     "gatewayd_outbox_oldest_age_seconds": Gauge(
-        "Age of the delivery that has waited longest.", ("account",), across="max"
+        "Age of the delivery that has waited longest.", ("account", "sink"), across="max"
     ),
     "gatewayd_binds": Gauge("Binds that stand: side esme by account, side carrier by link.", ("side", "name")),
     "gatewayd_binds_configured": Gauge(
@@ -202,7 +214,8 @@ class Metrics:
         self.sessions_opened = counters(
             "sessions_opened", "Conversations that replies can be joined to, opened by a message.", "account", "channel"
         )
-        self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")
+        self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "sink", "kind", "outcome")
+        self.posts = counters("posts", "Posts to applications' endpoints.", "sink", "endpoint", "outcome")
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
 
     def _declare_links(self) -> None:
@@ -264,6 +277,7 @@ class Metrics:
         self.receipt_to_esme = seconds(
             "receipt_to_esme", "From a carrier's receipt to the application's answer.", _AFTER_HOURS_S, "account"
         )
+        self.post = seconds("post", "From a post to an endpoint to its answer.", _PROMPT_S, "sink", "endpoint")
         self.store_commit = seconds("store_commit", "Duration of commits.", _PROMPT_S).labels()
         group = Timings("gatewayd_store_group_records", "Records in one commit.", _RECORDS)
         self._families.append(group)

@@ -32,6 +32,7 @@ UNBUILDABLE = 0x0000_FFFF
 # For what is owed to an account that is not configured (any more).
 ORPHAN_DEPTH_MAX, ORPHAN_WINDOW = 100_000, 1
 
+SMPP = "smpp"
 HOT_MAX = 2_000
 LOAD_MAX = 200
 SWEEP_S = 30.0
@@ -202,7 +203,7 @@ class Outbox:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
         elif status == NO_STATUS:
-            self._metrics.deliveries.labels(box.account, delivery.kind, f"unanswered_{reason}").value += 1
+            self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, f"unanswered_{reason}").value += 1
             if reason == "lost":
                 self.give_back(box, delivery)
             else:
@@ -211,7 +212,7 @@ class Outbox:
             self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
             self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
-            self._metrics.deliveries.labels(box.account, delivery.kind, "retried").value += 1
+            self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
         else:
             self._trail.say(
@@ -310,7 +311,7 @@ class Outbox:
     def _end(self, box: Box, delivery_id: int, kind: str, outcome: str) -> None:
         box.hot.pop(delivery_id, None)
         self._spool.settle_delivery(delivery_id)
-        self._metrics.deliveries.labels(box.account, kind, outcome).value += 1
+        self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
 
     def give_back(self, box: Box, delivery: Delivery) -> None:
         """It was not sent: it keeps its place."""
@@ -401,12 +402,12 @@ class Outbox:
 
     def depths(self) -> list[tuple[tuple[str, ...], float]]:
         """Deliveries that wait, by account."""
-        return [((box.account,), box.depth) for box in self._boxes.values()]
+        return [((box.account, SMPP), box.depth) for box in self._boxes.values()]
 
     def ages(self) -> list[tuple[tuple[str, ...], float]]:
         """Seconds that the oldest delivery of each account has waited."""
         now = self._clock()
-        return [((box.account,), max(0.0, now - self._oldest(box, now))) for box in self._boxes.values()]
+        return [((box.account, SMPP), max(0.0, now - self._oldest(box, now))) for box in self._boxes.values()]
 
     def _oldest(self, box: Box, now: float) -> float:
         if not box.depth:

@@ -30,7 +30,7 @@ class Sent(_Record):
     due: float = 0.0
 
 
-class Facts(_Record, frozen=True):
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What sinks other than SMPP can tell of a delivery besides: a deliver_sm has no place for it.
 
     ``concat`` as in Message. ``event`` is what became of a session; a billed one has the ``record`` of the operator's

@@ -115,10 +115,10 @@ class Mailbox:
             self._application.take(owed)
             self._spool.settle_delivery(owed.id)
 
-    def has_room(self, account: str) -> bool:
+    def has_room(self, account: str, sink: str = "") -> bool:
         return True
 
-    def make_room(self, account: str) -> None:
+    def make_room(self, account: str, sink: str = "") -> None:
         raise AssertionError("there is room")
 
 

@@ -66,6 +66,7 @@ SECRETS = {
     "carrier.password": "s3cret",
     "orange.secret": "a-secret",
     "orange.webhook": "a-token",
+    "bank.webhook": "whsec_" + "QUJD" * 8,
 }
 
 

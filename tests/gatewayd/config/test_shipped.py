@@ -35,6 +35,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "billing": schema.Billing,
     "rcs": schema.Rcs,
     "accounts": schema.Account,
+    "endpoints": schema.Endpoint,
     "providers": schema.Provider,
     "applications": schema.Application,
     "links": schema.Link,

@@ -151,11 +151,11 @@ class Notebook:
     def add(self, deliveries: list[Delivery]) -> None:
         self.deliveries += deliveries
 
-    def has_room(self, account: str) -> bool:
-        return account not in self.full
+    def has_room(self, account: str, sink: str = "") -> bool:
+        return (f"{account}/{sink}" if sink else account) not in self.full
 
-    def make_room(self, account: str) -> None:
-        self.dropped.append(account)
+    def make_room(self, account: str, sink: str = "") -> None:
+        self.dropped.append(f"{account}/{sink}" if sink else account)
 
     @property
     def fates(self) -> list[tuple[int, str]]:

@@ -30,6 +30,7 @@ from gatewayd.runtime.snapshots import Ledger, ledger_path
 from gatewayd.runtime.trail import Trail
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.sharing import Guest, Sharing
+from gatewayd.senders.sinks import Sinks
 from gatewayd.store.journal import Journal
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Spool
@@ -215,7 +216,8 @@ class Worker:
             clock=city.clock,
         )
         bounds = {name: (account.outbox_depth_max, city.bind_window) for name, account in ACCOUNTS.items()}
-        self.outbox = self.desk.outbox = Outbox(self.spool, bounds, self.metrics, Trail(), city.clock)
+        self.outbox = Outbox(self.spool, bounds, self.metrics, Trail(), city.clock)
+        self.desk.outbox = Sinks(self.outbox)
         self.dispatcher = Dispatcher(
             self.desk,
             city.routes(),

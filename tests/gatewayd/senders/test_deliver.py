@@ -128,7 +128,7 @@ class Stage:
         self.outbox.leave(cast(Any, bind))
 
     def count(self, outcome: str) -> int:
-        return sum(tally.value for (_, _, word), tally in self.metrics.deliveries.items() if word == outcome)
+        return sum(tally.value for (*_, word), tally in self.metrics.deliveries.items() if word == outcome)
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ async def test_what_is_owed_goes_to_the_bind_in_order_and_is_settled(stages: Any
 async def test_what_the_last_run_left_waits_for_a_bind(stages: Any) -> None:
     stage = stages(owed(1), owed(2, "bank"), owed(3, "gone"))
     stage.outbox.start()
-    assert dict(stage.outbox.depths()) == {("shop",): 1, ("bank",): 1, ("gone",): 1}
+    assert dict(stage.outbox.depths()) == {("shop", "smpp"): 1, ("bank", "smpp"): 1, ("gone", "smpp"): 1}
     bind = stage.bind()
     await turn()
     assert bind.ids == [1]
@@ -328,7 +328,7 @@ async def test_what_cannot_be_sent_comes_back_or_ends(stages: Any, fault: str, l
 async def test_ages_are_those_of_the_oldest(stages: Any) -> None:
     stage = stages()
     stage.add(owed(1, created_at=NOW - 30), owed(2, created_at=NOW - 5))
-    assert dict(stage.outbox.ages()) == {("shop",): 30.0, ("bank",): 0.0}
+    assert dict(stage.outbox.ages()) == {("shop", "smpp"): 30.0, ("bank", "smpp"): 0.0}
 
 
 async def test_after_the_stop_nothing_moves(stages: Any) -> None:

@@ -11,6 +11,7 @@ from gatewayd.policy.journey import Progress, Stage
 from gatewayd.store.kinds import (
     BILLING,
     CAPABILITY,
+    DEAD_LETTER,
     DELIVERY,
     INTERRUPTED,
     KINDS,
@@ -67,6 +68,7 @@ def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
         (Stage.POSTPONED, "", None),
         (Stage.SENT, "", None),
         (Stage.SETTLING, "", None),
+        (Stage.HELD, "", None),
     ],
 )
 def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | None) -> None:
@@ -76,7 +78,7 @@ def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | Non
 
 
 def test_every_stage_was_thought_of() -> None:
-    assert len(Stage) == 9
+    assert len(Stage) == 10
 
 
 @pytest.mark.parametrize(("due", "column"), [(0.0, None), (5.5, 5.5)])

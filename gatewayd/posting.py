@@ -1,0 +1,114 @@
+"""The sinks of a worker's accounts: SMPP's outbox, and a courier for each other sink, put together as configured.
+
+Puts parts together and decides nothing, as the composition root does whose part it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from gatewayd.config import schema
+from gatewayd.config.load import Loaded
+from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.trail import Trail
+from gatewayd.senders.courier import Courier
+from gatewayd.senders.deliver import Outbox
+from gatewayd.senders.gates import Poster
+from gatewayd.senders.lanes import Terms
+from gatewayd.senders.sinks import Sinks
+from gatewayd.senders.webhooks import WebhookPoster
+from gatewayd.store.spool import Spool
+
+WEBHOOK: Final = "webhook"
+_HOUR_S: Final = 3_600.0
+
+_Known = tuple[schema.Endpoint, tuple[str, ...]]
+
+
+class Posting:
+    """The wiring of sinks in one worker."""
+
+    def __init__(self, smpp: Outbox, spool: Spool, metrics: Metrics, trail: Trail, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._posters: dict[str, tuple[_Known, WebhookPoster]] = {}
+        self.webhooks = Courier(WEBHOOK, spool, metrics, trail, clock)
+        self.couriers = {WEBHOOK: self.webhooks}
+        self.sinks = Sinks(smpp)
+        for sink, courier in self.couriers.items():
+            self.sinks.attach(sink, courier)
+        gauge = metrics.gauges.register
+        for courier in self.couriers.values():
+            gauge("gatewayd_outbox_deliveries", courier.depths)
+            gauge("gatewayd_outbox_max_deliveries", courier.bounds)
+            gauge("gatewayd_outbox_oldest_age_seconds", courier.ages)
+            gauge("gatewayd_outbox_dead_letters", courier.dead_counts)
+            gauge("gatewayd_endpoint_state", courier.states)
+
+    def configure(self, loaded: Loaded) -> list[str]:
+        """By this configuration from now on; returns what could not be taken up."""
+        faults: list[str] = []
+        for name, settings in loaded.config.endpoints.items():
+            known = (settings, loaded.endpoint_secrets(name))
+            if name in self._posters and self._posters[name][0] == known:
+                continue
+            try:
+                self._posters[name] = (known, WebhookPoster(settings, known[1], self._clock))
+            except OSError as error:
+                faults.append(f"endpoints.{name}: {error}")
+        for name in [name for name in self._posters if name not in loaded.config.endpoints]:
+            del self._posters[name]
+        posters: dict[str, Poster] = {name: poster for name, (_, poster) in self._posters.items()}
+        self.webhooks.configure(terms_of(loaded.config.accounts, posters), posters)
+        return faults
+
+    def start(self) -> None:
+        """Take up what the last run owed."""
+        for courier in self.couriers.values():
+            courier.start()
+
+    async def stop(self, drain_s: float) -> None:
+        """Let what is on its way come to its end for a while."""
+        for courier in self.couriers.values():
+            await courier.stop(drain_s)
+
+    def dead_letters(self, account: str, after: int, limit: int) -> list[dict[str, object]]:
+        """An account's dead letters with ids above ``after``, oldest first: what people may see of them."""
+        found = [dead for each in self.couriers.values() for dead in each.dead_letters(account, after, limit)]
+        return [
+            {
+                "id": dead.id,
+                "account": dead.account,
+                "sink": dead.sink,
+                "kind": dead.kind,
+                "handset": dead.source,
+                "created_at": dead.created_at,
+                "dead_at": dead.facts.dead_at if dead.facts is not None else 0.0,
+                "reason": dead.facts.dead_because if dead.facts is not None else "",
+                "attempts": dead.attempts,
+            }
+            for dead in sorted(found, key=lambda dead: dead.id)[:limit]
+        ]
+
+    def replay(self, account: str, ids: list[int] | None) -> int:
+        """Owe an account's dead letters again, some hundreds of all or these; how many. To be called until it is 0."""
+        return sum(each.replay(account, ids) for each in self.couriers.values())
+
+    def offer_now(self, account: str) -> None:
+        """What waits for an account's endpoints is offered at once."""
+        for each in self.couriers.values():
+            each.offer_now(account)
+
+
+def terms_of(accounts: Mapping[str, schema.Account], posters: Mapping[str, Poster]) -> dict[str, Terms]:
+    """The bounds of each account with webhooks; one whose endpoint is not ready waits."""
+    return {
+        name: Terms(
+            account.endpoint if account.endpoint in posters else "",
+            account.outbox_depth_max,
+            account.outbox_ttl_h * _HOUR_S,
+            account.dead_letter_h * _HOUR_S,
+        )
+        for name, account in accounts.items()
+        if WEBHOOK in account.sinks
+    }

@@ -1,0 +1,115 @@
+"""What one account is owed at one endpoint: ids in order, one handset's news one after the other, and dead letters.
+
+Keeps ids; deliveries themselves are in the store, but for a bounded number. Knows neither clock nor endpoint.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+import msgspec
+
+from gatewayd.policy.compact import CompactLine
+from gatewayd.store.records import Delivery
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """An account's bounds at a sink, and its endpoint there; an empty name is none: what is owed waits and expires."""
+
+    endpoint: str
+    depth_max: int
+    ttl_s: float
+    dead_letter_s: float
+
+
+class Lane:
+    """One account's place in line.
+
+    An id is in exactly one of: ``fresh`` (new, in order), ``loaded`` (the next ones, read already), ``ready`` (came
+    back, or its predecessor is through: may go now), ``held`` (behind another of its handset), ``postponed`` (failed,
+    waits for its time), or on its way. Whoever is ready, postponed or on its way has its handset for itself: that
+    is what keeps the order of a conversation, while no handset holds up another.
+    """
+
+    __slots__ = (
+        "account",
+        "dead",
+        "fresh",
+        "held",
+        "is_listed",
+        "loaded",
+        "owed",
+        "postponed",
+        "ready",
+        "refusals",
+        "terms",
+    )
+
+    def __init__(self, account: str, terms: Terms) -> None:
+        self.account = account
+        self.terms = terms
+        self.fresh = CompactLine()
+        self.loaded: deque[Delivery] = deque()
+        self.ready: list[tuple[int, str]] = []
+        self.held: dict[str, deque[int]] = {}
+        self.postponed: dict[int, tuple[str, float]] = {}
+        self.refusals: dict[int, int] = {}
+        self.dead = CompactLine()
+        self.owed = 0
+        self.is_listed = False
+
+    def put_ready(self, delivery_id: int, handset: str) -> None:
+        """It may go now; the handset is its own already."""
+        heapq.heappush(self.ready, (delivery_id, handset))
+
+    def claim(self, delivery: Delivery) -> bool:
+        """Whether it has its handset for itself now; else it is held behind the one that has."""
+        behind = self.held.get(delivery.source)
+        if behind is not None:
+            behind.append(delivery.id)
+            return False
+        self.held[delivery.source] = deque()
+        return True
+
+    def release(self, handset: str) -> None:
+        """The one that had the handset is through: the next may go."""
+        behind = self.held.get(handset)
+        if behind:
+            self.put_ready(behind.popleft(), handset)
+        else:
+            self.held.pop(handset, None)
+
+    def ended(self, delivery_id: int) -> None:
+        """It is owed no more."""
+        self.owed -= 1
+        self.refusals.pop(delivery_id, None)
+
+    def drop(self) -> int | None:
+        """Take out one of the oldest that are not on their way; None when all are."""
+        if self.loaded:
+            return self.loaded.popleft().id
+        if len(self.fresh):
+            return self.fresh.popleft()
+        if self.postponed:
+            delivery_id, (handset, _) = self.postponed.popitem()
+        elif self.ready:
+            delivery_id, handset = heapq.heappop(self.ready)
+        else:
+            return None
+        self.release(handset)
+        return delivery_id
+
+    def recall(self) -> None:
+        """What was postponed need not wait any longer."""
+        for delivery_id, (handset, _) in self.postponed.items():
+            self.put_ready(delivery_id, handset)
+        self.postponed.clear()
+
+    def oldest(self) -> int | None:
+        """The id that has waited longest, those on their way left out."""
+        first = [delivery_id for delivery_id, _ in self.ready[:1]]
+        first += [delivery.id for delivery in [*self.loaded][:1]]
+        first += [self.fresh[0]] if len(self.fresh) else []
+        first += [min(self.postponed)] if self.postponed else []
+        return min(first, default=None)
