@@ -7,7 +7,24 @@ from __future__ import annotations
 
 import typer
 
-from gatewayd.cli import billing, daemon, links, numbers, simulate, status, templates, trace
+from gatewayd.cli import (
+    accounts,
+    backups,
+    billing,
+    binds,
+    daemon,
+    links,
+    numbers,
+    outbox,
+    simulate,
+    status,
+    steering,
+    talks,
+    templates,
+    top,
+    trace,
+    waiting,
+)
 
 app = typer.Typer(
     name="gatewayd",
@@ -21,7 +38,17 @@ app = typer.Typer(
 app.command("run")(daemon.run)
 app.command("worker", hidden=True)(daemon.worker_command)
 app.command("status")(status.status)
+app.command("top")(top.top)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(binds.app, name="binds")
 app.add_typer(links.app, name="links")
+app.add_typer(waiting.app, name="queue")
+app.add_typer(outbox.app, name="outbox")
+app.command("sessions")(talks.sessions)
+app.command("reload")(steering.reload)
+app.command("drain")(steering.drain)
+app.command("backup")(backups.backup)
+app.command("restore")(backups.restore)
 app.command("check-config")(daemon.check_config)
 app.command("hash-password")(daemon.hash_password_command)
 app.command("mask")(trace.mask)

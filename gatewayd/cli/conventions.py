@@ -30,7 +30,8 @@ Socket = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Reveal = Annotated[
-    bool, typer.Option("--reveal", help="Show whole numbers; for root and the daemon's user, where [log] reveal is true.")
+    bool,
+    typer.Option("--reveal", help="Show whole numbers; for root and the daemon's user, where [log] reveal is true."),
 ]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000_000, help="How many rows at most.")]
 
@@ -39,6 +40,16 @@ def refuse(sentence: str, code: int = REFUSED) -> NoReturn:
     """End with a sentence on stderr that says what to do."""
     typer.echo(f"gatewayd: {sentence}", err=True)
     raise typer.Exit(code)
+
+
+def confirm(question: str) -> None:
+    """Go on only if somebody at a terminal says yes."""
+    try:
+        is_meant = typer.confirm(question)
+    except typer.Abort:
+        is_meant = False
+    if not is_meant:
+        refuse("nothing was done")
 
 
 def load_config(path: Path) -> Loaded:
@@ -56,4 +67,6 @@ def load_config(path: Path) -> Loaded:
 
 def counted(number: int, noun: str) -> str:
     """``1 link``, ``2 links``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return (
+        f"{number} {noun}" if number == 1 else f"{number} {noun[:-1]}ies" if noun.endswith("y") else f"{number} {noun}s"
+    )

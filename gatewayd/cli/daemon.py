@@ -96,13 +96,18 @@ def hash_password_command() -> None:
 
     Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
     """
+    typer.echo(hash_password(read_password(), random.SystemRandom()))
+
+
+def read_password() -> str:
+    """A password that SMPP can carry: asked for twice at a terminal, else the first line of stdin."""
     password = _ask_password() if _is_terminal() else sys.stdin.readline().rstrip("\r\n")
     if not password:
         refuse("the password is empty")
     verdict = forms.password(password)
     if verdict:
         refuse("; ".join(verdict))
-    typer.echo(hash_password(password, random.SystemRandom()))
+    return password
 
 
 def version() -> None:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import typer
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -61,6 +63,12 @@ def table(columns: Sequence[Column], rows: Iterable[dict[str, Any]], width: int,
         cells = [row.get(column.key, "") for column in shown]
         made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells))
     return made
+
+
+def note_more(answer: dict[str, Any], limit: int) -> None:
+    """Say on stderr that a list goes on."""
+    if answer["more"]:
+        typer.echo(f"(the first {limit}; --limit shows more)", err=True)
 
 
 def coloured(word: str, colour: str) -> Text:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 LIST_NAME: Final = "backup.json"
-BESIDE: Final = ("ratios", "paused.json", "mask.key")
+BESIDE: Final = ("workers", "ratios", "paused.json", "mask.key")
 """Files of the spool folder that belong to the whole daemon: small, and copied as they are."""
 
 _FOLDER_MODE: Final = 0o700

@@ -1,0 +1,178 @@
+"""``gatewayd outbox``: what applications are owed, and how to offer it again or drop it.
+
+What an outbox does is the daemon's; here it is chosen, asked for and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json
+from gatewayd.cli.conventions import (
+    DEFAULT_CONFIG,
+    FAILED,
+    AsJson,
+    Config,
+    Limit,
+    Reveal,
+    Socket,
+    confirm,
+    counted,
+    refuse,
+)
+from gatewayd.cli.tables import Column, age, amount, console, moment, note_more, table
+
+SUMMARY = (
+    Column("account", "name"),
+    Column("binds", "binds", is_number=True),
+    Column("owed", "owed", is_number=True),
+    Column("at most", "depth_max", is_number=True),
+    Column("oldest", "oldest", is_number=True),
+)
+COLUMNS = (
+    Column("delivery", "id"),
+    Column("account", "account"),
+    Column("kind", "kind"),
+    Column("sink", "sink", is_spare=True),
+    Column("handset", "handset"),
+    Column("state", "state"),
+    Column("age", "age", is_number=True),
+    Column("tries", "attempts", is_number=True),
+    Column("message", "message", is_spare=True),
+    Column("until", "until", is_spare=True),
+)
+_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
+_UNITS_S = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
+
+app = typer.Typer(help="What applications are owed and have not taken: list, replay, drop.")
+
+Name = Annotated[str, typer.Argument(help="The account.")]
+
+
+@app.callback(invoke_without_command=True)
+def outbox(
+    context: typer.Context, config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False
+) -> None:
+    """Show how much each application is owed, and for how long. One that is bound and owed much is slow or refuses.
+
+    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    with daemon(config, socket) as client:
+        answer = client.ask("status")
+    accounts = answer["answer"]["accounts"]
+    if as_json:
+        keys = ("binds_up", "depth", "depth_max", "outbox_age_s")
+        print_json(
+            {"accounts": {n: {k: one[k] for k in keys} for n, one in accounts.items()}, "silent": answer["silent"]}
+        )
+    else:
+        out = console()
+        rows = [
+            {
+                "name": name,
+                "binds": one["binds_up"],
+                "owed": amount(one["depth"]),
+                "depth_max": amount(one["depth_max"]),
+                "oldest": age(one["outbox_age_s"]),
+            }
+            for name, one in sorted(accounts.items())
+        ]
+        out.print(table(SUMMARY, rows, out.width))
+    mind_silent(answer)
+
+
+@app.command("list")
+def list_command(
+    account: Annotated[str, typer.Argument(help="The account; without it, all.")] = "",
+    kind: Annotated[str, typer.Option(help="receipt, mo or session.")] = "",
+    older: Annotated[str, typer.Option(help="Only what is older than this: 30min, 2h, 1d.")] = "",
+    limit: Limit = 50,
+    reveal: Reveal = False,
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what is owed, the oldest first: receipts and replies, how old, how often tried, and until when it is kept.
+
+    Exit codes: 0 shown; 2 an option is wrong; 3 the daemon is not running; 4 this user may not ask, or may not see
+    numbers; 5 a worker did not answer.
+    """
+    with daemon(config, socket) as client:
+        filters = {"account": account, "kind": kind, "older_s": seconds_of(older)}
+        answer = listed(client, "outbox", limit, reveal=reveal, **filters)
+    if as_json:
+        print_json(answer)
+    else:
+        out = console()
+        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
+        note_more(answer, limit)
+    mind_silent(answer)
+
+
+def _row(delivery: dict[str, Any]) -> dict[str, Any]:
+    return delivery | {"age": age(delivery["age_s"]), "until": moment(delivery["due"])}
+
+
+@app.command()
+def replay(account: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
+    """Offer at once what an application refused for now, instead of when its next try is due.
+
+    Exit codes: 0 done, also when nothing waited for another try; 1 there is no such account; 3 the daemon is not
+    running; 4 this user may not ask; 5 a worker did not answer.
+    """
+    with daemon(config, socket) as client:
+        answer = client.ask("replay", account=account)
+    count = int(answer["answer"].get("offered", 0))
+    if as_json:
+        print_json({"offered": count, "silent": answer["silent"]})
+    else:
+        typer.echo(f"{counted(count, 'delivery')} offered again")
+    mind_silent(answer)
+
+
+@app.command()
+def drop(
+    account: Name,
+    kind: Annotated[str, typer.Option(help="Only receipt, or only mo.")] = "",
+    older: Annotated[str, typer.Option(help="Only what is older than this: 30min, 2h, 1d.")] = "",
+    delivery: Annotated[str, typer.Option("--id", help="Only this one, as the list names it.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    socket: Socket = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drop what an application is owed, for good: it will never hear of these receipts and replies.
+
+    What was just written to a bind and is not answered stays.
+
+    Exit codes: 0 done; 1 there was nothing to drop, or no such account; 2 an option is wrong, or you said no; 3 the
+    daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    """
+    older_s = seconds_of(older)
+    if not yes:
+        confirm(f"Drop for good what {account} is owed?")
+    with daemon(config, socket) as client:
+        answer = acted(client, "drop", account=account, kind=kind, older_s=older_s, id=delivery)
+    count = int(answer.get("changed", 0))
+    if as_json:
+        print_json({"dropped": count, "silent": answer["silent"]})
+    else:
+        typer.echo(f"{counted(count, 'delivery')} dropped")
+    mind_silent(answer)
+    if not count:
+        raise typer.Exit(FAILED)
+
+
+def seconds_of(text: str) -> float:
+    """``2h`` in seconds; 0 for nothing."""
+    if not text:
+        return 0.0
+    match = _AGE.fullmatch(text)
+    if match is None:
+        refuse(f"{text} is no age: write 90s, 30min, 2h or 1d")
+    return float(match[1]) * _UNITS_S[match[2]]
