@@ -67,9 +67,14 @@ HEALTHY: Final[dict[str, str]] = {
     'gatewayd_limiter_paused_seconds{limit="provider:orange"}': steady(0),
     'gatewayd_limiter_used_ratio{limit="provider:orange"}': steady(0.6),
     'gatewayd_binds{side="esme",name="shop"}': steady(2),
-    'gatewayd_outbox_deliveries{account="shop"}': steady(40),
-    'gatewayd_outbox_max_deliveries{account="shop"}': steady(100_000),
-    'gatewayd_outbox_oldest_age_seconds{account="shop"}': steady(1),
+    'gatewayd_outbox_deliveries{account="shop",sink="smpp"}': steady(40),
+    'gatewayd_outbox_deliveries{account="shop",sink="webhook"}': steady(40),
+    'gatewayd_outbox_max_deliveries{account="shop",sink="smpp"}': steady(100_000),
+    'gatewayd_outbox_oldest_age_seconds{account="shop",sink="smpp"}': steady(1),
+    'gatewayd_outbox_oldest_age_seconds{account="shop",sink="webhook"}': steady(1),
+    'gatewayd_outbox_dead_letters{account="shop",sink="webhook"}': steady(3),
+    'gatewayd_endpoint_state{sink="webhook",endpoint="crm"}': steady(0),
+    "gatewayd_history_lost_groups_total": steady(0),
     'gatewayd_deliveries_total{account="shop",kind="receipt",outcome="expired"}': steady(7),
     'gatewayd_submits_total{account="shop",status="ESME_ROK"}': growing(600),
     'gatewayd_submits_total{account="shop",status="ESME_RINVDSTADR"}': growing(10),
@@ -127,10 +132,16 @@ FIRING: Final[dict[str, list[dict[str, str]]]] = {
     "GatewaydApplicationAway": [
         {
             'gatewayd_binds{side="esme",name="shop"}': steady(0),
-            'gatewayd_outbox_oldest_age_seconds{account="shop"}': growing(60),
+            'gatewayd_outbox_oldest_age_seconds{account="shop",sink="smpp"}': growing(60),
         }
     ],
-    "GatewaydOutboxNearlyFull": [{'gatewayd_outbox_deliveries{account="shop"}': steady(90_000)}],
+    "GatewaydOutboxNearlyFull": [
+        {'gatewayd_outbox_deliveries{account="shop",sink="smpp"}': steady(90_000)},
+        {'gatewayd_outbox_deliveries{account="shop",sink="webhook"}': steady(90_000)},
+    ],
+    "GatewaydEndpointDown": [{'gatewayd_endpoint_state{sink="webhook",endpoint="crm"}': steady(2)}],
+    "GatewaydDeadLetters": [{'gatewayd_outbox_dead_letters{account="shop",sink="webhook"}': leaping(MINUTES - 10, 4)}],
+    "GatewaydHistoryLost": [{"gatewayd_history_lost_groups_total": leaping(MINUTES - 10, 1)}],
     "GatewaydDeliveriesLost": [
         {'gatewayd_deliveries_total{account="shop",kind="receipt",outcome="expired"}': leaping(MINUTES - 10, 3)}
     ],
@@ -176,7 +187,10 @@ SILENT: Final[dict[str, dict[str, str]]] = {
         'gatewayd_binds{side="carrier",name="carrier"}': steady(0),
         'gatewayd_link_up{link="carrier"}': f"1x{MINUTES - 1} 0",
     },
-    "GatewaydApplicationAway": {'gatewayd_binds{side="esme",name="shop"}': steady(0)},
+    "GatewaydApplicationAway": {  # an endpoint needs no bind
+        'gatewayd_binds{side="esme",name="shop"}': steady(0),
+        'gatewayd_outbox_oldest_age_seconds{account="shop",sink="webhook"}': growing(60),
+    },
     "GatewaydWorkerCrashLoop": {'gatewayd_worker_deaths_total{worker="0",reason="signal"}': leaping(MINUTES - 10, 2)},
     "GatewaydQuotaPause": {'gatewayd_limiter_paused_seconds{limit="provider:orange"}': f"0x{MINUTES - 1} 50"},
 }

@@ -1,0 +1,170 @@
+"""One application: what it hands in, what becomes of it, and whether it fetches what it is owed."""
+
+from __future__ import annotations
+
+from dashboards_kit import ORANGE, RED, Board, Figure, Graph, Query, choice, quantiles, rate, select, share, total
+
+MINE = 'account=~"$account"'
+BINDS = ('side="esme"', 'name=~"$account"')
+SUBMITS, ENDS, DELIVERIES = "gatewayd_submits_total", "gatewayd_messages_total", "gatewayd_deliveries_total"
+
+
+def account() -> Board:
+    """One account, or some."""
+    variable = choice("account", "gatewayd_submits_total", '{instance=~"$instance"}')
+    board = Board("account", "account", "One application, seen from its own side.", [variable])
+    board.row("Handed in", *_handed_in())
+    board.row("What became of it", *_ends())
+    board.row("Receipts and replies", *_owed())
+    board.row("Endpoints (webhooks), of all accounts", *_endpoints())
+    return board
+
+
+def _handed_in() -> tuple[Figure | Graph, ...]:
+    refused = share("account", SUBMITS, 'status!~"ESME_ROK|ESME_RTHROTTLED"', MINE)
+    throttled = share("account", SUBMITS, 'status="ESME_RTHROTTLED"', MINE)
+    return (
+        Graph(
+            "Answers to submits",
+            "Statuses of submit_sm_resp; the README's table says what each means.",
+            "cps",
+            (Query(rate("status", SUBMITS, MINE), "{{status}}"),),
+            is_stacked=True,
+        ),
+        Graph(
+            "Time to answer",
+            "From a submit to our answer, which is given once the message is on disk.",
+            "s",
+            quantiles("gatewayd_submit_response_seconds", MINE),
+            ((1, ORANGE),),
+        ),
+        Graph(
+            "Refused or too fast",
+            "Shares of what is handed in: refused with an error, or turned away for its pace.",
+            "percentunit",
+            (Query(refused, "{{account}} refused"), Query(throttled, "{{account}} too fast")),
+            ((0.2, RED),),
+            maximum=1,
+        ),
+        Graph(
+            "Binds",
+            "Binds that stand, and how many there may be.",
+            "short",
+            (
+                Query(total("name", select("gatewayd_binds", *BINDS)), "{{name}}"),
+                Query(f"max by (name) ({select('gatewayd_binds_configured', *BINDS)})", "{{name}} at most"),
+            ),
+        ),
+    )
+
+
+def _ends() -> tuple[Figure | Graph, ...]:
+    return (
+        Graph(
+            "Ends, by outcome",
+            "Messages that came to their end, by the state of the final receipt.",
+            "cps",
+            (Query(rate("outcome", ENDS, MINE), "{{outcome}}"),),
+            is_stacked=True,
+            width=8,
+        ),
+        Graph(
+            "Ends, by link",
+            "Over which link messages came to their end.",
+            "cps",
+            (Query(rate("link, channel", ENDS, MINE), "{{link}} ({{channel}})"),),
+            is_stacked=True,
+            width=8,
+            opens="link",
+        ),
+        Graph(
+            "Not delivered",
+            "Share of ends other than DELIVRD.",
+            "percentunit",
+            (Query(share("account", ENDS, 'outcome!="DELIVRD"', MINE), "{{account}}"),),
+            ((0.3, RED),),
+            maximum=1,
+            width=8,
+        ),
+    )
+
+
+def _owed() -> tuple[Figure | Graph, ...]:
+    age = f"max by (account, sink) ({select('gatewayd_outbox_oldest_age_seconds', MINE)})"
+    most = f"max by (account) ({select('gatewayd_outbox_max_deliveries', MINE)})"
+    return (
+        Graph(
+            "Waiting for the application",
+            "Receipts and replies that nobody has taken yet, by sink, and how many may wait in each worker.",
+            "short",
+            (
+                Query(total("account, sink", select("gatewayd_outbox_deliveries", MINE)), "{{account}} {{sink}}"),
+                Query(most, "{{account}} at most"),
+            ),
+        ),
+        Graph(
+            "Oldest of them",
+            "For how long the oldest has waited.",
+            "s",
+            (Query(age, "{{account}} {{sink}}"),),
+            ((900, ORANGE), (3_600, RED)),
+        ),
+        Graph(
+            "Deliveries",
+            "What became of receipts and replies, by sink.",
+            "cps",
+            (Query(rate("sink, kind, outcome", DELIVERIES, MINE), "{{sink}} {{kind}} {{outcome}}"),),
+            width=8,
+        ),
+        Graph(
+            "Time until it has them",
+            "From a carrier's receipt or reply to the application's answer.",
+            "s",
+            quantiles("gatewayd_receipt_to_esme_seconds", MINE),
+            width=8,
+        ),
+        Graph(
+            "Window",
+            "deliver_sm that the application has not answered yet, and how many there may be.",
+            "short",
+            (
+                Query(total("name", select("gatewayd_window_used", *BINDS)), "{{name}}"),
+                Query(total("name", select("gatewayd_window_size", *BINDS)), "{{name}} at most"),
+            ),
+            width=8,
+        ),
+    )
+
+
+def _endpoints() -> tuple[Figure | Graph, ...]:
+    return (
+        Graph(
+            "Posts, by endpoint",
+            "What applications' endpoints answered.",
+            "cps",
+            (Query(rate("endpoint, outcome", "gatewayd_posts_total"), "{{endpoint}} {{outcome}}"),),
+            is_stacked=True,
+        ),
+        Graph(
+            "Time of a post",
+            "From a post to the endpoint's answer.",
+            "s",
+            quantiles("gatewayd_post_seconds"),
+            ((5, ORANGE),),
+        ),
+        Graph(
+            "State of endpoints",
+            "0 works, 1 tried by one post, 2 left alone for a while, 3 gone.",
+            "short",
+            (Query(f"max by (endpoint) ({select('gatewayd_endpoint_state')})", "{{endpoint}}"),),
+            ((2, RED),),
+            maximum=3,
+        ),
+        Graph(
+            "Dead letters",
+            "Deliveries that no endpoint took in its time, or ever would.",
+            "short",
+            (Query(total("account, sink", select("gatewayd_outbox_dead_letters", MINE)), "{{account}} {{sink}}"),),
+            ((1, ORANGE),),
+        ),
+    )
