@@ -21,7 +21,7 @@ from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.trail import Trail
 from gatewayd.senders.burial import Graveyard
 from gatewayd.senders.gates import Gate, Poster, Verdict
-from gatewayd.senders.lanes import Lane, Terms
+from gatewayd.senders.lanes import Lane, Terms, handset_in
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Spool
 
@@ -289,20 +289,20 @@ class Courier:
             case "taken":
                 self._spool.settle_delivery(delivery.id)
                 self._end(lane, delivery.id, delivery.kind, "delivered")
-                lane.release(delivery.source)
+                lane.release(handset_in(delivery))
                 if gate.breaker.succeeded():
                     self._recovered(gate)
                 return
             case "gone":
                 self._gone(gate)
-                lane.put_ready(delivery.id, delivery.source)
+                lane.put_ready(delivery.id, handset_in(delivery))
                 self._keep(delivery)
                 return
             case "refused":
                 lane.refusals[delivery.id] = lane.refusals.get(delivery.id, 0) + 1
         if verdict.pause_s > 0:
             gate.breaker.pause(self._loop.time() + min(verdict.pause_s, PAUSE_MAX_S))
-            lane.put_ready(delivery.id, delivery.source)
+            lane.put_ready(delivery.id, handset_in(delivery))
             self._keep(delivery)
             return
         if gate.breaker.failed(self._loop.time(), self._chance()):
@@ -330,7 +330,7 @@ class Courier:
         self._metrics.deliveries.labels(lane.account, self.sink, delivery.kind, "retried").value += 1
         delay_s = min(post_delay_s(delivery.attempts, self._chance()), max(0.0, delivery.due - self._clock()))
         at = self._loop.time() + delay_s
-        lane.postponed[delivery.id] = (delivery.source, at)
+        lane.postponed[delivery.id] = (handset_in(delivery), at)
         self._keep(delivery)
         heapq.heappush(self._later, (at, delivery.id, lane))
         self._set_timer("retry", self._later[0][0], self._retry_now)
@@ -379,7 +379,7 @@ class Courier:
         )
         self.graveyard.bury(lane, delivery, reason)
         self._end(lane, delivery.id, delivery.kind, outcome)
-        lane.release(delivery.source)
+        lane.release(handset_in(delivery))
 
     def _end(self, lane: Lane, delivery_id: int, kind: str, outcome: str) -> None:
         self._hot.pop(delivery_id, None)

@@ -11,6 +11,7 @@ from collections import deque
 import msgspec
 
 from gatewayd.policy.compact import CompactLine
+from gatewayd.policy.numbering import handset_of
 from gatewayd.store.records import Delivery
 
 
@@ -21,6 +22,11 @@ class Terms(msgspec.Struct, frozen=True):
     depth_max: int
     ttl_s: float
     dead_letter_s: float
+
+
+def handset_in(delivery: Delivery) -> str:
+    """Whom it is about, however the number was written."""
+    return handset_of(delivery.source, delivery.source_ton, delivery.source_npi)
 
 
 class Lane:
@@ -65,11 +71,12 @@ class Lane:
 
     def claim(self, delivery: Delivery) -> bool:
         """Whether it has its handset for itself now; else it is held behind the one that has."""
-        behind = self.held.get(delivery.source)
+        handset = handset_in(delivery)
+        behind = self.held.get(handset)
         if behind is not None:
             behind.append(delivery.id)
             return False
-        self.held[delivery.source] = deque()
+        self.held[handset] = deque()
         return True
 
     def release(self, handset: str) -> None:
