@@ -82,7 +82,7 @@ class Courier:
             self._exchange(self._gates.setdefault(name, Gate(name, None)), poster)
         for account in {*terms, *self._lanes}:
             lane = self._lane(account)
-            self._gates[lane.terms.endpoint].lanes.pop(account, None)
+            self._gates[lane.terms.endpoint].leave(lane)
             lane.terms = terms.get(account, ORPHAN)
             self._gates[lane.terms.endpoint].lanes[account] = lane
             lane.recall()
@@ -220,8 +220,6 @@ class Courier:
         while gate.listed and len(batch) < batch_max and looked_at < SCAN_MAX:
             lane = gate.listed.popleft()
             lane.is_listed = False
-            if self._gates[lane.terms.endpoint] is not gate:  # its account has another endpoint now
-                continue
             looked_at += 1
             delivery, is_empty = self._next(lane)
             if not is_empty:

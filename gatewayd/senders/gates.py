@@ -55,6 +55,13 @@ class Gate:
             lane.is_listed = True
             self.listed.append(lane)
 
+    def leave(self, lane: Lane) -> None:
+        """Its account has another endpoint from now on."""
+        self.lanes.pop(lane.account, None)
+        if lane.is_listed:
+            lane.is_listed = False
+            self.listed.remove(lane)
+
     def room(self, now: float) -> int:
         """How many batches may go now."""
         return self.breaker.room(self.flying, self.poster.concurrency, now) if self.poster is not None else 0

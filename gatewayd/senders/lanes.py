@@ -102,8 +102,8 @@ class Lane:
             delivery_id, (handset, _) = self.postponed.popitem()
         elif self.ready:
             delivery_id, handset = heapq.heappop(self.ready)
-        else:
-            return None
+        else:  # all handsets are those of deliveries on their way: no more than may be unanswered
+            return next((behind.popleft() for behind in self.held.values() if behind), None)
         self.release(handset)
         return delivery_id
 
