@@ -16,6 +16,7 @@ from gatewayd.cli import (
     links,
     numbers,
     outbox,
+    send,
     simulate,
     status,
     steering,
@@ -45,12 +46,14 @@ app.add_typer(links.app, name="links")
 app.add_typer(waiting.app, name="queue")
 app.add_typer(outbox.app, name="outbox")
 app.command("sessions")(talks.sessions)
+app.command("send")(send.send)
 app.command("reload")(steering.reload)
 app.command("drain")(steering.drain)
 app.command("backup")(backups.backup)
 app.command("restore")(backups.restore)
 app.command("check-config")(daemon.check_config)
 app.command("hash-password")(daemon.hash_password_command)
+app.command("trace")(trace.trace)
 app.command("mask")(trace.mask)
 app.command("version")(daemon.version)
 app.add_typer(simulate.app, name="simulate")

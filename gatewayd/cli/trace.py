@@ -5,12 +5,81 @@ Holds no logic of its own, and imports the parts that do late.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gatewayd.cli.conventions import DEFAULT_CONFIG, Config, load_config, refuse
+from gatewayd.cli.conventions import DEFAULT_CONFIG, DENIED, FAILED, AsJson, Config, Reveal, load_config, refuse
+
+if TYPE_CHECKING:
+    from gatewayd.config.schema import Config as Settings
+    from gatewayd.tracing.timeline import Story
+
+
+def trace(
+    what: Annotated[str, typer.Argument(help="A message's id, as its application was given it, or a number.")],
+    config: Config = DEFAULT_CONFIG,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, max=1_000, help="Of a number: how many messages.")] = 10,
+    as_json: AsJson = False,
+    reveal: Reveal = False,
+) -> None:
+    """Tell what became of a message, step by step, or list the latest messages of a number, each with its end.
+
+    It is read from the files in daemon.spool_dir, of all workers and whether the daemon runs or not: run it as the
+    daemon's user or as root. What is finished is found for history.keep_h. Numbers are masked as in the log. --reveal
+    shows them whole, and texts where history.text_h keeps them, if log.reveal in the configuration allows it.
+
+    Exit codes: 0 found; 1 nothing is known of it (any more); 2 the command line or the configuration is wrong; 4 whole
+    numbers are not for you, or the files are not yours to read.
+    """
+    import sqlite3
+
+    from gatewayd.runtime.masking import Masker, read_key
+    from gatewayd.tracing.search import Archive, id_of
+
+    settings = load_config(config).config
+    if reveal and not settings.log.reveal:
+        refuse("log.reveal is false in the configuration: numbers stay masked", DENIED)
+    folder = Path(settings.daemon.spool_dir)
+    show = str if reveal else Masker(read_key(folder))
+    archive = Archive(folder, with_texts=reveal and settings.history.text_h > 0)
+    message_id = id_of(what)
+    try:
+        if message_id is None:
+            stories = [story for story in archive.stories(archive.latest(what, last)) if story.is_known]
+        else:
+            (first,) = archive.stories([message_id])
+            ids = archive.siblings(first)
+            stories = [first] if ids == [message_id] else archive.stories(ids)
+    except (PermissionError, sqlite3.OperationalError) as error:
+        refuse(f"{folder}: {error}; run it as the daemon's user", DENIED)
+    if not any(story.is_known for story in stories):
+        refuse("nothing is known of it: it never came, or the history does not go back so far", FAILED)
+    _print(stories, show, _texts(stories, settings, reveal), message_id is None, as_json)
+
+
+def _texts(stories: list[Story], settings: Settings, reveal: bool) -> list[str | None]:
+    from gatewayd.senders.plain_text import text_of
+
+    is_wanted = reveal and settings.history.text_h > 0
+    return [text_of(story.message) if is_wanted else None for story in stories]
+
+
+def _print(
+    stories: list[Story], show: Callable[[str], str], texts: list[str | None], is_list: bool, as_json: bool
+) -> None:
+    import json
+
+    from gatewayd.cli.tables import console
+    from gatewayd.tracing import view, words
+
+    if as_json:
+        plain = [words.plain(story, show, text) for story, text in zip(stories, texts, strict=True)]
+        typer.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+    else:
+        console().print(view.listing(stories, show) if is_list else view.timeline(stories, show, texts))
 
 
 def mask(

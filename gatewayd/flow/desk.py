@@ -261,6 +261,7 @@ class Desk:
             source_ton=message.destination_ton,
             source_npi=message.destination_npi,
             source=message.destination,
+            self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
             destination_ton=message.source_ton,
             destination_npi=message.source_npi,
             destination=message.source,

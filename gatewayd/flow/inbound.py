@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
+from gatewayd.flow import notes
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
 from gatewayd.message import Channel, Inbound, Receipt, State
@@ -84,6 +85,7 @@ class InboundDesk:
             self._account(link, journey, sent.message_id, receipt)
         if journey is None:
             self._count_ended(link, receipt)
+            notes.of_late_receipt(desk.spool, link.name, sent.message_id, receipt)
         else:
             self._join(link, journey, sent.segment, receipt)
         return True
@@ -109,6 +111,7 @@ class InboundDesk:
         if link.name != progress.link and not (is_rcs and receipt.state is State.DELIVRD):
             # The message has left this link: what becomes of its copy there no longer decides, unless it arrived.
             desk.metrics.receipt_events.labels(link.name, "duplicate").value += 1
+            notes.of_late_receipt(desk.spool, link.name, progress.id, receipt)
             return
         late = is_rcs and bool(progress.rcs_id) and progress.link != link.name and receipt.state is State.DELIVRD
         step = steps.on_receipt(progress, is_rcs, segment, receipt, journey.message.expires_at)

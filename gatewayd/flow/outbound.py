@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
+from gatewayd.flow import notes
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
@@ -48,6 +49,7 @@ class Outbound:
         self._reserved: Counter[str] = Counter()
         self._intents: dict[str, deque[tuple[Link, Journey, list[int]]]] = {}
         self._held: set[str] = set()
+        self._guarded: set[int] = set()  # those whose wait for the guard is noted
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
         self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
@@ -146,6 +148,7 @@ class Outbound:
                     self._wait(link.name, wait_s)
                     return
                 link.revoke(message_id, carrier_id)
+                self._desk.spool.note(message_id, "revoke_asked", link=link.name)
             waiting.popleft()
 
     def _in_order(self, ids: list[int]) -> list[Journey]:
@@ -158,6 +161,7 @@ class Outbound:
         self._desk.metrics.limiter_waits.labels(name).value += 1
         if name not in self._timers:
             self._timers[name] = self._loop.call_later(max(wait_s, 0.001), self._wait_over, name)
+            notes.of_wait(self._desk.spool, name, wait_s)
 
     def _wait_over(self, name: str) -> None:
         del self._timers[name]
@@ -230,11 +234,13 @@ class Outbound:
                 self._reach.ask(link, handset, journey)
                 return int(self._limits[link.name].counts("capability"))
             if not known.capable:
+                notes.of_capability(desk.spool, link.name, progress.id, known)
                 progress.stage, progress.queue = Stage.CHECKING, ""
                 desk.apply(journey, steps.on_capability(progress, False, known.reason, message.expires_at))
                 return 0
         if not self._is_admitted(link, journey, handset, known):
             return 0
+        notes.of_capability(desk.spool, link.name, progress.id, known)
         desk.flying[progress.id] = journey
         steps.take(progress)
         self._intend(link, journey, [0])
@@ -245,10 +251,17 @@ class Outbound:
         progress = journey.progress
         verdict = self._desk.guards.admit(link.name, journey, handset, known)
         if verdict in (Verdict.SEND, Verdict.SEND_RESERVED):
+            self._guarded.discard(progress.id)
+            if verdict is Verdict.SEND_RESERVED:
+                self._desk.spool.note(progress.id, "guard_tries", link=link.name)
             return True
         if verdict is Verdict.WAIT:
+            if progress.id not in self._guarded:
+                self._guarded.add(progress.id)
+                self._desk.spool.note(progress.id, "guard_waits", link=link.name)
             self._desk.guards.hold(link.name, progress.lane, progress.id)
             return False
+        self._guarded.discard(progress.id)
         word = verdict if isinstance(verdict, str) else verdict.value
         step = steps.next_link(progress, word, State.UNDELIV, word, journey.message.expires_at)
         self._desk.apply(journey, step)
@@ -321,6 +334,8 @@ class Outbound:
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
+        if type(outcome) is not Accepted:
+            notes.of_result(desk.spool, link.name, result)
         progress = journey.progress
         was_sent = progress.stage is Stage.SENT
         now = desk.now()
@@ -404,6 +419,8 @@ class Outbound:
         if journey is None:
             desk.metrics.receipt_events.labels(link.name, "late_revocation").value += 1
             return
+        answer = "unknown" if revocation.revoked is None else "yes" if revocation.revoked else "no"
+        desk.spool.note(revocation.message_id, "revoke_answered", link=link.name, answer=answer)
         was_queued = journey.progress.queue
         expires_at = journey.message.expires_at
         step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())

@@ -112,6 +112,7 @@ class Reach:
             journey = desk.journey(message_id)
             if journey is None:
                 continue
+            desk.spool.note(message_id, "capability_answered", link=link.name, answer=word, reason=answer.reason)
             was_queued = journey.progress.queue
             step = steps.on_capability(journey.progress, answer.capable, answer.reason, journey.message.expires_at)
             desk.apply(journey, step, was_queued)

@@ -201,6 +201,8 @@ class Outbox:
         box = self._box_of(account)
         if status == 0:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
+        if status:
+            self._note_failure(delivery, status, reason, bind)
             self._end(box, delivery.id, delivery.kind, "delivered")
         elif status == NO_STATUS:
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, f"unanswered_{reason}").value += 1
@@ -310,7 +312,16 @@ class Outbox:
 
     def _end(self, box: Box, delivery_id: int, kind: str, outcome: str) -> None:
         box.hot.pop(delivery_id, None)
+    def _note_failure(self, delivery: Delivery, status: int, reason: str, bind: str) -> None:
+        """For those who ask later: a delivery that is taken at once needs no word."""
+        facts = {"reason": reason} if status in (NO_STATUS, UNBUILDABLE) else {"status": status_name(status)}
+        if bind:
+            facts["bind"] = bind
+        self._spool.note(delivery.id, "delivery_failed", **facts)
+
         self._spool.settle_delivery(delivery_id)
+        if outcome != "delivered":
+            self._spool.note(delivery_id, "delivery_ended", outcome=outcome)
         self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
 
     def give_back(self, box: Box, delivery: Delivery) -> None:

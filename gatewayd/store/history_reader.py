@@ -18,6 +18,9 @@ from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_lines import with_texts
 from gatewayd.store.kinds import Key
 
+# The name of notes about links. As an octet it is everywhere.
+LINK = b"0"
+_ABOUT_LINKS = b'["note",0,'
 _BEGIN = b'{"at":'
 
 Change = tuple[str, Key, msgspec.Raw]
@@ -34,7 +37,7 @@ class Group(msgspec.Struct):
     @property
     def identity(self) -> tuple[int, int, float]:
         """The same for a group that was written twice: a sequence number comes again after a clean start."""
-        return self.worker, self.sequence, self.at
+        return self.worker, self.sequence, round(self.at, 6)
 
 
 class _Texts(msgspec.Struct):
@@ -88,7 +91,7 @@ def group_of_row(worker: int, sequence: int, at: float, records: bytes) -> Group
 
 def mentions(octets: bytes, names: Collection[bytes]) -> bool:
     """Whether any of the names stands in there, perhaps as a part of something else."""
-    return any(name in octets for name in names)
+    return any((_ABOUT_LINKS if name == LINK else name) in octets for name in names)
 
 
 def _cut(octets: bytes) -> Iterator[bytes]:

@@ -65,6 +65,10 @@ class Spool:
 
     # -- messages -----------------------------------------------------------------------------------------------
 
+    def note(self, about: int, word: str, **facts: str | float) -> None:
+        """Tell those who ask later what no record says, of a message or a delivery by its id; of a link under 0."""
+        self.journal.note(about, {"word": word, **facts})
+
     def accept(self, message: Message, progress: Progress) -> Journey:
         """A new message; durable when the caller's ``journal.then`` is called."""
         self.journal.put(MESSAGE, message.id, message, new=True)

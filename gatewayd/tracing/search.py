@@ -1,0 +1,208 @@
+"""Finds all that the store has kept of a message or of a number: in the history, the journals and the tables.
+
+Reads the files of all workers as they lie there, whether the daemon runs or not, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gatewayd.runtime.masking import bare_of
+from gatewayd.store.history_files import Stretch, folders, stretches
+from gatewayd.store.history_reader import (
+    LINK,
+    Group,
+    group_of_row,
+    groups_of,
+    opened,
+    read_rows,
+    spool_files,
+    texts_of,
+)
+from gatewayd.tracing.timeline import Change, Story, story_of, waits_of
+
+# Between a message's acceptance and its commit; a clock that was put right meanwhile.
+_SLACK_S: Final = 300.0
+# A message's id holds the millisecond at which it was made.
+_ID_SHIFT: Final = 18
+_SINCE_2020_MS: Final = 1_577_836_800_000
+_UNTIL_2100_MS: Final = 4_102_444_800_000
+_PARTS_APART_S: Final = 600.0
+
+
+def id_of(text: str) -> int | None:
+    """A message's id as the application knows it (hexadecimal), or None: it must be a number then."""
+    try:
+        number = int(text, 16)
+    except ValueError:
+        return None
+    return number if _SINCE_2020_MS <= number >> _ID_SHIFT <= _UNTIL_2100_MS else None
+
+
+def spellings_of(number: str) -> list[str]:
+    """The ways in which an application may have written a number."""
+    bare = bare_of("".join(number.split()))
+    return [bare, f"+{bare}", f"00{bare}"]
+
+
+class Archive:
+    """One daemon's spool folder."""
+
+    def __init__(self, spool_folder: Path, *, with_texts: bool = False) -> None:
+        """``with_texts``: put back those that are kept still."""
+        self._folder = spool_folder
+        self._with_texts = with_texts
+
+    # -- one message ----------------------------------------------------------------------------------------------
+
+    def stories(self, message_ids: Collection[int]) -> list[Story]:
+        """What is known of some messages, in their order; of those of which nothing is known, an empty story."""
+        names = [b"%d" % message_id for message_id in message_ids]
+        since = min(((number >> _ID_SHIFT) / 1000 for number in message_ids), default=0.0) - _SLACK_S
+        changes = self._changes(names, since)
+        # What is owed has ids of its own, and goes by them when it is taken.
+        first = [story_of(message_id, changes) for message_id in message_ids]
+        owed = {delivery for story in first for delivery in story.deliveries} - set(message_ids)
+        handsets = {str(story.message.get("destination", "")) for story in first} - {""}
+        more = [b"%d" % delivery for delivery in owed] + [handset.encode() for handset in handsets]
+        waits = [LINK] if any(story.queued for story in first) else []
+        if more or waits:
+            changes = self._changes([*names, *more, *waits], since)
+        stories = [self._whole(message_id, changes) for message_id in message_ids]
+        about_links = [change for change in changes if change.kind == "note" and change.key == 0]
+        for story in stories:
+            story.events = sorted([*story.events, *waits_of(story, about_links)], key=lambda event: event.at)
+        return stories
+
+    def siblings(self, story: Story) -> list[int]:
+        """The ids of all parts of the long message that this one is a part of, in their order; else only its own."""
+        message = story.message
+        if story.is_inbound or not message.get("concat"):
+            return [story.id]
+        reference, total, _ = message["concat"]
+        found = {}
+        for change in self._changes([message["destination"].encode()], message["accepted_at"] - _PARTS_APART_S):
+            if change.kind != "message" or not isinstance(change.value, dict):
+                continue
+            other = change.value
+            same = all(other[field] == message[field] for field in ("account", "source", "destination"))
+            near = abs(other["accepted_at"] - message["accepted_at"]) <= _PARTS_APART_S
+            if same and near and (other.get("concat") or [])[:2] == [reference, total]:
+                found[other["concat"][2]] = int(change.key)
+        return [found[number] for number in sorted(found)] or [story.id]
+
+    def _whole(self, message_id: int, changes: list[Change]) -> Story:
+        story = story_of(message_id, changes)
+        if story.message:
+            return story
+        # The history does not go back so far, or none is kept.
+        stored = list(self._stored(message_id))
+        return story_of(message_id, [*stored, *changes]) if stored else story
+
+    # -- a number -------------------------------------------------------------------------------------------------
+
+    def latest(self, number: str, count: int) -> list[int]:
+        """The ids of the latest messages to a number, and deliveries from it, the newest first."""
+        spellings = spellings_of(number)
+        names = [spelling.encode() for spelling in spellings]
+        found: dict[int, None] = {}
+        for groups in self._newest_first(names):
+            ids = [
+                int(change.key)
+                for group in groups
+                for change in _opened(group)
+                if change.kind in ("message", "delivery") and _concerns(change.value, spellings)
+            ]
+            found.update(dict.fromkeys(sorted(ids, reverse=True)))
+            if len(found) >= count:
+                break
+        else:
+            found.update(dict.fromkeys(self._stored_of(spellings)))
+        return sorted(found, reverse=True)[:count]
+
+    def _newest_first(self, names: list[bytes]) -> Iterator[list[Group]]:
+        """Journals first, then each stretch of time."""
+        yield list(self._journals(names))
+        of_all = [(slot, stretch) for slot, folder in folders(self._folder) for stretch in stretches(folder)]
+        for slot, stretch in sorted(of_all, key=lambda entry: -entry[1].since):
+            yield list(groups_of(slot, stretch, names))
+
+    # -- where it lies --------------------------------------------------------------------------------------------
+
+    def _changes(self, names: list[bytes], since: float) -> list[Change]:
+        """All changes in groups that hold any of the names, in the order of their commits."""
+        changes: list[Change] = []
+        seen: set[tuple[int, int, float]] = set()
+        found: list[tuple[Group, list[str] | None]] = []
+        for slot, stretch in self._stretches(since):
+            groups = list(groups_of(slot, stretch, names))
+            texts = texts_of(stretch, groups) if self._with_texts and groups else {}
+            found += [(group, texts.get((group.sequence, group.at))) for group in groups]
+        found += [(group, None) for group in self._journals(names)]
+        for group, of_group in sorted(found, key=lambda entry: (entry[0].at, entry[0].sequence)):
+            if group.identity not in seen:
+                seen.add(group.identity)
+                changes += _opened(group, of_group)
+        return changes
+
+    def _stretches(self, since: float) -> Iterator[tuple[int, Stretch]]:
+        """Those that may hold anything that was committed at that moment or later."""
+        for slot, folder in folders(self._folder):
+            of_folder = stretches(folder)
+            for number, stretch in enumerate(of_folder):
+                if number + 1 == len(of_folder) or of_folder[number + 1].since >= since:
+                    yield slot, stretch
+
+    def _journals(self, names: list[bytes]) -> Iterator[Group]:
+        for slot, connection in self._spools():
+            for sequence, at, records in read_rows(connection, names):
+                with contextlib.suppress(msgspec.MsgspecError):
+                    yield group_of_row(slot, sequence, at, records)
+
+    def _stored(self, message_id: int) -> Iterator[Change]:
+        """A message as the tables have it, told as if it had been committed when it was accepted."""
+        for _, connection in self._spools():
+            for kind in ("message", "progress", "delivery"):
+                sql = f"SELECT value FROM {kind} WHERE key = ?"
+                for (text,) in connection.execute(sql, (message_id,)):
+                    value = msgspec.json.decode(text)
+                    at = value.get("accepted_at") or value.get("created_at") or (message_id >> _ID_SHIFT) / 1000
+                    yield Change(at, kind, message_id, value)
+
+    def _stored_of(self, spellings: list[str]) -> Iterator[int]:
+        for _, connection in self._spools():
+            for spelling in spellings:
+                for kind, field in (("message", "destination"), ("delivery", "source")):
+                    sql = f"SELECT key, value FROM {kind} WHERE instr(value, ?)"
+                    for key, text in connection.execute(sql, (f'"{field}":"{spelling}"',)):
+                        if _concerns(msgspec.json.decode(text), spellings):
+                            yield key
+
+    def _spools(self) -> Iterator[tuple[int, sqlite3.Connection]]:
+        for slot, path in spool_files(self._folder):
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            try:
+                connection.execute("PRAGMA query_only = ON")
+                yield slot, connection
+            finally:
+                connection.close()
+
+
+def _opened(group: Group, texts: list[str] | None = None) -> list[Change]:
+    # The moment of a row of the journal has digits that a line of history has not.
+    return [Change(group.identity[2], kind, key, value) for kind, key, value in opened(group, texts)]
+
+
+def _concerns(value: Any, spellings: Collection[str]) -> bool:
+    """Whether a record is a message to a number, or a delivery that came from it."""
+    if not isinstance(value, dict):
+        return False
+    if "kind" in value:
+        return value["kind"] == "mo" and value.get("source") in spellings
+    return value.get("destination") in spellings
