@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.policy.retry import RETRY_FIRST_S, RETRY_MAX_S, is_worth_retrying, retry_delay_s
+from gatewayd.policy.retry import POST_MAX_S, RETRY_FIRST_S, RETRY_MAX_S, is_worth_retrying, post_delay_s, retry_delay_s
 
 
 @pytest.mark.parametrize("status", [0x08, 0x14, 0x45, 0x58, 0x64, 0x67, 0xFE, 0xFF])
@@ -23,3 +23,9 @@ def test_delays_double_and_are_bounded() -> None:
     assert delays == sorted(delays)
     assert delays[0] == RETRY_FIRST_S
     assert delays[-1] == RETRY_MAX_S == retry_delay_s(10_000)
+
+
+def test_posts_wait_longer_and_chance_takes_half_at_most() -> None:
+    assert [post_delay_s(attempts, 1.0) for attempts in (1, 2, 3)] == [5.0, 10.0, 20.0]
+    assert post_delay_s(3, 0.0) == 10.0
+    assert post_delay_s(10_000, 1.0) == POST_MAX_S
