@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ async def test_two_secrets_sign_while_they_are_exchanged(stage: Stage, tmp_path:
         bank = await scene.esme("bank")
         await scene.send(bank, SMS_HANDSET, "x", source="33700000002", registered_delivery=1)
         for receiver in (old, new):
-            await receiver.watch.until(lambda taking=receiver: taking.data("message.receipt"), WAIT_S)
+            await receiver.watch.until(partial(receiver.data, "message.receipt"), WAIT_S)
     finally:
         for receiver in (old, new):
             await receiver.stop()

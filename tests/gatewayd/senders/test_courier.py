@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
@@ -18,7 +19,7 @@ from gatewayd.store.records import Delivery
 from tests.support.watch import Watch
 
 NOW = 1_000.0
-TAKEN, LATER, REFUSED, GONE = (Verdict(fate, fate) for fate in ("taken", "later", "refused", "gone"))  # type: ignore[arg-type]
+TAKEN, LATER, REFUSED, GONE = (Verdict(fate, fate) for fate in ("taken", "later", "refused", "gone"))
 
 
 def owed(number: int, handset: int = 0, account: str = "shop", due: float = NOW + 100.0) -> Delivery:
@@ -128,7 +129,7 @@ class Stage:
     async def settled(self) -> None:
         """Until nothing is owed."""
         while any(depth for _, depth in self.courier.depths()):
-            await module.asyncio.sleep(0)
+            await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -153,7 +154,7 @@ async def test_the_order_holds_whatever_an_endpoint_answers(stage: Stage) -> Non
     stage.add(*(owed(number, number % 5) for number in range(300)))
     while any(depth for _, depth in stage.courier.depths()):
         stage.courier.offer_now("shop")
-        await module.asyncio.sleep(0)
+        await asyncio.sleep(0)
     for handset in range(5):
         taken = [number for number in stage.endpoint.taken if number % 5 == handset]
         assert taken == sorted(taken)
@@ -173,7 +174,7 @@ async def test_memory_is_bounded_while_an_endpoint_is_down(stage: Stage) -> None
     stage.endpoint.verdict = LATER
     for start in range(0, 30_000, 1_000):
         stage.add(*(owed(number, number % 500) for number in range(start, start + 1_000)))
-        await module.asyncio.sleep(0)
+        await asyncio.sleep(0)
     courier = stage.courier
     (lane,) = (lane for name, lane in courier._lanes.items() if name == "shop")
     assert len(courier._hot) <= HOT_MAX
@@ -241,7 +242,7 @@ async def test_an_endpoint_that_is_gone_is_tried_again_after_a_reload(stage: Sta
     tries = len(stage.endpoint.tries)
     stage.endpoint.verdict = TAKEN
     stage.add(owed(3))
-    await module.asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert len(stage.endpoint.tries) == tries
     stage.configure()
     await stage.settled()
@@ -260,7 +261,7 @@ async def test_an_account_without_an_endpoint_waits_for_one(stage: Stage) -> Non
     terms, stage.terms = stage.terms, {}
     stage.configure()
     stage.add(owed(1))
-    await module.asyncio.sleep(0)
+    await asyncio.sleep(0)
     assert stage.endpoint.tries == []
     stage.terms = terms
     stage.configure()
@@ -273,10 +274,10 @@ async def test_a_lane_is_bounded_and_gives_up_its_oldest(stage: Stage) -> None:
     stage.endpoint.verdict = GONE
     stage.configure()
     stage.add(*(owed(number, number % 2) for number in range(25)))
-    await module.asyncio.sleep(0)
+    await asyncio.sleep(0)
     for number in range(25, 60):
         stage.add(owed(number, 0))
-        await module.asyncio.sleep(0)
+        await asyncio.sleep(0)
     assert len(stage.store.kept) <= 10 + stage.endpoint.concurrency
     assert stage.count("overflow") == 60 - len(stage.store.kept)
     assert stage.courier.has_room("bank")
@@ -325,7 +326,7 @@ async def test_ages_are_those_of_the_oldest(stage: Stage) -> None:
     stage.endpoint.verdict = GONE
     stage.add(owed(1), owed(2))
     await stage.until(lambda: stage.endpoint.tries)
-    await module.asyncio.sleep(0)
+    await asyncio.sleep(0)
     stage.now += 29.0
     assert dict(stage.courier.ages()) == {("shop", "webhook"): 30.0, ("bank", "webhook"): 0.0}
     assert dict(stage.courier.bounds()) == {("shop", "webhook"): 100_000, ("bank", "webhook"): 100_000}
