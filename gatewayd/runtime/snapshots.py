@@ -54,17 +54,16 @@ def _merged(figure: Figure, rows: _Rows) -> Figure:
 def _together(across: Across, several: Sequence[list[int | float]]) -> list[int | float]:
     if len(several) == 1:
         return several[0]
-    columns = zip(*several, strict=True)
     if across == "max":
-        return [max(column) for column in columns]
+        return [max(column) for column in zip(*several, strict=True)]
     if across == "min":
-        return [min(column) for column in columns]
-    return [_sum(column) for column in columns]
-
-
-def _sum(numbers: tuple[int | float, ...]) -> int | float:
+        return [min(column) for column in zip(*several, strict=True)]
     # Exact, so that the order of the workers makes no difference: the last bit of a counter must not go back either.
-    return math.fsum(numbers) if any(type(number) is float for number in numbers) else sum(numbers)
+    # Of a histogram, all but the last are whole numbers.
+    added: list[int | float] = list(map(sum, zip(*several, strict=True))) if len(several[0]) > 1 else [0]
+    last = [numbers[-1] for numbers in several]
+    added[-1] = sum(last) if all(type(number) is int for number in last) else math.fsum(last)
+    return added
 
 
 class Ledger:
