@@ -21,6 +21,8 @@ from gatewayd.store.walking import walk
 
 WAITING: Final = frozenset({Stage.JOINING, Stage.QUEUED, Stage.POSTPONED, Stage.CHECKING, Stage.HELD})
 PENDING_MAX: Final = 2_000
+TIDY_MAX: Final = 200_000
+"""A queue that is longer is not gone through: that would hold up the traffic for longer than people look."""
 
 _decode = msgspec.json.Decoder(Progress).decode
 
@@ -157,7 +159,7 @@ def _requeue(asked: Asked, journey: Journey) -> str:
         return _UNDER_WAY
     if journey.progress.stage not in (Stage.QUEUED, Stage.POSTPONED, Stage.HELD):
         return _TOO_LATE
-    worker.dispatcher.replan(journey)
+    worker.dispatcher.replan(journey, journey.progress.queue)
     return _CHANGED
 
 
@@ -165,20 +167,40 @@ async def _act(asked: Asked, act: Act) -> dict[str, Any]:
     """Do it to each that is meant; durable when this returns. ``next`` is where to go on when the time was over."""
     wanted, one, counts = _Wanted(asked), _id_of(asked), dict.fromkeys((_CHANGED, _TOO_LATE, _UNDER_WAY), 0)
     upto = None
+    left: dict[str, set[int]] = {}
     if one is not None:
         found = _head(asked, one)
         if found is not None:
+            left = {found.progress.queue: {found.progress.id}}
             counts[act(asked, found)] += 1
     elif not wanted.is_named:
         raise AskFault("name a message, a link, an account or a class, or say that all are meant")
     else:
         async for key, journey in _meant(asked, wanted):
             if journey is not None:
+                left.setdefault(journey.progress.queue, set()).add(journey.progress.id)
                 counts[act(asked, journey)] += 1
             upto = key
         upto = upto if asked.is_out_of_time else None
+    for link, ids in left.items():
+        _tidy(asked, link, ids)
     await durable(asked.worker.journal)
     return {**counts, "cursor": {str(asked.worker.slot): upto} if upto is not None else {}}
+
+
+def _tidy(asked: Asked, link: str, ids: set[int]) -> None:
+    """Take out of a queue what left it: its place would be passed over in the end, but be counted until then."""
+    worker = asked.worker
+    queue = worker.desk.queues.get(link)
+    if queue is None or len(queue) > TIDY_MAX:
+        return
+    gone = set()
+    for message_id in ids:
+        text = worker.journal.text_of(PROGRESS, message_id)
+        if text is None or _decode(text).queue != link:
+            gone.add(message_id)
+    if gone:
+        queue.discard(gone)
 
 
 async def _meant(asked: Asked, wanted: _Wanted) -> AsyncIterator[tuple[Any, Journey | None]]:

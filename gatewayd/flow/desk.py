@@ -9,7 +9,7 @@ import heapq
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -77,6 +77,12 @@ class LinkQueue:
     def ids(self) -> list[int]:
         """All ids, also of messages that have left meanwhile."""
         return [*self.fair.items(), *(message_id for _, message_id in self.returned)]
+
+    def discard(self, gone: Collection[int]) -> None:
+        """Take these out, wherever they wait."""
+        self.fair.discard(gone)
+        self.returned = [entry for entry in self.returned if entry[1] not in gone]
+        heapq.heapify(self.returned)
 
     def top(self) -> tuple[int, int]:
         """The highest lane in which anything waits, or -1, and about how many wait in it: at least one, if any do."""

@@ -140,8 +140,11 @@ class Dispatcher:
         """Whether a person paused it."""
         return link in self._outbound.paused
 
-    def replan(self, journey: Journey) -> None:
-        """Route it anew, as if it came now: its link is no longer configured, or a person wants it."""
+    def replan(self, journey: Journey, was_queued: str = "") -> None:
+        """Route it anew, as if it came now: its link is no longer configured, or a person wants it.
+
+        ``was_queued`` is the queue that holds it, if one does.
+        """
         message, progress = journey.message, journey.progress
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         decision = self._routes.decide(message.account, message.source, handset, message.traffic_class)
@@ -150,7 +153,7 @@ class Dispatcher:
             return
         progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
         progress.attempts, progress.segments, progress.is_checked = 0, [], False
-        self._desk.apply(journey, steps.enqueue(progress, message.expires_at))
+        self._desk.apply(journey, steps.enqueue(progress, message.expires_at), was_queued)
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable now and were acknowledged."""

@@ -6,8 +6,8 @@ Knows neither what the items are nor when they may go.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from heapq import heappop, heappush, heapreplace
+from collections.abc import Callable, Collection, Iterator
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -105,6 +105,18 @@ class _Lane(Generic[T]):
         return item
 
 
+    def discard(self, gone: Collection[T]) -> None:
+        """Take these out, wherever they wait. Shares stay as they were used."""
+        for _, _, flow in self.heap:
+            kept = self._line()
+            for item in flow.items:
+                if item not in gone:
+                    kept.append(item)
+            flow.items = kept
+        self.heap = [entry for entry in self.heap if len(entry[2].items)]
+        heapify(self.heap)
+
+
 class FairQueue(Generic[T]):
     """What waits for one link. Within one account and lane, first in is first out."""
 
@@ -142,6 +154,12 @@ class FairQueue(Generic[T]):
                 self._size -= 1
                 return lane.pop()
         return None
+
+    def discard(self, gone: Collection[T]) -> None:
+        """Take these out, wherever they wait: people wanted it. Takes a while where very many wait."""
+        for lane in self._lanes:
+            lane.discard(gone)
+        self._size = sum(len(flow.items) for lane in self._lanes for _, _, flow in lane.heap)
 
     def top_lane(self) -> int:
         """The highest lane that has any item, or -1."""

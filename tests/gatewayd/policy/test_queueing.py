@@ -222,3 +222,18 @@ def test_all_items_and_how_many_wait_in_front() -> None:
         queue.push(lane, account, 1, item)
     assert sorted(queue.items()) == ["w", "x", "y", "z"]
     assert [queue.top_size() for _ in range(4) if queue.pop()] == [2, 1, 1, 0]
+
+
+def test_what_is_discarded_is_not_there_and_the_rest_goes_in_order() -> None:
+    queue: FairQueue[str] = FairQueue()
+    for number in range(6):
+        queue.push(number % 2, "ab"[number % 3 == 0], 1, str(number))
+    queue.discard({"0", "3", "5", "9"})
+    assert len(queue) == 3
+    assert queue.depths() == {(0, "a"): 2, (1, "a"): 1}
+    assert drain(queue) == ["1", "2", "4"]
+    queue.push(0, "b", 1, "again")
+    queue.discard(set())
+    assert drain(queue) == ["again"]
+    queue.discard({"again"})
+    assert queue.pop() is None
