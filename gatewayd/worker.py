@@ -91,15 +91,15 @@ class Worker:
         self.metrics = self.measuring.metrics
         self.shared = SharedLimits.open(self._runtime / LIMITS_FILE)
         self._seats = SeatFile(self._runtime / SEATS_FILE, self._place.slot)
-        self.journal = Journal(
         history = history_of(config, self._place.slot)
+        self.journal = Journal(
             Path(config.daemon.spool_dir) / SPOOL_FILE.format(slot=self._place.slot),
             group_wait_s=config.store.group_wait_ms / 1000,
             fold_entries=max(1, config.store.fold_entries // self._place.count),
             check=config.store.check_at_start,
             hooks=self.measuring.journal_times(),
-        )
             history=history,
+        )
         self.spool = Spool(self.journal, slot=self._place.slot, workers=self._place.count, clock=self._clock)
         # Beside the spools: an operator goes on counting while the machine is started anew.
         self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
@@ -112,8 +112,8 @@ class Worker:
         self._build_carriers()
         self._build_doors()
         self.measuring.watch(self)
-
         Keeping(config, self._place.slot, history).watch(self.metrics)
+
     @property
     def slot(self) -> int:
         """This worker's number."""

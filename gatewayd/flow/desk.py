@@ -257,6 +257,7 @@ class Desk:
     def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
+            self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
             return
         now = self.now()
         account = self.accounts.get(message.account)
@@ -267,7 +268,6 @@ class Desk:
             source_ton=message.destination_ton,
             source_npi=message.destination_npi,
             source=message.destination,
-            self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
             destination_ton=message.source_ton,
             destination_npi=message.source_npi,
             destination=message.source,

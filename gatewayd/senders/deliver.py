@@ -20,6 +20,7 @@ from gatewayd.senders.deliver_pdu import deliver_sm
 from gatewayd.senders.sharing import Guest, Sharing
 from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Spool
+from protocol.smpp.constants import status_name
 from protocol.smpp.errors import LocalFault
 
 if TYPE_CHECKING:
@@ -191,18 +192,19 @@ class Outbox:
             assert self.sharing is not None  # nobody else brings guests
             self.sharing.carried(context, status, reason)
         else:
-            self.settle(connection.account_name, context, status, reason)
+            bind = connection.pump.peername if status else ""
+            self.settle(connection.account_name, context, status, reason, bind)
         box = self._boxes.get(connection.account_name)
         if box is not None:
             self._offer(box)
 
-    def settle(self, account: str, delivery: Delivery, status: int, reason: str) -> None:
-        """What came of one delivery: a command_status, or NO_STATUS and why there was none."""
+    def settle(self, account: str, delivery: Delivery, status: int, reason: str, bind: str = "") -> None:
+        """What came of one delivery: a command_status, or NO_STATUS and why there was none. ``bind`` is the peer's."""
         box = self._box_of(account)
-        if status == 0:
-            self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
         if status:
             self._note_failure(delivery, status, reason, bind)
+        if status == 0:
+            self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
         elif status == NO_STATUS:
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, f"unanswered_{reason}").value += 1
@@ -310,8 +312,6 @@ class Outbox:
 
     # -- fates ----------------------------------------------------------------------------------------------------
 
-    def _end(self, box: Box, delivery_id: int, kind: str, outcome: str) -> None:
-        box.hot.pop(delivery_id, None)
     def _note_failure(self, delivery: Delivery, status: int, reason: str, bind: str) -> None:
         """For those who ask later: a delivery that is taken at once needs no word."""
         facts = {"reason": reason} if status in (NO_STATUS, UNBUILDABLE) else {"status": status_name(status)}
@@ -319,9 +319,11 @@ class Outbox:
             facts["bind"] = bind
         self._spool.note(delivery.id, "delivery_failed", **facts)
 
-        self._spool.settle_delivery(delivery_id)
+    def _end(self, box: Box, delivery_id: int, kind: str, outcome: str) -> None:
         if outcome != "delivered":
             self._spool.note(delivery_id, "delivery_ended", outcome=outcome)
+        box.hot.pop(delivery_id, None)
+        self._spool.settle_delivery(delivery_id)
         self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
 
     def give_back(self, box: Box, delivery: Delivery) -> None:
