@@ -5,7 +5,7 @@ Puts parts together and decides nothing, as the composition root does whose part
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from gatewayd.config import schema
@@ -72,32 +72,21 @@ class Posting:
         for courier in self.couriers.values():
             await courier.stop(drain_s)
 
-    def dead_letters(self, account: str, after: int, limit: int) -> list[dict[str, object]]:
-        """An account's dead letters with ids above ``after``, oldest first: what people may see of them."""
-        found = [dead for each in self.couriers.values() for dead in each.dead_letters(account, after, limit)]
-        return [
-            {
-                "id": dead.id,
-                "account": dead.account,
-                "sink": dead.sink,
-                "kind": dead.kind,
-                "handset": dead.source,
-                "created_at": dead.created_at,
-                "dead_at": dead.facts.dead_at if dead.facts is not None else 0.0,
-                "reason": dead.facts.dead_because if dead.facts is not None else "",
-                "attempts": dead.attempts,
-            }
-            for dead in sorted(found, key=lambda dead: dead.id)[:limit]
-        ]
-
     def replay(self, account: str, ids: list[int] | None) -> int:
         """Owe an account's dead letters again, some hundreds of all or these; how many. To be called until it is 0."""
         return sum(each.replay(account, ids) for each in self.couriers.values())
 
-    def offer_now(self, account: str) -> None:
-        """What waits for an account's endpoints is offered at once."""
-        for each in self.couriers.values():
-            each.offer_now(account)
+    def offer_now(self, account: str) -> int:
+        """What waits for its time at an account's endpoints is offered at once; how many."""
+        return sum(each.offer_now(account) for each in self.couriers.values())
+
+    def depths(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Deliveries that are owed, by account and sink."""
+        yield from (one for each in self.couriers.values() for one in each.depths())
+
+    def ages(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Seconds that the oldest of each account and sink has waited."""
+        yield from (one for each in self.couriers.values() for one in each.ages())
 
 
 def terms_of(accounts: Mapping[str, schema.Account], posters: Mapping[str, Poster]) -> dict[str, Terms]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from gatewayd.asking import backups, binds, links, owed, state, talks, waiting
+from gatewayd.asking import backups, binds, dead, links, owed, state, talks, waiting
 from gatewayd.asking.asked import Asked, AskFault, Memory
 from gatewayd.runtime.control import Channel, Line
 from gatewayd.runtime.tasks import spawn
@@ -39,6 +39,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "outbox": owed.listed,
     "replay": owed.replay,
     "drop": owed.drop,
+    "dead": dead.listed,
+    "revive": dead.replay,
     "sessions": talks.listed,
     "backup": backups.begin,
     "backup_state": backups.state,

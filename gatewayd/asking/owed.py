@@ -1,6 +1,7 @@
 """What applications are owed and have not taken: shown, offered again at once, or dropped for good.
 
-What a drop does to an outbox, the outbox says. Sinks other than SMPP are shown; to act on them is their own affair.
+What a drop does to an outbox, the outbox says. What is owed to other sinks than SMPP can be shown and offered, and is
+dropped by time alone.
 """
 
 from __future__ import annotations
@@ -66,7 +67,8 @@ def _is_meant(asked: Asked, delivery: Delivery) -> bool:
 
 def replay(asked: Asked) -> dict[str, int]:
     """Offer at once what an application refused for now."""
-    return {"offered": asked.worker.outbox.replay(_account(asked))}
+    account = _account(asked)
+    return {"offered": asked.worker.outbox.replay(account) + asked.worker.posting.offer_now(account)}
 
 
 async def drop(asked: Asked) -> dict[str, Any]:

@@ -45,7 +45,8 @@ def accounts(worker: Worker) -> dict[str, dict[str, Any]]:
     ended: dict[str, Counter[str]] = defaultdict(Counter)
     for (account, _, _, outcome), tally in worker.metrics.messages.items():
         ended[account]["delivered" if outcome == _DELIVERED else "undelivered"] += tally.value
-    depths, ages = _by_account(worker.outbox.depths(), sum), _by_account(worker.outbox.ages(), max)
+    depths = _by_account([*worker.outbox.depths(), *worker.posting.depths()], sum)
+    ages = _by_account([*worker.outbox.ages(), *worker.posting.ages()], max)
     return {
         name: {
             "binds_up": len(account.binds),

@@ -13,6 +13,7 @@ from gatewayd.cli import (
     billing,
     binds,
     daemon,
+    dead_letters,
     links,
     numbers,
     outbox,
@@ -45,6 +46,7 @@ app.add_typer(binds.app, name="binds")
 app.add_typer(links.app, name="links")
 app.add_typer(waiting.app, name="queue")
 app.add_typer(outbox.app, name="outbox")
+outbox.app.add_typer(dead_letters.app, name="dead")
 app.command("sessions")(talks.sessions)
 app.command("send")(send.send)
 app.command("reload")(steering.reload)

@@ -165,13 +165,15 @@ class Courier:
         self.offer_now(account)
         return len(revived)
 
-    def offer_now(self, account: str) -> None:
-        """Wait for nothing: neither for the time of a retry nor for a breaker."""
+    def offer_now(self, account: str) -> int:
+        """Wait neither for the time of a retry nor for a breaker; how many were waiting for their time."""
         lane = self._lanes.get(account)
-        if lane is not None:
-            self._gates[lane.terms.endpoint].breaker.reset()
-            lane.recall()
-            self._wake(lane)
+        if lane is None:
+            return 0
+        self._gates[lane.terms.endpoint].breaker.reset()
+        count = lane.recall()
+        self._wake(lane)
+        return count
 
     # -- the pump -----------------------------------------------------------------------------------------------------
 

@@ -107,11 +107,13 @@ class Lane:
         self.release(handset)
         return delivery_id
 
-    def recall(self) -> None:
-        """What was postponed need not wait any longer."""
+    def recall(self) -> int:
+        """What was postponed need not wait any longer; how many."""
+        count = len(self.postponed)
         for delivery_id, (handset, _) in self.postponed.items():
             self.put_ready(delivery_id, handset)
         self.postponed.clear()
+        return count
 
     def oldest(self) -> int | None:
         """The id that has waited longest, those on their way left out."""

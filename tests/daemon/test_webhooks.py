@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import Stage
-from tests.daemon.process import secret_file
+from tests.daemon.process import ROOT, secret_file
 from tests.daemon.scene import BOT, WAIT_S, Scene
 from tests.support.receiver import OTHER_SECRET, SECRET, Receiver
 
@@ -226,3 +229,35 @@ async def test_other_numbers_of_workers_keep_what_each_sink_is_owed(
     await receiver.start()
     await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == 100, 30.0)
     assert {receipt["message_id"] for receipt in receiver.data("message.receipt")} == set(sent)
+
+
+async def command(scene: Scene, *words: str) -> dict[str, Any]:
+    """What ``gatewayd WORDS --json`` prints."""
+    line = [sys.executable, "-m", "gatewayd", *words, "--config", str(scene.daemon.config), "--json"]
+    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+async def test_dead_letters_are_listed_and_replayed(stage: Stage, receiver: Receiver, tmp_path: Path) -> None:
+    made = tables(tmp_path, receiver)
+    made["accounts"]["shop"]["outbox_ttl_h"] = 0.001  # 3.6 s
+    scene = await stage(made | {"daemon": {"workers": 2}})
+    receiver.status = 500
+    sent = await send_many(scene, 4)
+    await scene.until_samples(
+        lambda s: s.value("gatewayd_outbox_dead_letters", account="shop", sink="webhook") == 8, 40
+    )
+    rows = (await command(scene, "outbox", "dead", "list", "shop"))["rows"]
+    assert {(row["kind"], row["sink"]) for row in rows} == {("receipt", "webhook"), ("session", "webhook")}
+    assert {row["message"] for row in rows if row["kind"] == "receipt"} == set(sent)
+    assert all("*" in row["handset"] and row["reason"] == "expired" for row in rows)
+    receiver.status = 200
+    (first, *_) = [row["id"] for row in rows if row["message"] == sent[0] and row["kind"] == "receipt"]
+    assert (await command(scene, "outbox", "dead", "replay", "shop", "--id", first))["replayed"] == 1
+    await receiver.watch.until(lambda: receiver.data("message.receipt"), WAIT_S)
+    assert [receipt["message_id"] for receipt in receiver.data("message.receipt")] == [sent[0]]
+    assert (await command(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 7
+    await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == 4, WAIT_S)
+    assert (await command(scene, "outbox", "dead", "list"))["rows"] == []
