@@ -115,7 +115,8 @@ class News:
 def begin(metrics: Metrics, config: schema.Config) -> None:
     """Let the series of everybody who is configured begin, at zero: what begins at one has no increase."""
     for name, account in config.accounts.items():
-        metrics.submits.labels(name, "ESME_ROK")
+        for status in ("ESME_ROK", "ESME_RTHROTTLED", "ESME_RMSGQFUL"):
+            metrics.submits.labels(name, status)
         metrics.submit_response.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
@@ -134,3 +135,5 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
     for side in ("esme", "carrier", "webhook"):
         metrics.faults.labels(side, "internal")
     metrics.binds_refused.labels("ESME_RINVPASWD")
+    for reason in ("age", "size", "text"):
+        metrics.history_purged.labels(reason)

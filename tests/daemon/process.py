@@ -188,18 +188,23 @@ def merged(tables: Tables, more: Tables) -> dict[str, Any]:
 
 
 def write_config(path: Path, tables: Tables) -> None:
-    """TOML of two levels of tables, and lists of tables."""
+    """TOML of tables within tables, and lists of tables."""
     lines: list[str] = []
     for name, table in tables.items():
         if isinstance(table, list):
             for entry in table:
                 lines += [f"[[{name}]]", *_keys(entry)]
         else:
-            lines += [f"[{name}]", *_keys(table)]
-            for inner, content in table.items():
-                if isinstance(content, Mapping):
-                    lines += [f"[{name}.{inner}]", *_keys(content)]
+            lines += _table(name, table)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _table(name: str, table: Tables) -> list[str]:
+    lines = [f"[{name}]", *_keys(table)]
+    for inner, content in table.items():
+        if isinstance(content, Mapping):
+            lines += _table(f"{name}.{inner}", content)
+    return lines
 
 
 def secret_file(path: Path, secret: str) -> str:

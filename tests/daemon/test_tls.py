@@ -21,8 +21,8 @@ from tests.daemon.raw import Raw
 from tests.daemon.tap import Conversation
 
 
-def certificate(folder: Path) -> tuple[str, str]:
-    """A certificate for 127.0.0.1 that signs itself, and its key; gives both files' names."""
+def certificate(folder: Path, days: float = 0.1) -> tuple[str, str]:
+    """A certificate for 127.0.0.1 that signs itself and ends in so many days, and its key; gives both files' names."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gatewayd")])
     now = datetime.datetime.now(datetime.UTC)
@@ -33,7 +33,7 @@ def certificate(folder: Path) -> tuple[str, str]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
