@@ -11,7 +11,7 @@ def internals() -> Board:
     """What is inside."""
     board = Board("internals", "internals", "Workers, loops, store, faults: for whoever looks after the machine.")
     board.row("Workers", *_workers())
-    board.row("Store", *_store())
+    board.row("Store", *_commits(), *_spools(), *_store_now())
     board.row("Faults, files and connections", *_faults())
     return board
 
@@ -74,7 +74,7 @@ def _workers() -> tuple[Figure | Graph, ...]:
     )
 
 
-def _store() -> tuple[Figure | Graph, ...]:
+def _commits() -> tuple[Figure | Graph, ...]:
     return (
         Graph(
             "Duration of commits",
@@ -101,6 +101,11 @@ def _store() -> tuple[Figure | Graph, ...]:
             ),
             width=8,
         ),
+    )
+
+
+def _spools() -> tuple[Figure | Graph, ...]:
+    return (
         Graph(
             "Journal",
             "Committed since the last fold.",
@@ -148,6 +153,11 @@ def _store() -> tuple[Figure | Graph, ...]:
                 ),
             ),
         ),
+    )
+
+
+def _store_now() -> tuple[Figure | Graph, ...]:
+    return (
         Figure(
             "Commits that failed",
             "Over the time that the dashboard shows.",

@@ -11,13 +11,13 @@ GUARD_WORDS = {0: ("open", GREEN), 1: ("warned", ORANGE), 2: ("known only", RED)
 def overview() -> Board:
     """The whole daemon, or several."""
     board = Board("overview", "overview", "What passes through the gateway, how it ends, and what needs somebody.")
-    board.row("Now", *_now())
+    board.row("Now", *_flow(), *_standing())
     board.row("Traffic", *_traffic())
     board.row("What does not arrive", *_trouble())
     return board
 
 
-def _now() -> tuple[Figure | Graph, ...]:
+def _flow() -> tuple[Figure | Graph, ...]:
     delivered = share("", ENDS, 'outcome="DELIVRD"')
     ringing = 'count(ALERTS{alertname=~"Gatewayd.*",alertstate="firing"}) or vector(0)'
     return (
@@ -57,6 +57,11 @@ def _now() -> tuple[Figure | Graph, ...]:
             Query(ringing),
             ((1, RED),),
         ),
+    )
+
+
+def _standing() -> tuple[Figure | Graph, ...]:
+    return (
         Figure(
             "Links down",
             "Links that cannot be used now.",

@@ -12,13 +12,13 @@ KNOWN_ONLY, OF_CARRIERS = 'level="known_only"', 'limit!~"account:.*|gate:.*"'
 def rcs() -> Board:
     """All providers and applications."""
     board = Board("rcs", "RCS quotas and error ratio", "How near we are to what operators allow.")
-    board.row("Error ratio", *_ratio())
+    board.row("Error ratio", *_ratio_now(), *_ratio())
     board.row("Quotas and pauses", *_quotas())
     board.row("Handsets", *_handsets())
     return board
 
 
-def _ratio() -> tuple[Figure | Graph, ...]:
+def _ratio_now() -> tuple[Figure | Graph, ...]:
     each = "instance, application"
     return (
         Figure(
@@ -58,6 +58,11 @@ def _ratio() -> tuple[Figure | Graph, ...]:
             width=6,
             height=5,
         ),
+    )
+
+
+def _ratio() -> tuple[Figure | Graph, ...]:
+    return (
         Graph(
             "Share of unreachable numbers, and the thresholds",
             "In the guard's window of time. Operators take the API away at `max`.",

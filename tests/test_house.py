@@ -219,7 +219,7 @@ def test_the_constraints_cover_what_we_ask_for() -> None:
     )
     pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert asked - requirement_names(pinned) == set()
-    assert [line for line in pinned.splitlines() if line and not re.match(r"#|[\w.-]+==[\w.]+$", line)] == []
+    assert [line for line in pinned.splitlines() if line and not re.match(r"#|[\w.-]+==(\d+!)?[\w.]+$", line)] == []
 
 
 def test_the_version_is_in_the_changelog() -> None:
