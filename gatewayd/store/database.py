@@ -39,6 +39,7 @@ SCHEMA_VERSION = 5
 FOLD_SLICE = 200
 PRESSED_FOLDING = 4
 JOURNAL_SLICE = 20
+RECENT_OCTETS = 32 * 1024 * 1024
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 READ_CHUNK = 500
@@ -201,6 +202,8 @@ class Writer:
         self._database = database
         self._history = history
         self._kept = -1
+        self._recent: deque[tuple[int, float, bytes]] = deque()
+        self._recent_octets = 0
         self._tell = tell
         self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
@@ -282,14 +285,24 @@ class Writer:
     def _commit(self, sequence: int, records: bytes, count: int, connection: sqlite3.Connection) -> None:
         # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
         began = time.perf_counter()
-        text = records.decode()
-        connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, time.time(), text))
+        text, at = records.decode(), time.time()
+        connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, at, text))
+        if self._history is not None:
+            self._remember(sequence, at, records)
         self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
         self._tell("committed", time.perf_counter() - began)
 
     def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
         """Give history the next folded row, one a slice; after the last one, make it durable."""
         assert self._history is not None
+        recent = self._recent
+        while recent and recent[0][0] <= self._kept:
+            self._recent_octets -= len(recent.popleft()[2])
+        if recent and recent[0][0] == self._kept + 1 <= upto:
+            self._history.append(*recent[0])
+            self._kept += 1
+            self._slices.appendleft(partial(self._keep, upto))
+            return
         sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
         row = connection.execute(sql, (self._kept, upto)).fetchone()
         if row is None:
@@ -298,6 +311,13 @@ class Writer:
         self._history.append(*row)
         self._kept = row[0]
         self._slices.appendleft(partial(self._keep, upto))
+
+    def _remember(self, sequence: int, at: float, records: bytes) -> None:
+        """Most rows are kept a second after they were written: they need not be read back for that."""
+        self._recent.append((sequence, at, records))
+        self._recent_octets += len(records)
+        while self._recent_octets > RECENT_OCTETS:
+            self._recent_octets -= len(self._recent.popleft()[2])
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
         """Drop the folded rows, a few at a time so that groups go between."""

@@ -24,7 +24,7 @@ _PAYLOAD: Final = b'"payload":"'
 # key is taken, so that it stands out: it may hold words without having a payload.
 _keys = re.compile(
     rb'\["(?:progress|delivery|note|dead_letter|cdr|capability)",'
-    rb'((?<=[yr]",)\d+,\{"id":\d+,"account":"[^"]*","kind":"[^r]|[^,]+)'
+    rb'((?<=[yr]",)\d++,\{"id":\d++,"account":"[^"]*+","kind":"[^r]|[^,]++)'
 ).findall
 _postback = re.compile(rb'"postback":"(?:[^"\\]|\\.)*"').sub
 _tlvs = re.compile(rb'"tlvs":\[(?:\[[^\]]*\],?)*\]').sub

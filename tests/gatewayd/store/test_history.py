@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from gatewayd.store.database import connect
 from gatewayd.store.history import History
 from gatewayd.store.history_files import all_stretches, stretches
 from gatewayd.store.history_index import find
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import MESSAGE, SEEN
 from gatewayd.store.records import Seen
+from gatewayd.store.rehoming import settle_journal
 from tests.gatewayd.store.opening import copy_of, durable, kill, rows_of
 from tests.gatewayd.store.test_history_lines import HANDSET, SECRET, message
 
@@ -89,6 +91,20 @@ async def test_notes_are_in_no_table_and_a_replay_passes_over_them(tmp_path: Pat
     assert [key for key, _ in again.scan(SEEN)] == ["a"]
     await again.fold()
     await again.close()
+
+
+async def test_what_is_arranged_for_other_workers_is_kept_as_well(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "a.spool", history=history(tmp_path))
+    journal.put(SEEN, "a", Seen(1.0))
+    journal.note(17, {"word": "refused"})
+    await durable(journal)
+    kill(journal)
+    connection = connect(tmp_path / "a.spool")
+    settle_journal(connection, history(tmp_path))
+    assert [row[0] for row in connection.execute("SELECT key FROM seen")] == ["a"]
+    connection.close()
+    assert groups(tmp_path)[0]["changes"] == [["seen", "a", {"due": 1.0}], ["note", 17, {"word": "refused"}]]
+    assert rows_of(tmp_path / "a.spool") == []
 
 
 async def test_without_history_nothing_is_noted(tmp_path: Path) -> None:

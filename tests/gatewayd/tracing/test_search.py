@@ -1,0 +1,139 @@
+"""What lies in history, journals and tables of several workers is found as one story, by id and by number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatewayd.message import Encoding, Message, State
+from gatewayd.policy.journey import Progress, Stage
+from gatewayd.store.history import History
+from gatewayd.store.journal import Journal
+from gatewayd.store.records import Delivery
+from gatewayd.store.spool import Spool
+from gatewayd.tracing.search import Archive, id_of, spellings_of
+from tests.gatewayd.store.opening import durable
+
+NUMBER = "33612345678"
+NOW = 1_764_124_800.0
+
+
+def spool_of(folder: Path, slot: int = 0, *, keeps: bool = True) -> Spool:
+    history = History(folder / "history" / f"worker-{slot}", keep_s=86_400.0, text_s=86_400.0) if keeps else None
+    return Spool(Journal(folder / f"worker-{slot}.spool", history=history), slot=slot)
+
+
+def accept(spool: Spool, **facts: Any) -> Message:
+    number = spool.new_id()
+    given: dict[str, Any] = {"destination": NUMBER, "payload": b"secret", "accepted_at": (number >> 18) / 1000}
+    message = Message(
+        id=number,
+        account="shop",
+        source_ton=5,
+        source_npi=0,
+        source="SHOP",
+        destination_ton=1,
+        destination_npi=1,
+        encoding=Encoding.GSM,
+        registered_delivery=1,
+        **{**given, **facts},
+    )
+    spool.accept(message, Progress(number, "shop", Stage.QUEUED, ("carrier",), queue="carrier"))
+    return message
+
+
+def finish(spool: Spool, message: Message) -> int:
+    journey = spool.journey(message.id)
+    assert journey is not None
+    spool.finish(journey)
+    receipt = Delivery(
+        spool.new_id(), "shop", "receipt", 1, 1, message.destination, 5, 0, "SHOP", NOW, NOW + 9e9,
+        message_id=message.id, state=State.DELIVRD,
+    )  # fmt: skip
+    spool.owe(receipt)
+    return receipt.id
+
+
+@pytest.mark.parametrize(
+    ("text", "is_id"), [("688577030600100", True), (NUMBER, False), ("+" + NUMBER, False), ("336123456789012", False)]
+)
+def test_ids_and_numbers_are_told_apart(text: str, is_id: bool) -> None:
+    assert (id_of(text) is not None) == is_id
+
+
+def test_a_number_may_be_written_in_several_ways() -> None:
+    assert spellings_of("+33 6 12 34 56 78") == [NUMBER, f"+{NUMBER}", f"00{NUMBER}"]
+    assert spellings_of(f"00{NUMBER}")[0] == NUMBER
+
+
+@pytest.mark.parametrize("folds", [False, True])
+async def test_one_message_from_first_to_last(tmp_path: Path, folds: bool) -> None:
+    spool = spool_of(tmp_path)
+    message, other = accept(spool), accept(spool, destination="33600000000")
+    await durable(spool.journal)
+    if folds:
+        await spool.journal.fold()
+    receipt = finish(spool, message)
+    await durable(spool.journal)
+    spool.note(receipt, "delivery_failed", status="ESME_RSYSERR")
+    spool.settle_delivery(receipt)
+    await durable(spool.journal)
+    archive = Archive(tmp_path)
+    (story,) = archive.stories([message.id])
+    assert [event.word for event in story.events][-4:] == ["ended", "receipt_owed", "delivery_failed", "delivered"]
+    assert story.message.get("payload") == "" or not folds
+    await spool.journal.close()
+    both = Archive(tmp_path, with_texts=True).stories([message.id, other.id])
+    assert both[0].events == story.events
+    assert [one.stage for one in both] == ["", "queued"]
+    assert both[0].message["payload"] == "c2VjcmV0"
+    assert archive.stories([12345 << 30])[0].is_known is False
+
+
+async def test_the_latest_of_a_number_in_all_workers(tmp_path: Path) -> None:
+    ids = []
+    for slot in (0, 1):
+        spool = spool_of(tmp_path, slot)
+        for spelling in (NUMBER, f"+{NUMBER}", "33699999999"):
+            message = accept(spool, destination=spelling)
+            if spelling != "33699999999":
+                ids.append(message.id)
+        await durable(spool.journal)
+        if not slot:
+            await spool.journal.fold()
+        await spool.journal.close()
+    archive = Archive(tmp_path)
+    assert archive.latest(NUMBER, 10) == sorted(ids, reverse=True)
+    assert archive.latest(f"+{NUMBER}", 1) == [max(ids)]
+    assert archive.latest("33611111111", 10) == []
+
+
+async def test_without_history_the_tables_tell_what_they_have(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path, keeps=False)
+    message = accept(spool)
+    await durable(spool.journal)
+    await spool.journal.close()
+    archive = Archive(tmp_path)
+    assert archive.latest(NUMBER, 10) == [message.id]
+    (story,) = archive.stories([message.id])
+    assert [event.word for event in story.events] == ["accepted", "stored", "routed", "queued"]
+
+
+async def test_parts_of_a_long_message_are_found_together(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path)
+    parts = [accept(spool, concat=(7, 3, number)) for number in (2, 1, 3)]
+    accept(spool, concat=(8, 3, 1))
+    accept(spool, concat=(7, 3, 1), destination="33600000000")
+    await durable(spool.journal)
+    await spool.journal.close()
+    archive = Archive(tmp_path)
+    (story,) = archive.stories([parts[0].id])
+    assert archive.siblings(story) == [parts[1].id, parts[0].id, parts[2].id]
+    alone = archive.stories([accept_id := parts[1].id])[0]
+    assert archive.siblings(alone)[0] == accept_id
+
+
+def test_there_is_nothing(tmp_path: Path) -> None:
+    assert Archive(tmp_path).latest(NUMBER, 3) == []
