@@ -37,7 +37,7 @@ COLUMNS = (
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _HASH_MODE = 0o640
 
-app = typer.Typer(help="The applications that may bind: list, add.")
+app = typer.Typer()
 
 
 @app.callback(invoke_without_command=True)

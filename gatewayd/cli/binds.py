@@ -24,7 +24,7 @@ COLUMNS = (
     Column("worker", "worker", is_number=True, is_spare=True),
 )
 
-app = typer.Typer(help="The standing binds of applications: list, kick.")
+app = typer.Typer()
 
 Account = Annotated[str, typer.Option("--account", "-a", help="Only those of this account.")]
 

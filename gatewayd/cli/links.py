@@ -35,7 +35,7 @@ COLUMNS = (
 )
 POLL_S = 0.2
 
-app = typer.Typer(help="The links to carriers and platforms: list, pause, resume, drain, reconnect.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="The link, as the configuration names it.")]
 

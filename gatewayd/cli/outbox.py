@@ -47,7 +47,7 @@ COLUMNS = (
 _AGE = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|h|d)")
 _UNITS_S = {"s": 1.0, "min": 60.0, "h": 3_600.0, "d": 86_400.0}
 
-app = typer.Typer(help="What applications are owed and have not taken: list, replay, drop.")
+app = typer.Typer()
 
 Name = Annotated[str, typer.Argument(help="The account.")]
 

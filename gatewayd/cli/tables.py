@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import typer
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-NARROW: Final = 78
+_GAP: Final = 2
 PIPE_WIDTH: Final = 160
 _MINUTE_S, _HOUR_S, _DAY_S = 60.0, 3_600.0, 86_400.0
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 class Column(NamedTuple):
-    """A column: its title, the key of its values, and whether a narrow terminal goes without it."""
+    """A column: its title, the key of its values, and whether it goes where there is little room."""
 
     title: str
     key: str
@@ -43,26 +43,36 @@ def console(*, to_stderr: bool = False) -> Console:
 
 
 def table(columns: Sequence[Column], rows: Iterable[dict[str, Any]], width: int, title: str = "") -> Table:
-    """Rows of words that are ready to be shown, without the spare columns where there is little room."""
+    """Rows of words that are ready to be shown. Where they need more room, spare columns go, the last first."""
     from rich.table import Table
     from rich.text import Text
 
-    shown = [column for column in columns if width >= NARROW or not column.is_spare]
+    rows = list(rows)
     made = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), title=title or None, title_justify="left", title_style="bold"
+        box=None, pad_edge=False, padding=(0, _GAP, 0, 0), title=title or None, title_justify="left", title_style="bold"
     )
+    shown = fitting(columns, rows, width)
     for column in shown:
-        made.add_column(
-            column.title,
-            justify="right" if column.is_number else "left",
-            header_style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
+        justify: Literal["left", "right"] = "right" if column.is_number else "left"
+        made.add_column(column.title, justify=justify, header_style="dim", no_wrap=True, overflow="ellipsis")
     for row in rows:
         cells = [row.get(column.key, "") for column in shown]
         made.add_row(*(cell if isinstance(cell, Text) else Text(str(cell)) for cell in cells))
     return made
+
+
+def fitting(columns: Sequence[Column], rows: Sequence[dict[str, Any]], width: int) -> list[Column]:
+    """The columns for which there is room."""
+    shown = list(columns)
+    needed = {
+        column: max([len(column.title), *(len(str(row.get(column.key, ""))) for row in rows)]) for column in shown
+    }
+    for column in reversed(columns):
+        if sum(needed[one] + _GAP for one in shown) - _GAP <= width:
+            break
+        if column.is_spare:
+            shown.remove(column)
+    return shown
 
 
 def note_more(answer: dict[str, Any], limit: int) -> None:

@@ -1,0 +1,83 @@
+"""Every command has one help page, which tells its exit codes; those that ask the daemon speak JSON, and find it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from gatewayd import cli
+
+ROOT = Path(__file__).parents[3]
+runner = CliRunner()
+WITHOUT_CODES = {"version"}
+ASKING = ("status", "top", "accounts", "binds", "links", "queue", "outbox", "sessions", "reload", "drain", "backup")
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All that do something: commands, and groups that list when nothing else is said."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield (*path, name), command
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+ALL = dict(commands(typer.main.get_command(cli.app)))
+
+
+def given(path: tuple[str, ...]) -> list[str]:
+    """What a command cannot do without."""
+    match path:
+        case ("backup",):
+            return ["/nowhere"]
+        case ("top",):
+            return ["--json"]
+        case ("links", _) | ("outbox", "replay"):
+            return ["name"]
+        case ("binds", "kick"):
+            return ["0-1"]
+        case ("queue", "hold" | "release" | "requeue"):
+            return ["--all"]
+        case ("queue", "cancel"):
+            return ["--all", "--yes"]
+        case ("outbox", "drop"):
+            return ["shop", "--yes"]
+        case ("outbox", "dead", "replay"):
+            return ["shop"]
+    return []
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_every_command_has_a_page_with_its_exit_codes(path: tuple[str, ...]) -> None:
+    result = runner.invoke(cli.app, [*path, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert result.exit_code == 0
+    assert path[-1] in WITHOUT_CODES or "Exit codes: 0 " in result.stdout
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in ALL if path[0] in ASKING and path != ("accounts", "add")], ids=" ".join
+)
+def test_who_asks_the_daemon_speaks_json_and_finds_its_socket(path: tuple[str, ...]) -> None:
+    options = {option for parameter in ALL[path].params for option in parameter.opts}
+    assert {"--json", "--config", "--socket"} <= options
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in ALL if path[0] in ASKING and path[:2] != ("accounts", "add")], ids=" ".join
+)
+def test_where_there_is_no_daemon_the_code_says_so(path: tuple[str, ...], tmp_path: Path) -> None:
+    result = runner.invoke(cli.app, [*path, *given(path), "--socket", str(tmp_path / "no.sock")])
+    assert result.exit_code == 3, result.output
+    assert "the daemon is not running" in result.output
+
+
+def test_all_commands_are_in_their_page() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert [" ".join(path) for path in ALL if path[0] in ASKING and f"`{' '.join(path)}" not in page] == []
