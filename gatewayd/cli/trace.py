@@ -34,6 +34,7 @@ def trace(
     Exit codes: 0 found; 1 nothing is known of it (any more); 2 the command line or the configuration is wrong; 4 whole
     numbers are not for you, or the files are not yours to read.
     """
+    import os
     import sqlite3
 
     from gatewayd.runtime.masking import Masker, read_key
@@ -43,6 +44,8 @@ def trace(
     if reveal and not settings.log.reveal:
         refuse("log.reveal is false in the configuration: numbers stay masked", DENIED)
     folder = Path(settings.daemon.spool_dir)
+    if reveal and folder.exists() and os.geteuid() not in (0, folder.stat().st_uid):
+        refuse("whole numbers are shown to root and the daemon's own user", DENIED)
     show = str if reveal else Masker(read_key(folder))
     archive = Archive(folder, with_texts=reveal and settings.history.text_h > 0)
     message_id = id_of(what)

@@ -27,8 +27,9 @@ RETRY_S: Final = 5.0
 _NOTHING: Final = b"[]"
 # A stretch ends in time for its age to be told well enough by its ends.
 _STRETCHES_A_LIFE: Final = 4
-_FILE_MODE: Final = 0o640
-_FOLDER_MODE: Final = 0o750
+# Whole numbers are in there.
+_FILE_MODE: Final = 0o600
+_FOLDER_MODE: Final = 0o700
 
 
 class History:

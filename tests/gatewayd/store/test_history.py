@@ -175,7 +175,7 @@ def test_texts_are_kept_apart_where_they_are_wanted(tmp_path: Path) -> None:
     assert SECRET not in first.groups.read_bytes()
     assert msgspec.json.decode(first.texts.read_bytes())["texts"] == [msgspec.json.decode(row)[0][2]["payload"]]
     assert not second.texts.exists()
-    assert first.groups.stat().st_mode & 0o007 == 0
+    assert first.groups.stat().st_mode & 0o077 == 0
 
 
 def test_a_moment_that_comes_again_has_a_file_of_its_own(tmp_path: Path) -> None:
