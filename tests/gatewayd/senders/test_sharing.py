@@ -39,7 +39,7 @@ async def test_a_bind_elsewhere_gets_what_its_window_takes_and_then_the_rest_in_
         assert bind.most == 3
         await city.settle()
         assert await owed(city, 0) == []
-        assert city[0].counted("deliveries", "shop", "mo", "delivered") == 10
+        assert city[0].counted("deliveries", "shop", "smpp", "mo", "delivered") == 10
         assert not city[0].sharing.has_steps_away
 
 
@@ -99,7 +99,7 @@ async def test_a_lost_bind_gives_back_and_the_next_one_gets_it(tmp_path: Path) -
         second.answer()
         assert second.got == [b"01", b"02"]
         await city.settle()
-        assert city[0].counted("deliveries", "shop", "mo", "unanswered_lost") == 2
+        assert city[0].counted("deliveries", "shop", "smpp", "mo", "unanswered_lost") == 2
 
 
 async def test_what_a_bind_refuses_for_now_comes_again_and_what_it_never_takes_is_ended(
@@ -116,7 +116,9 @@ async def test_what_a_bind_refuses_for_now_comes_again_and_what_it_never_takes_i
         assert [pdu.short_message for pdu, _ in bind.unanswered] == [b"00"]
         bind.answer()
         await city.settle()
-        assert [city[0].counted("deliveries", "shop", "mo", fate) for fate in ("retried", "rejected", "delivered")] == [
+        assert [
+            city[0].counted("deliveries", "shop", "smpp", "mo", fate) for fate in ("retried", "rejected", "delivered")
+        ] == [
             1,
             1,
             1,
@@ -132,7 +134,7 @@ async def test_what_cannot_be_written_as_a_deliver_sm_is_ended_by_its_home(tmp_p
 
         bind.deliver = refuse  # type: ignore[method-assign]
         await texts(city, 0, 1)
-        await city.until(lambda: city[0].counted("deliveries", "shop", "mo", "unbuildable") == 1)
+        await city.until(lambda: city[0].counted("deliveries", "shop", "smpp", "mo", "unbuildable") == 1)
         assert await owed(city, 0) == []
 
 
@@ -141,7 +143,7 @@ async def test_what_expired_is_not_brought(tmp_path: Path) -> None:
         await texts(city, 0, 2)
         city.now = START + ACCOUNTS["shop"].outbox_ttl_h * 3_600 + 1
         bind = Bind(city[1], "shop")
-        await city.until(lambda: city[0].counted("deliveries", "shop", "mo", "expired") == 2)
+        await city.until(lambda: city[0].counted("deliveries", "shop", "smpp", "mo", "expired") == 2)
         assert not bind.unanswered
 
 
@@ -172,7 +174,7 @@ async def test_what_never_reached_a_holder_is_no_second_try(tmp_path: Path) -> N
         await city.settle()
         assert city[0].sharing.has_steps_away
         await city.die(1)
-        assert city[0].counted("deliveries", "shop", "mo", "unanswered_lost") == 0
+        assert city[0].counted("deliveries", "shop", "smpp", "mo", "unanswered_lost") == 0
         bind = Bind(city[0], "shop")
         await city.until(lambda: len(bind.unanswered) == 2)
 
@@ -197,7 +199,7 @@ async def test_credits_of_a_bind_that_is_gone_bring_nothing_to_anybody(tmp_path:
     async with city_of(tmp_path, 2) as city:
         await texts(city, 0, 1)
         city[0].sharing.granted(1, "shop", 5)  # and the bind was lost meanwhile
-        await city.until(lambda: city[0].counted("deliveries", "shop", "mo", "unanswered_lost") >= 1)
+        await city.until(lambda: city[0].counted("deliveries", "shop", "smpp", "mo", "unanswered_lost") >= 1)
         bind = Bind(city[1], "shop")
         await city.until(lambda: len(bind.unanswered) == 1)
 
