@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
+from gatewayd.cli import app
 from gatewayd.runtime.metrics import PROCESS
 from tests.conf.alert_cases import ALSO, FIRING, HEALTHY, MINUTES, SILENT
 from tests.conf.queries import RULES, alerts, families_in, known_families
@@ -87,6 +89,17 @@ def test_every_alert_has_its_paragraph() -> None:
     for name, alert in alerts().items():
         assert alert["runbook_url"] == f"docs/runbook.md#{name.lower()}"
         assert alert["severity"] in {"critical", "warning", "info"}
+
+
+def test_the_runbook_names_commands_that_there_are() -> None:
+    found = re.findall(r"`gatewayd ([a-z-]+)(?: ([a-z]+))?(?: ([a-z]+))?[^`]*`", RUNBOOK.read_text(encoding="utf-8"))
+    assert found
+    for words in found:
+        command: Any = typer.main.get_command(app)
+        for word in filter(None, words):
+            if hasattr(command, "commands"):
+                assert word in command.commands, " ".join(words)
+                command = command.commands[word]
 
 
 def test_rules_ask_for_what_there_is() -> None:
