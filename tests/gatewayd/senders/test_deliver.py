@@ -49,6 +49,7 @@ class Store:
     def __init__(self, *deliveries: Delivery) -> None:
         self.kept = {delivery.id: delivery for delivery in deliveries}
         self.saved: list[tuple[int, int]] = []
+        self.noted: list[tuple[int, str]] = []
         self.reads = 0
 
     def owed(self) -> Iterator[tuple[int, str]]:
@@ -64,6 +65,9 @@ class Store:
     def save_delivery(self, delivery: Delivery) -> None:
         self.saved.append((delivery.id, delivery.attempts))
 
+    def note(self, number: int, word: str, **facts: str) -> None:
+        self.noted.append((number, word))
+
 
 class Bind:
     """An application's bind: keeps what it is given, unanswered."""
@@ -75,10 +79,15 @@ class Bind:
         self.given: list[Delivery] = []
         self.open: list[Delivery] = []
         self.fault = ""
+        self.peername = "192.0.2.1:4000"
         self.watch = Watch()
 
     @property
     def engine(self) -> Bind:
+        return self
+
+    @property
+    def pump(self) -> Bind:
         return self
 
     @property
@@ -181,7 +190,7 @@ async def test_a_window_bounds_each_bind_and_both_are_used(stages: Any) -> None:
     stage.answer(one)
     await turn()
     assert sorted(one.ids + two.ids) == [1, 2, 3, 4, 5]
-    assert dict(stage.outbox.depths())["shop",] == 2
+    assert dict(stage.outbox.depths())["shop", "smpp"] == 2
 
 
 async def test_a_bind_that_cannot_take_more_is_passed_over_until_it_is_ready(stages: Any) -> None:
@@ -232,7 +241,7 @@ async def test_a_temporary_refusal_is_tried_again_later(stages: Any, how: str, m
     else:
         stage.outbox.unanswered(cast(Any, bind), bind.open.pop(), "timeout")
     assert stage.store.saved == [(1, 1)]
-    assert dict(stage.outbox.depths())["shop",] == 1, "it still counts"
+    assert dict(stage.outbox.depths())["shop", "smpp"] == 1, "it still counts"
     await bind.watch.until(lambda: len(bind.given) == 2)
     assert bind.ids == [1, 1]
     stage.answer(bind)
@@ -273,7 +282,7 @@ async def test_what_waits_for_an_account_that_stays_away_is_over_in_the_end(stag
     stage.outbox._sweep()
     assert list(stage.store.kept) == [3]
     assert stage.count("expired") == 2
-    assert dict(stage.outbox.depths())["shop",] == 1
+    assert dict(stage.outbox.depths())["shop", "smpp"] == 1
 
 
 async def test_an_outbox_is_bounded_and_gives_up_its_oldest(stages: Any) -> None:
