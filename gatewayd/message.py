@@ -6,9 +6,17 @@ Knows no wire format, no clock and no storage.
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+# TLVs of our own (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us). By these an application says what SMPP has no
+# words for: rich content (JSON), the class of traffic, and a key under which a repeated submit is known as such.
+TAG_CONTENT: Final = 0x1492
+TAG_CLASS: Final = 0x1493
+TAG_IDEMPOTENCY: Final = 0x1494
+TAGS_OF_OURS: Final = range(0x1490, 0x14A0)
+"""None of these leaves the gateway towards a carrier."""
 
 
 class Channel(enum.StrEnum):
@@ -55,7 +63,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ``payload`` is the user data without its UDH; ``udh`` is the whole header with its length octet, or empty.
     ``concat`` is (reference, total, sequence) for one part of a long message, whether UDH or SAR said so.
     ``tlvs`` keeps every TLV of the sender in order, except message_payload, which became ``payload``.
-    Times are Unix seconds; ``expires_at`` 0 means that no validity period was given.
+    Times are Unix seconds; ``expires_at`` 0 means that no validity period was given, ``deliver_at`` 0 that it is to go
+    at once.
     """
 
     id: int
@@ -80,6 +89,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     udh: bytes = b""
     concat: tuple[int, int, int] | None = None
     tlvs: tuple[tuple[int, bytes], ...] = ()
+    deliver_at: float = 0.0
 
 
 Scope = Literal["", "user", "agent", "application"]

@@ -259,7 +259,8 @@ class Supervisor:
 
     def _doors(self) -> Iterator[str]:
         """Where it listens: the configuration may have left the port to the system."""
-        for name, kinds in (("smpp", ("smpp", "smpp_tls")), ("metrics", ("metrics",)), ("webhooks", ("webhooks",))):
+        for name in ("smpp", "metrics", "webhooks", "http"):
+            kinds = [kind for kind in listeners.KINDS if kind in (name, f"{name}_tls")]
             where = [listeners.address_of(one) for kind in kinds for one in self.sockets[kind]]
             if where:
                 yield f"{name} on {', '.join(where)}"

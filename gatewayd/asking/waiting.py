@@ -19,7 +19,7 @@ from gatewayd.store.kinds import MESSAGE, PROGRESS
 from gatewayd.store.spool import Journey
 from gatewayd.store.walking import walk
 
-WAITING: Final = frozenset({Stage.JOINING, Stage.QUEUED, Stage.POSTPONED, Stage.CHECKING, Stage.HELD})
+WAITING: Final = frozenset({Stage.JOINING, Stage.QUEUED, Stage.POSTPONED, Stage.CHECKING, Stage.HELD, Stage.SCHEDULED})
 PENDING_MAX: Final = 2_000
 TIDY_MAX: Final = 200_000
 """A queue that is longer is not gone through: that would hold up the traffic for longer than people look."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-from gatewayd.message import Message
+from gatewayd.message import TAGS_OF_OURS, Message
 from protocol.smpp.constants import ESM_UDHI, Tag
 from protocol.smpp.parts import SAR_TAGS, build_udh, split
 from protocol.smpp.pdu import SubmitSm, Tlvs
@@ -32,13 +32,14 @@ def segments_of(message: Message, alphabet: str, expires_at: float) -> list[Subm
     """
     data_coding, encoding, payload = _content_of(message, alphabet)
     validity_period = _validity_period(int(expires_at)) if expires_at else ""
+    own_tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in TAGS_OF_OURS) if message.tlvs else ()
     # Every alphabet carries an octet in an octet; only some carry more.
     if message.concat is not None or len(payload) <= _SMS_SIZE - len(message.udh):
-        return [_request(message, data_coding, message.udh + payload, message.udh, message.tlvs, validity_period)]
+        return [_request(message, data_coding, message.udh + payload, message.udh, own_tlvs, validity_period)]
     parts = _cut(payload, encoding, data_coding, _SMS_SIZE - len(message.udh))
     if len(parts) == 1:
-        return [_request(message, data_coding, message.udh + payload, message.udh, message.tlvs, validity_period)]
-    tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in SAR_TAGS)
+        return [_request(message, data_coding, message.udh + payload, message.udh, own_tlvs, validity_period)]
+    tlvs = tuple(tlv for tlv in own_tlvs if tlv[0] not in SAR_TAGS)
     requests = []
     for sequence, part in enumerate(parts, 1):
         udh = _joined_udh(message.udh, build_udh((reference_of(message.id), len(parts), sequence), wide=False))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from gatewayd.carriers.pattern_cost import TEXT_MAX
-from gatewayd.message import Encoding, Message
+from gatewayd.message import TAG_CONTENT, Encoding, Message
 from protocol.rcs.content import AnySuggestion, Content, Text
 from protocol.rcs.errors import RcsFault
 from protocol.smpp import text as alphabets
@@ -84,6 +84,18 @@ def text_of(message: Message) -> Text:
     return Text(alphabets.decode(message.payload, message.encoding))
 
 
+def own_content_of(message: Message) -> Content | None:
+    """The rich content that its sender gave it; it was judged when the message was taken."""
+    for tag, value in message.tlvs:
+        if tag == TAG_CONTENT:
+            try:
+                content: Content = msgspec.json.decode(value, type=Content)
+            except (msgspec.MsgspecError, UnicodeDecodeError):  # taken by another version of us
+                return None
+            return content
+    return None
+
+
 class Templates:
     """All templates in force, in order. ``on_fault`` hears a word when one gives what is no content."""
 
@@ -97,6 +109,8 @@ class Templates:
 
     def content_of(self, message: Message) -> Content:
         """What to send; raises as ``text_of`` does."""
+        if message.tlvs and (own := own_content_of(message)) is not None:
+            return own
         plain = text_of(message)
         if not self._templates:
             return plain

@@ -11,6 +11,7 @@ from gatewayd.config import forms, schema
 from gatewayd.config.addresses import parse_address
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, shown
+from gatewayd.config.http_checks import check_http
 from gatewayd.config.link_checks import check_links
 from gatewayd.config.provider_checks import check_providers
 from gatewayd.config.route_checks import check_routes
@@ -25,6 +26,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_numbers(draft.config, findings)
     _check_history(draft.config.history, findings)
     check_sinks(draft, findings)
+    check_http(draft, findings)
     check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)
@@ -47,6 +49,8 @@ def _check_listeners(config: schema.Config, findings: Findings) -> None:
 def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
     yield from (("smpp.listen", text) for text in config.smpp.listen)
     yield from (("smpp.tls_listen", text) for text in config.smpp.tls_listen)
+    yield from (("http.listen", text) for text in config.http.listen)
+    yield from (("http.tls_listen", text) for text in config.http.tls_listen)
     if config.webhooks.listen:
         yield "webhooks.listen", config.webhooks.listen
     if config.metrics.listen:
@@ -55,7 +59,11 @@ def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
 
 def _check_tls(config: schema.Config, findings: Findings) -> None:
     """A certificate and its key come as a pair, and tls_listen needs that pair."""
-    tables = (("smpp", config.smpp, bool(config.smpp.tls_listen)), ("webhooks", config.webhooks, False))
+    tables = (
+        ("smpp", config.smpp, bool(config.smpp.tls_listen)),
+        ("http", config.http, bool(config.http.tls_listen)),
+        ("webhooks", config.webhooks, False),
+    )
     for where, table, is_needed in tables:
         pair = {"tls_certificate": table.tls_certificate, "tls_key": table.tls_key}
         for name, value in pair.items():

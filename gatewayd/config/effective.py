@@ -14,7 +14,7 @@ import msgspec
 from gatewayd.config import schema
 from gatewayd.config.faults import dotted
 
-_HIDDEN = frozenset({"password_hash"})
+_HIDDEN = frozenset({"password_hash", "hash"})
 
 
 def effective(config: schema.Config) -> str:
@@ -51,7 +51,13 @@ def _table(heading: str, table: msgspec.Struct, left_out: Collection[str] = ()) 
     return "\n".join(lines) + "\n"
 
 
+def _items(table: msgspec.Struct) -> Iterator[tuple[str, Any]]:
+    return ((name, getattr(table, name)) for name in table.__struct_fields__)
+
+
 def _toml(value: Any) -> str:
+    if isinstance(value, msgspec.Struct):
+        return _toml({name: "***" if name in _HIDDEN and item else item for name, item in _items(value)})
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, dict):

@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gatewayd.config.addresses import is_host, parse_address
+from gatewayd.config.api_keys import end_of, is_key_hash
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
 
@@ -126,6 +127,21 @@ def _password_hash(text: str) -> Verdict:
     return "the value is not a password hash", "make one with: gatewayd hash-password"
 
 
+def _key_hash(text: str) -> Verdict:
+    if is_key_hash(text):
+        return None
+    return "the value is not the hash of a key", "make one with: gatewayd accounts key"
+
+
+def moment(text: str) -> Verdict:
+    """A day, or a moment with its offset from UTC."""
+    try:
+        end_of(text)
+    except (ValueError, OverflowError):
+        return f"{shown(text)} is neither a day nor a moment", 'write "2027-01-31" or "2027-01-31T12:00:00Z"'
+    return None
+
+
 def _pattern(text: str) -> Verdict:
     if text and "*" not in text[:-1] and len(text.rstrip("*")) <= _ADDRESS_MAX and is_printable(text):
         return None
@@ -153,7 +169,9 @@ def _hours_of_day(text: str) -> Verdict:
 FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "host": _host,
     "hours_of_day": _hours_of_day,
+    "key_hash": _key_hash,
     "listen": _listen,
+    "moment": moment,
     "name": name,
     "network": _network,
     "password_hash": _password_hash,

@@ -30,6 +30,7 @@ RESTART_KEYS: Final = (
             ("control", schema.Control),
             ("smpp", schema.SmppServer),
             ("webhooks", schema.Webhooks),
+            ("http", schema.Http),
             ("metrics", schema.Metrics),
             ("parts", schema.Parts),
             ("store", schema.Store),

@@ -46,6 +46,13 @@ class Loaded:
         inline = self.config.accounts[account].password_hash
         return inline or self.secrets[dotted("accounts", account, "password_hash_file")]
 
+    def key_hashes(self, account: str) -> dict[str, str]:
+        """The hashes of an account's keys for the HTTP API, by the keys' names."""
+        return {
+            name: key.hash or self.secrets[dotted("accounts", account, "api_keys", name, "hash_file")]
+            for name, key in self.config.accounts[account].api_keys.items()
+        }
+
     def endpoint_secrets(self, endpoint: str) -> tuple[str, ...]:
         """The secrets that sign what is posted to an endpoint, as they stand in its file."""
         return tuple(self.secrets[dotted("endpoints", endpoint, "secret_file")].splitlines())

@@ -75,6 +75,9 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
     """One value, or UNSET when it was faulty."""
     if typing.get_origin(annotation) is dict:
         return _read_entries(typing.get_args(annotation)[1], key, value, findings)
+    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
+        table = read_table(annotation, key, value, findings)
+        return UNSET if table is None else table
     kind = _kind_of(annotation)
     if not kind.items:
         # An empty text means "not given"; whether that is allowed is a question of the other keys.

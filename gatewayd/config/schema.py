@@ -21,6 +21,7 @@ AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma", "rbm"]
 Sink = Literal["smpp", "webhook"]
 News = Literal["receipt", "mo", "session"]
+Scope = Literal["send", "query", "cancel", "sessions", "capability"]
 
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
 Binds = Annotated[int, Meta(ge=1, le=1_000)]
@@ -29,6 +30,7 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 CountOrNone = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in octets"})]
 FileOctets = Annotated[int, Meta(ge=1_024, le=1_099_511_627_776, extra={"noun": "a size in octets"})]
+BatchSize = Annotated[int, Meta(ge=1, le=100_000)]
 BulkSize = Annotated[int, Meta(ge=1, le=10_000)]
 Concurrency = Annotated[int, Meta(ge=1, le=256)]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
@@ -49,6 +51,8 @@ Url = Annotated[str, Meta(extra={"form": "url"})]
 SystemId = Annotated[str, Meta(extra={"form": "system_id"})]
 SystemType = Annotated[str, Meta(extra={"form": "system_type"})]
 PasswordHash = Annotated[str, Meta(extra={"form": "password_hash", "hidden": True})]
+KeyHash = Annotated[str, Meta(extra={"form": "key_hash", "hidden": True})]
+Moment = Annotated[str, Meta(extra={"form": "moment"})]
 Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
 Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
 HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
@@ -158,6 +162,15 @@ class Rcs(_Table, frozen=True, kw_only=True):
     templates_dir: str = ""
 
 
+class ApiKey(_Table, frozen=True, kw_only=True):
+    """One key of an account for the HTTP API. An empty ``expires``: it does not end."""
+
+    hash: KeyHash = ""
+    hash_file: str = ""
+    scopes: tuple[Scope, ...] = ("send", "query", "cancel", "sessions", "capability")
+    expires: Moment = ""
+
+
 class Account(_Table, frozen=True, kw_only=True):
     """One application: its credentials, rights and limits. The table's name is its system_id."""
 
@@ -170,6 +183,9 @@ class Account(_Table, frozen=True, kw_only=True):
     senders: tuple[Pattern, ...] = ("*",)
     numbers: tuple[Word, ...] = ()
     traffic_class: Word = ""
+    traffic_classes: tuple[Word, ...] = ()
+    schedule_max_h: HoursOrOff = 168.0
+    api_keys: dict[str, ApiKey] = {}
     weight: Weight = 1
     window: Window = 100
     data_coding_0: Alphabet = "gsm"
@@ -354,6 +370,22 @@ class Webhooks(_Table, frozen=True, kw_only=True):
     body_size_max: Octets = 262_144
 
 
+class Http(_Table, frozen=True, kw_only=True):
+    """The listener of the HTTP API for applications; without an address it is off."""
+
+    listen: tuple[Listen, ...] = ()
+    tls_listen: tuple[Listen, ...] = ()
+    tls_certificate: str = ""
+    tls_key: str = ""
+    body_size_max: Octets = 4_194_304
+    batch_max: BatchSize = 5_000
+    connections_max: Count = 1_000
+    request_timeout_s: Seconds = 30.0
+    results_h: HoursOrOff = 24.0
+    idempotency_h: Hours = 24.0
+    ready_without_links: bool = False
+
+
 class Route(_Table, frozen=True, kw_only=True):
     """One rule: every condition given must hold; the first rule that matches decides. ``*`` ends a prefix."""
 
@@ -376,6 +408,7 @@ class Config(_Table, frozen=True, kw_only=True):
     store: Store = Store()
     smpp: SmppServer = SmppServer()
     webhooks: Webhooks = Webhooks()
+    http: Http = Http()
     parts: Parts = Parts()
     sessions: Sessions = Sessions()
     numbers: Numbers = Numbers()

@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 
 from gatewayd.config import forms, schema
+from gatewayd.config.api_keys import is_key_hash
 from gatewayd.config.faults import Findings, dotted, quoted
 from gatewayd.config.passwords import is_password_hash
 
@@ -69,6 +70,9 @@ def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
     for name, account in config.accounts.items():
         if account.password_hash_file:
             yield dotted("accounts", name, "password_hash_file"), account.password_hash_file
+        for key_name, api_key in account.api_keys.items():
+            if api_key.hash_file:
+                yield dotted("accounts", name, "api_keys", key_name, "hash_file"), api_key.hash_file
     for name, endpoint in config.endpoints.items():
         if endpoint.secret_file:
             yield dotted("endpoints", name, "secret_file"), endpoint.secret_file
@@ -138,6 +142,8 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
     if key.endswith(".password_hash_file"):
         if not is_password_hash(secret):
             verdict = "the file holds no password hash", "make one with: gatewayd hash-password"
+    elif key.endswith(".hash_file"):
+        verdict = None if is_key_hash(secret) else ("the file holds no hash of a key", "make one: accounts key")
     elif key.endswith(".password_file"):
         verdict = forms.password(secret)
     elif key.endswith(".bot_key_file"):
@@ -160,7 +166,7 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
 
 def check_tls_files(config: schema.Config, places: Places, findings: Findings) -> None:
     """Certificates and keys are there, private keys are private, and each pair belongs together."""
-    for where, table in (("smpp", config.smpp), ("webhooks", config.webhooks)):
+    for where, table in (("smpp", config.smpp), ("http", config.http), ("webhooks", config.webhooks)):
         if table.tls_certificate and table.tls_key:
             _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
     for name, link in config.links.items():
@@ -221,6 +227,11 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
             ported=_absolute(config.numbers.ported, places),
             prefixes=_absolute(config.numbers.prefixes, places),
             names=_absolute(config.numbers.names, places),
+        ),
+        http=replace(
+            config.http,
+            tls_certificate=_absolute(config.http.tls_certificate, places),
+            tls_key=_absolute(config.http.tls_key, places),
         ),
         webhooks=replace(
             config.webhooks,

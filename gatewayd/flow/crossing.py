@@ -21,9 +21,10 @@ from gatewayd.policy.homes import home_of
 from gatewayd.runtime.mesh import Mesh
 from gatewayd.store.kinds import PARKED
 from gatewayd.store.records import Delivery
+from gatewayd.store.repeats import key_of
 from gatewayd.store.spool import Journey, Spool
 
-STATUS_BUSY, STATUS_FULL, STATUS_NO_ROUTE = 0x08, 0x14, 0x0B
+STATUS_BUSY, STATUS_FULL, STATUS_NO_ROUTE, STATUS_BAD_VALUE = 0x08, 0x14, 0x0B, 0xC4
 
 HOME_WAIT_S: Final = 5.0
 """So long what belongs to a home that is away waits for it. A worker that dies is back well before."""
@@ -62,8 +63,22 @@ class SharedOutbox(Protocol):
         """Whether another worker still owes an answer to a delivery that it was given."""
 
 
-Answer = Callable[[int, str], None]
-"""Tells the sender's side how its submit_sm fared: a command_status (0 is durable) and the word for the counter."""
+class Answer(Protocol):
+    """The sender's side, waiting to hear how its submit_sm fared."""
+
+    def __call__(self, status: int, kind: str, known: int = 0) -> None:
+        """A command_status (0 is durable) and the word for the counter; ``known`` is the id of a message that was taken
+        before under the same key of its sender's."""
+
+
+class Asking(Protocol):
+    """What is asked between workers (gatewayd.flow.questions)."""
+
+    def hear(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
+        """A question, or an answer."""
+
+    def peer_down(self, peer: int) -> None:
+        """A worker is gone, and answers nothing more."""
 
 
 class Crossing:
@@ -80,6 +95,7 @@ class Crossing:
         self._pending_max = pending_max
         self._links: dict[str, SharedLink] = {}
         self._submits: dict[int, tuple[int, Answer]] = {}
+        self.questions: Asking | None = None
         self.strays = Strays()
         # Begins anywhere: what was said to the last worker of this slot must not be taken for an answer to this one.
         self._last_token = secrets.randbits(_TOKEN_BITS)
@@ -106,6 +122,9 @@ class Crossing:
             parcels.Seek: dispatcher.bureau.hear,
             parcels.Due: dispatcher.bureau.hear,
             parcels.Learned: dispatcher.bureau.hear,
+            parcels.Known: self._on_known,
+            parcels.Ask: self._on_question,
+            parcels.Reply: self._on_question,
         }
         self.join(dispatcher.bureau)
 
@@ -235,10 +254,19 @@ class Crossing:
         if journal.is_failing or journal.pending > self._pending_max:
             self.send(peer, parcels.Rejected(parcel.token, STATUS_FULL, "store_full"))
             return
+        key = key_of(message) if message.tlvs else ""
+        if key and (known := self._spool.repeats.find(key, message)) is not None:
+            if known.is_same:
+                journal.then(self._on_known_durable, (peer, parcels.Known(parcel.token, known.message_id)))
+            else:
+                self.send(peer, parcels.Rejected(parcel.token, STATUS_BAD_VALUE, "idempotency_key_reused"))
+            return
         progress = self.dispatcher.plan(message)
         if progress is None:
             self.send(peer, parcels.Rejected(parcel.token, STATUS_NO_ROUTE, "no_route"))
             return
+        if key:
+            self._spool.repeats.remember(key, message)
         journey = self._spool.accept(message, progress)
         journal.then(self._on_durable, (peer, parcel.token, journey))
 
@@ -255,6 +283,19 @@ class Crossing:
             waiting = self._submits.pop(token, None)
             if waiting is not None:
                 waiting[1](0, "")
+
+    def _on_known_durable(self, items: list[tuple[int, parcels.Known]]) -> None:
+        for peer, parcel in items:
+            self.send(peer, parcel)
+
+    def _on_known(self, peer: int, parcel: parcels.Known) -> None:
+        waiting = self._submits.pop(parcel.token, None)
+        if waiting is not None:
+            waiting[1](0, "", parcel.message_id)
+
+    def _on_question(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
+        if self.questions is not None:
+            self.questions.hear(peer, parcel)
 
     def _on_rejected(self, peer: int, parcel: parcels.Rejected) -> None:
         waiting = self._submits.pop(parcel.token, None)
@@ -383,6 +424,8 @@ class Crossing:
             self._submits.pop(token)[1](STATUS_BUSY, "home_lost")
         for link in self._links.values():
             link.peer_down(peer, unsent)
+        if self.questions is not None:
+            self.questions.peer_down(peer)
         self.outbox.peer_down(peer, {item.delivery.id for item in unsent if type(item) is parcels.Deliver})
         self._heard.set()
 

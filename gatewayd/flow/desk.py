@@ -27,7 +27,7 @@ from gatewayd.policy.queueing import FairQueue
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
 from gatewayd.store.kinds import SENT
-from gatewayd.store.records import Delivery, Facts, Sent
+from gatewayd.store.records import Delivery, Facts, Result, Sent
 from gatewayd.store.spool import Journey, Spool
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Desk:
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
         self.wake: Callable[[str], None] = lambda link: None
+        # For how long how a message ended is kept, for accounts that may ask; 0 when nobody may.
+        self.results_s = 0.0
         self.operator_of: Callable[[Message], str] | None = None  # for the metrics, where operators are known at all
         self.flying: dict[int, Journey] = {}
         # Of messages of several segments: those to which the link still owes an answer.
@@ -255,6 +257,8 @@ class Desk:
     # -- what is owed to the application ------------------------------------------------------------------------
 
     def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
+        if self.results_s:
+            self._keep_result(message, channel, state, error, at)
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
             self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
@@ -284,6 +288,23 @@ class Desk:
             self._owe(delivery)
         else:
             self.owe(delivery, Facts(channel, message.concat))
+
+    def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
+        account, now = self.accounts.get(message.account), self.now()
+        if account is not None and account.api_keys:
+            result = Result(
+                account=message.account,
+                source=message.source,
+                destination=message.destination,
+                state=state,
+                error=error,
+                channel=channel,
+                accepted_at=message.accepted_at,
+                done_at=at or now,
+                due=now + self.results_s,
+                reference=reference_of(message),
+            )
+            self.spool.keep_result(message.id, result)
 
     def owe(self, delivery: Delivery, facts: Facts | None = None) -> None:
         """Keep a delivery for each sink of its account and, once it is durable, give it to the outbox.

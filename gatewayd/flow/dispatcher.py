@@ -25,12 +25,13 @@ from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
 from gatewayd.runtime.instruments import OTHER
-from gatewayd.store.kinds import ALIAS, CAPABILITY, SEEN, SENT, SESSION
+from gatewayd.store.kinds import ALIAS, CAPABILITY, RESULT, SEEN, SENT, SESSION, TAKEN
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.25
+PURGE_S = 1.0
 LOOK_AHEAD_S = 20.0
 _CLASS_LANES = {"otp": 3}
 
@@ -59,7 +60,7 @@ class Dispatcher:
         self._joiner = Joiner(desk, incomplete_max)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._looked_at = -math.inf
+        self._looked_at = self._purged_at = -math.inf
 
     # -- from senders -------------------------------------------------------------------------------------------
 
@@ -81,6 +82,9 @@ class Dispatcher:
             is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
+        if message.deliver_at and message.deliver_at > self._desk.now():
+            steps.schedule(progress, message.deliver_at)
+            return progress
         is_rcs = self._desk.channels[links[0]] is Channel.RCS
         if is_rcs:
             progress.rcs_until = self._desk.now() + self._desk.terms[links[0]].deadline_s
@@ -117,6 +121,14 @@ class Dispatcher:
                     self.replan(journey)
         for name in self._desk.links:
             self._outbound.wake(name)
+
+    def links_for(self, account: str) -> frozenset[str]:
+        """Over which links an account's messages may go."""
+        return self._routes.links_for(account)
+
+    def refusal(self, link: str, handset: str) -> str:
+        """Why a link may not be used for a handset, in one word; nothing when it may."""
+        return self._reach.refusal(link, handset)
 
     def know_operators(self, numbers: Numbers) -> None:
         """Ask these for the operator of a handset from now on."""
@@ -160,8 +172,8 @@ class Dispatcher:
         queues, accounts = self._desk.queues, self._desk.accounts
         for journey in journeys:
             progress = journey.progress
-            if progress.stage is Stage.JOINING:
-                self._joiner.add(journey)
+            if progress.stage is not Stage.QUEUED:
+                self._await(journey)
                 continue
             queue = queues.get(progress.queue)
             if queue is None:  # a reload took the link away while the message was being committed
@@ -171,6 +183,23 @@ class Dispatcher:
             weight = account.weight if account is not None else 1
             queue.fair.push(progress.lane, progress.account, weight, progress.id)
             self._outbound.wake(progress.queue)
+
+    def _await(self, journey: Journey) -> None:
+        """It is not to go yet: its other parts are missing, or its moment."""
+        if journey.progress.stage is Stage.JOINING:
+            self._joiner.add(journey)
+        else:
+            self._desk.spool.cool(journey.progress.id)
+
+    def _begin(self, journey: Journey) -> None:
+        """The moment of a scheduled message has come: it travels as if it came now."""
+        planned = self.plan(journey.message)
+        if planned is None:
+            self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
+            return
+        journey.progress = planned
+        self._desk.spool.save(journey)
+        self.accepted([journey])
 
     # -- from links (the LinkListener contract) -----------------------------------------------------------------
 
@@ -284,6 +313,9 @@ class Dispatcher:
             self._inbound.purge()
             if desk.ledger is not None:
                 desk.ledger.look_ahead()
+        if self._loop.time() - self._purged_at > PURGE_S:
+            self._purged_at = self._loop.time()
+            desk.spool.purge((TAKEN, RESULT))  # there may be one for each message
         if desk.ledger is not None:
             desk.ledger.tick()
         self.bureau.tick()
@@ -301,6 +333,9 @@ class Dispatcher:
             return
         if progress.stage is Stage.JOINING:
             self._joiner.on_due(journey)
+            return
+        if progress.stage is Stage.SCHEDULED:
+            self._begin(journey)
             return
         was_queued = progress.queue
         step = steps.on_due(progress, journey.message.expires_at, desk.now())

@@ -146,6 +146,28 @@ class Due(_Parcel, tag=18):
     handsets: list[str]
 
 
+class Known(_Parcel, tag=20):
+    """From the home: this one was taken before, under that id, and is durable."""
+
+    token: int
+    message_id: int
+
+
+class Ask(_Parcel, tag=21):
+    """A question about what may be the other worker's. Answered by Reply."""
+
+    token: int
+    what: str
+    args: bytes
+
+
+class Reply(_Parcel, tag=22):
+    """The answer; empty when there is nothing to say."""
+
+    token: int
+    content: bytes
+
+
 class Learned(_Parcel, tag=19):
     """To a home: what a platform said of its handsets."""
 
@@ -174,4 +196,7 @@ Parcel = (
     | Seek
     | Due
     | Learned
+    | Known
+    | Ask
+    | Reply
 )

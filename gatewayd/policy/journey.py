@@ -51,6 +51,7 @@ class Stage(enum.StrEnum):
     SENT = "sent"  # accepted by the carrier, no final word yet
     REVOKING = "revoking"  # RCS deadline passed, a revoke is on its way
     SETTLING = "settling"  # the platform could not say what became of it
+    SCHEDULED = "scheduled"  # its sender wants it to go later, when due
     HELD = "held"  # a person holds it back, see policy.intervention
 
 
@@ -166,6 +167,13 @@ def enqueue(progress: Progress, expires_at: float, front: bool = False, moved: b
     limits = [moment for moment in (expires_at, progress.rcs_until) if moment]
     progress.due = min(limits, default=0.0)
     return Queue(progress.queue, front, moved)
+
+
+def schedule(progress: Progress, moment: float) -> None:
+    """Let it wait for the moment that its sender named; how it travels is decided then."""
+    progress.stage = Stage.SCHEDULED
+    progress.queue = ""
+    progress.due = moment
 
 
 def take(progress: Progress) -> None:
@@ -453,7 +461,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
             if is_on_rcs(progress):
                 return revoke(progress, now)
             return next_link(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at)
-        case Stage.POSTPONED:
+        case Stage.POSTPONED | Stage.SCHEDULED:
             if expires_at and expires_at <= now:
                 return Finish(State.EXPIRED, "validity")
             return enqueue(progress, expires_at)

@@ -68,6 +68,12 @@ class RouteTable:
         except KeyError:
             return self._remember(key)
 
+    def links_for(self, account: str) -> frozenset[str]:
+        """Every link that any rule gives to messages of an account."""
+        return frozenset(
+            link for rule in self._rules if account in rule.accounts or not rule.accounts for link in rule.links
+        )
+
     def _remember(self, key: tuple[str, str, str, str]) -> Decision | None:
         if len(self._remembered) >= _REMEMBERED_MAX:
             self._remembered.clear()

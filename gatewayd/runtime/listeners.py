@@ -17,7 +17,7 @@ from gatewayd.config.addresses import parse_address
 
 logger = logging.getLogger(__name__)
 
-KINDS: Final = ("smpp", "smpp_tls", "metrics", "webhooks")
+KINDS: Final = ("smpp", "smpp_tls", "metrics", "webhooks", "http", "http_tls")
 # What waits while no worker accepts, as during a restart; the kernel cuts it to net.core.somaxconn.
 BACKLOG: Final = 4_096
 
@@ -62,6 +62,8 @@ def configured(config: schema.Config) -> dict[str, tuple[str, ...]]:
         "smpp_tls": config.smpp.tls_listen,
         "metrics": (config.metrics.listen,) if config.metrics.listen else (),
         "webhooks": (config.webhooks.listen,) if config.webhooks.listen else (),
+        "http": config.http.listen,
+        "http_tls": config.http.tls_listen,
     }
 
 
@@ -102,6 +104,8 @@ def _check_passed(sockets: Sockets, config: schema.Config) -> None:
             logger.warning("%s listens on %s, as systemd says; the configuration says %s", kind, told, wanted)
     if sockets["smpp_tls"] and not config.smpp.tls_certificate:
         raise ListenFault("systemd passed a socket for smpp-tls, but smpp.tls_certificate is not configured")
+    if sockets["http_tls"] and not config.http.tls_certificate:
+        raise ListenFault("systemd passed a socket for http-tls, but http.tls_certificate is not configured")
 
 
 def _open(address: str, kind: str, into: list[socket.socket]) -> None:

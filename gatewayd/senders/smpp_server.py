@@ -23,12 +23,13 @@ from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.sharing import Guest
 from gatewayd.senders.submit import SubmitDesk
+from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.records import Delivery
 from protocol.smpp.connection import Connection, Limits
 from protocol.smpp.constants import Command, Status, status_name
 from protocol.smpp.errors import LocalFault
 from protocol.smpp.events import Answered, BindAsked, Closed, Event, FaultSeen, Unanswered
-from protocol.smpp.pdu import DeliverSm, Pdu, SubmitSm
+from protocol.smpp.pdu import DeliverSm, Pdu, SubmitSm, SubmitSmResp
 from protocol.smpp.states import BOUND, ConnState, Role
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,10 @@ class EsmeConnection:
         if engine.state is not ConnState.CLOSED:
             engine.respond_submit(sequence, message_id_text(message_id))
             self._answered_one()
+
+    def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
+        """The message was not taken: say so."""
+        self.answer(SubmitSmResp(sequence=sequence, status=refusal.status))
 
     def _answered_one(self) -> None:
         self.pump.flush()

@@ -1,6 +1,7 @@
-"""Turns a submit_sm into a durable message, and only then answers.
+"""Turns a submit_sm into a durable message, and only then answers. Whoever speaks for an account may hand one in.
 
-Each refusal has its SMPP status (3.4 section 5.1.3) and is counted; nothing that was answered with ESME_ROK is lost.
+Each refusal is counted; nothing that was answered with ESME_ROK is lost. What must be true of a submit_sm is
+``submit_rules``' business.
 """
 
 from __future__ import annotations
@@ -9,24 +10,24 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from gatewayd.message import Encoding, Message
 from gatewayd.policy.journey import Progress
-from gatewayd.policy.numbering import is_valid_destination
+from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import masked
 from gatewayd.senders.accounts import Account
+from gatewayd.senders.submit_rules import Refusal, check_addresses, check_own_tlvs, check_text, delivery_moment
+from gatewayd.store.repeats import key_of
 from gatewayd.store.spool import Journey, Spool
+from protocol.rcs.limits import Limits
 from protocol.smpp import text
 from protocol.smpp.constants import Status, status_name
 from protocol.smpp.errors import SmppFault
 from protocol.smpp.parts import body_of, concat_of
-from protocol.smpp.pdu import SubmitSm, SubmitSmResp
+from protocol.smpp.pdu import SubmitSm
 from protocol.smpp.times import parse_time
-
-if TYPE_CHECKING:
-    from gatewayd.senders.smpp_server import EsmeConnection
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,8 @@ log = logging.getLogger(__name__)
 FLOOD = 20
 FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
-_ALPHANUMERIC_MAX = 11
 # Whole crowds get these, for one reason that its owner logs once. A disk that is full must not be filled with lines.
 _NOT_NOW = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
-_TON_ALPHANUMERIC = 5
 _UDHI = 0x40
 
 
@@ -60,21 +59,45 @@ class Elsewhere(Protocol):
     def home_of(self, message: Message) -> int:
         """The slot of the worker that is the handset's home."""
 
-    def submit(self, home: int, message: Message, answer: Callable[[int, str], None]) -> None:
-        """Hand a message to its home; ``answer`` gets a command_status (0: durable) and a word for the counter."""
+    def submit(self, home: int, message: Message, answer: Answer) -> None:
+        """Hand a message to its home, which answers once."""
 
 
-class Refusal(Exception):
-    """A submit_sm that is not taken: the status that says so, and the word for the counter."""
+class Answer(Protocol):
+    """What a home says of a message."""
 
-    def __init__(self, status: Status, kind: str) -> None:
-        super().__init__(kind)
-        self.status = status
-        self.kind = kind
+    def __call__(self, status: int, kind: str, known: int = 0) -> None:
+        """A command_status (0: durable) and a word for the counter; ``known`` is the id under which it was taken
+        before, if it was."""
+
+
+class Applicant(Protocol):
+    """Who hands submits in for an account and is told of each how it fared: a bind, or a call of the HTTP API."""
+
+    @property
+    def account(self) -> Account | None:
+        """Whose they are."""
+
+    @property
+    def response_timing(self) -> Timing:
+        """Where the time until an answer is noted."""
+
+    @property
+    def taken(self) -> Tally:
+        """Where those that were taken are counted."""
+
+    def answer_submit(self, sequence: int, message_id: int) -> None:
+        """The one with this sequence number is durable."""
+
+    def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
+        """It was not taken."""
+
+    def rest(self, rest_s: float) -> None:
+        """Hand nothing in for a while, if that can be helped."""
 
 
 class SubmitDesk:
-    """Takes what ESMEs submit."""
+    """Takes what is submitted. ``content_limits`` bound the rich content that messages may bring."""
 
     def __init__(
         self,
@@ -90,57 +113,71 @@ class SubmitDesk:
         self._pending_max = pending_max
         self._clock = clock
         self.elsewhere: Elsewhere | None = None
+        self.content_limits = Limits(needs_media_facts=False, needs_postback=False)
         self.accepted = 0
         self._encodings = {str(encoding): encoding for encoding in Encoding}
 
-    def take(self, connection: EsmeConnection, pdus: Sequence[SubmitSm]) -> None:
-        """All submit_sm of one read of one bind, in order."""
-        account = connection.account
+    def take(self, applicant: Applicant, pdus: Sequence[SubmitSm]) -> None:
+        """All that an applicant hands in at once, such as the submit_sm of one read of a bind, in order."""
+        account = applicant.account
         assert account is not None  # the engine lets no submit_sm through before a bind
         granted = account.take(len(pdus))
         if len(pdus) - granted > FLOOD:
-            connection.rest(FLOOD_REST_S)
+            applicant.rest(FLOOD_REST_S)
         began = time.perf_counter()
         for number, pdu in enumerate(pdus):
             try:
                 if number >= granted:
                     raise Refusal(Status.ESME_RTHROTTLED, "rate")
-                self._accept(connection, account, pdu, began)
+                self._accept(applicant, account, pdu, began)
             except Refusal as refusal:
-                self._refuse(connection, account, pdu, refusal)
+                self._refuse(applicant, account, pdu, refusal)
 
-    def _accept(self, connection: EsmeConnection, account: Account, pdu: SubmitSm, began: float) -> None:
+    def _accept(self, applicant: Applicant, account: Account, pdu: SubmitSm, began: float) -> None:
         message = self._read(account, pdu)
         elsewhere = self.elsewhere
         if elsewhere is not None and (home := elsewhere.home_of(message)) != elsewhere.slot:
-            elsewhere.submit(home, message, partial(self._answered, connection, pdu, message.id, began))
+            elsewhere.submit(home, message, partial(self._answered, applicant, pdu, message.id, began))
             return
         journal = self._spool.journal
         if journal.is_failing or journal.pending > self._pending_max:
             raise Refusal(Status.ESME_RMSGQFUL, "store_full")
+        key = key_of(message) if message.tlvs else ""
+        if key and (known := self._spool.repeats.find(key, message)) is not None:
+            if not known.is_same:
+                raise Refusal(Status.ESME_RINVOPTPARAMVAL, "idempotency_key_reused")
+            journal.then(self._known, (applicant, pdu.sequence, known.message_id, began))
+            return
         progress = self._intake.plan(message)
         if progress is None:
             raise Refusal(Status.ESME_RINVDSTADR, "no_route")
+        if key:
+            self._spool.repeats.remember(key, message)
         journey = self._spool.accept(message, progress)
-        journal.then(self._stored, (connection, pdu.sequence, journey, began))
+        journal.then(self._stored, (applicant, pdu.sequence, journey, began))
 
     def _answered(
-        self, connection: EsmeConnection, pdu: SubmitSm, message_id: int, began: float, status: int, kind: str
+        self,
+        applicant: Applicant,
+        pdu: SubmitSm,
+        message_id: int,
+        began: float,
+        status: int,
+        kind: str,
+        known: int = 0,
     ) -> None:
         """The message's home has spoken."""
         if status == 0:
-            self.accepted += 1
-            connection.answer_submit(pdu.sequence, message_id)
-            connection.response_timing.observe(time.perf_counter() - began)
-            connection.taken.value += 1
-        elif connection.account is not None:
-            self._refuse(connection, connection.account, pdu, Refusal(Status(status), kind))
+            self.accepted += not known
+            applicant.answer_submit(pdu.sequence, known or message_id)
+            applicant.response_timing.observe(time.perf_counter() - began)
+            applicant.taken.value += 1
+        elif applicant.account is not None:
+            self._refuse(applicant, applicant.account, pdu, Refusal(Status(status), kind))
 
     def _read(self, account: Account, pdu: SubmitSm) -> Message:
         """The message that a submit_sm stands for; raises Refusal."""
-        _check_addresses(account, pdu)
-        if pdu.schedule_delivery_time:
-            raise Refusal(Status.ESME_RINVSCHED, "schedule_not_supported")
+        check_addresses(account, pdu)
         if pdu.sm_default_msg_id:
             raise Refusal(Status.ESME_RINVDFTMSGID, "default_message")
         now = self._clock()
@@ -157,8 +194,12 @@ class SubmitDesk:
             raise Refusal(Status.ESME_RINVMSGLEN, "too_long")
         if expires_at and expires_at <= now:
             raise Refusal(Status.ESME_RINVEXPIRY, "expired")
+        deliver_at = delivery_moment(pdu, account, now) if pdu.schedule_delivery_time else 0.0
+        if 0 < expires_at <= deliver_at:
+            raise Refusal(Status.ESME_RINVEXPIRY, "expires_before_schedule")
         encoding = self._encodings[text.encoding_of(pdu.data_coding, account.settings.data_coding_0)]
-        _check_text(payload, encoding, concat is not None)
+        check_text(payload, encoding, concat is not None)
+        traffic_class = check_own_tlvs(tlvs, account, self.content_limits) if tlvs else ""
         return Message(
             id=self._spool.new_id(),
             account=account.name,
@@ -178,61 +219,44 @@ class SubmitDesk:
             priority=pdu.priority_flag,
             registered_delivery=pdu.registered_delivery,
             service_type=pdu.service_type,
-            traffic_class=account.settings.traffic_class,
+            traffic_class=traffic_class or account.settings.traffic_class,
             udh=udh,
             concat=concat,
             tlvs=tlvs,
+            deliver_at=deliver_at,
         )
 
-    def _refuse(self, connection: EsmeConnection, account: Account, pdu: SubmitSm, refusal: Refusal) -> None:
+    def _refuse(self, applicant: Applicant, account: Account, pdu: SubmitSm, refusal: Refusal) -> None:
         self._metrics.submits.labels(account.name, status_name(refusal.status)).value += 1
         if refusal.status is not Status.ESME_RTHROTTLED:
             self._metrics.faults.labels("esme", refusal.kind).value += 1
             if refusal.status not in _NOT_NOW and log.isEnabledFor(logging.INFO):
                 log.info(
-                    "< submit_sm refused account=%s handset=%s status=%s reason=%s",
+                    "< submit_sm refused account=%s handset=%s status=%s reason=%s%s",
                     account.name,
                     masked(pdu.destination_addr),
                     status_name(refusal.status),
                     refusal.kind,
+                    f" at={refusal.element}" if refusal.element else "",
                 )
-        connection.answer(SubmitSmResp(sequence=pdu.sequence, status=refusal.status))
+        applicant.refuse_submit(pdu.sequence, refusal)
+
+    def _known(self, items: list[Any]) -> None:
+        """These were taken before, and that is durable by now."""
+        now = time.perf_counter()
+        for applicant, sequence, message_id, began in items:
+            applicant.answer_submit(sequence, message_id)
+            applicant.response_timing.observe(now - began)
+            applicant.taken.value += 1
 
     def _stored(self, items: list[Any]) -> None:
         """One group is durable: answer all of it, then let it go on."""
         now = time.perf_counter()
         journeys = []
-        for connection, sequence, journey, began in items:
-            connection.answer_submit(sequence, journey.message.id)
-            connection.response_timing.observe(now - began)
-            connection.taken.value += 1
+        for applicant, sequence, journey, began in items:
+            applicant.answer_submit(sequence, journey.message.id)
+            applicant.response_timing.observe(now - began)
+            applicant.taken.value += 1
             journeys.append(journey)
         self.accepted += len(journeys)
         self._intake.accepted(journeys)
-
-
-def _check_addresses(account: Account, pdu: SubmitSm) -> None:
-    source = pdu.source_addr
-    if not account.may_send_as(source) or not source.isprintable():
-        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
-    if pdu.source_addr_ton == _TON_ALPHANUMERIC and not 0 < len(source) <= _ALPHANUMERIC_MAX:
-        raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
-    if not is_valid_destination(pdu.destination_addr, pdu.dest_addr_ton, pdu.dest_addr_npi):
-        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
-
-
-def _check_text(payload: bytes, encoding: Encoding, is_part: bool) -> None:
-    """Octets that are no text in their data_coding would reach a handset as garbage: say so now.
-
-    A part may begin or end within a surrogate pair, so of its UCS2 only the length is looked at.
-    """
-    if encoding is Encoding.BINARY:
-        return
-    if encoding is Encoding.UCS2 and len(payload) % 2:
-        raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
-    if encoding is Encoding.UCS2 and is_part:
-        return
-    try:
-        text.decode(payload, encoding)
-    except text.TextFault:
-        raise Refusal(Status.ESME_RSUBMITFAIL, "text_not_in_coding") from None

@@ -29,13 +29,14 @@ from gatewayd.store.kinds import (
     KINDS_SINCE_VERSION_3,
     KINDS_SINCE_VERSION_4,
     KINDS_SINCE_VERSION_5,
+    KINDS_SINCE_VERSION_6,
     Key,
     Kind,
 )
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 FOLD_SLICE = 200
 PRESSED_FOLDING = 4
 JOURNAL_SLICE = 20
@@ -78,6 +79,11 @@ def _migrate_4(connection: sqlite3.Connection) -> None:
     _create(connection, KINDS_SINCE_VERSION_5)
 
 
+def _migrate_5(connection: sqlite3.Connection) -> None:
+    """Senders' own keys of submits, and how messages ended, for those who ask."""
+    _create(connection, KINDS_SINCE_VERSION_6)
+
+
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         connection.execute(kind.create)
@@ -94,6 +100,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _migrate_2,
     _migrate_3,
     _migrate_4,
+    _migrate_5,
 )
 
 

@@ -13,7 +13,20 @@ import msgspec
 from gatewayd.message import Message
 from gatewayd.policy.billing import Pair
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
+from gatewayd.store.records import (
+    Alias,
+    Capability,
+    Cdr,
+    Delivery,
+    Order,
+    Parked,
+    Result,
+    Seen,
+    Sent,
+    Session,
+    Taken,
+    Wanted,
+)
 
 Key = int | str
 
@@ -69,6 +82,9 @@ ALIAS = Kind("alias", Alias, False, {"due": _due_of})
 
 DEAD_LETTER = Kind("dead_letter", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
 
+TAKEN = Kind("taken", Taken, False, {"due": _due_of})
+RESULT = Kind("result", Result, True, {"due": _due_of})
+
 # What the journal tells beside the records, for people who ask later: an entry under a message's or a delivery's id, or
 # under 0 when it is about a link. It is in no table, and a replay passes over it (since version 5).
 NOTE = "note"
@@ -78,6 +94,12 @@ KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
 KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)
 KINDS_SINCE_VERSION_4: tuple[Kind, ...] = (ALIAS,)
 KINDS_SINCE_VERSION_5: tuple[Kind, ...] = (DEAD_LETTER,)
+KINDS_SINCE_VERSION_6: tuple[Kind, ...] = (TAKEN, RESULT)
 KINDS: tuple[Kind, ...] = (
-    KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2 + KINDS_SINCE_VERSION_3 + KINDS_SINCE_VERSION_4 + KINDS_SINCE_VERSION_5
+    *KINDS_OF_VERSION_1,
+    *KINDS_SINCE_VERSION_2,
+    *KINDS_SINCE_VERSION_3,
+    *KINDS_SINCE_VERSION_4,
+    *KINDS_SINCE_VERSION_5,
+    *KINDS_SINCE_VERSION_6,
 )

@@ -168,6 +168,29 @@ class Order(_Record):
     at: float
 
 
+class Taken(_Record):
+    """What a sender's own key names. Key: ``account|digest of the key|handset``."""
+
+    message_id: int
+    fingerprint: str
+    due: float
+
+
+class Result(_Record):
+    """How a message ended, for an application that asks. Key: its id. Addresses are as the application wrote them."""
+
+    account: str
+    source: str
+    destination: str
+    state: State
+    error: str
+    channel: Channel
+    accepted_at: float
+    done_at: float
+    due: float
+    reference: int = -1
+
+
 class Alias(_Record):
     """What a platform calls the user behind a pseudonymous address. Key: ``link|address``."""
 

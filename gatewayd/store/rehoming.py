@@ -144,6 +144,8 @@ class _Move:
         self._move_kind(slot, kinds.SESSION, homes.of_last_word)
         self._move_kind(slot, kinds.CAPABILITY, homes.of_last_word)
         self._move_kind(slot, kinds.ALIAS, homes.of_last_word)
+        self._move_kind(slot, kinds.TAKEN, homes.of_last_word)
+        self._move_kind(slot, kinds.RESULT, lambda key, value: home_of(value.destination, self._count))
         self._move_kind(slot, kinds.BILLING, homes.of_last_word)
         self._move_kind(slot, kinds.CDR, lambda key, value: value.origin if value.origin < self._count else 0)
         self._move_kind(slot, kinds.WANTED, homes.of_last_word)

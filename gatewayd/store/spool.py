@@ -16,8 +16,9 @@ from gatewayd.message import Message
 from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress
 from gatewayd.store.journal import Journal
-from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, SENT, SESSION, Kind
-from gatewayd.store.records import Delivery, Sent, Session
+from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, RESULT, SENT, SESSION, Kind
+from gatewayd.store.records import Delivery, Result, Sent, Session
+from gatewayd.store.repeats import Repeats
 
 HOT_MAX = 10_000
 # What comes due within the horizon is remembered when it is saved. What comes later is in the tables well before the
@@ -51,6 +52,7 @@ class Spool:
         self._slot = slot
         self._workers = workers
         self._clock = clock
+        self.repeats = Repeats(journal, clock)
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
         highest = journal.highest_key((MESSAGE, DELIVERY, DEAD_LETTER))
@@ -63,11 +65,11 @@ class Spool:
         self._sequence += 1
         return id_of(self._sequence, self._slot)
 
-    # -- messages -----------------------------------------------------------------------------------------------
-
     def note(self, about: int, word: str, **facts: str | float) -> None:
         """Tell those who ask later what no record says, of a message or a delivery by its id; of a link under 0."""
         self.journal.note(about, {"word": word, **facts})
+
+    # -- messages -----------------------------------------------------------------------------------------------
 
     def accept(self, message: Message, progress: Progress) -> Journey:
         """A new message; durable when the caller's ``journal.then`` is called."""
@@ -98,6 +100,15 @@ class Spool:
         self.journal.delete(PROGRESS, progress.id)
         self._hot.pop(progress.id, None)
         self._scheduled.pop(progress.id, None)
+
+    def keep_result(self, message_id: int, result: Result) -> None:
+        """How it ended, until the result's ``due``."""
+        self.journal.put(RESULT, message_id, result, new=True)
+
+    def result(self, message_id: int) -> Result | None:
+        """How a finished message ended, where that is kept."""
+        found: Result | None = self.journal.get(RESULT, message_id)
+        return found if found is not None and found.due > self._clock() else None
 
     def journey(self, message_id: int) -> Journey | None:
         """The message by its id, from memory or from disk; None when it is finished or never was."""

@@ -29,6 +29,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "store": schema.Store,
     "smpp": schema.SmppServer,
     "webhooks": schema.Webhooks,
+    "http": schema.Http,
     "parts": schema.Parts,
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,

@@ -188,14 +188,15 @@ class Submitted:
         self.message = message
         self.status: int | None = None
         self.kind = ""
+        self.known = 0
 
     @property
     def id(self) -> int:
         return self.message.id
 
-    def answer(self, status: int, kind: str) -> None:
+    def answer(self, status: int, kind: str, known: int = 0) -> None:
         assert self.status is None, "answered twice"
-        self.status, self.kind = status, kind
+        self.status, self.kind, self.known = status, kind, known
 
 
 class Worker:

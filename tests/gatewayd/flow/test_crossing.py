@@ -9,7 +9,7 @@ import pytest
 
 from gatewayd.flow import crossing as crossings
 from gatewayd.flow import parcels
-from gatewayd.message import Accepted, Receipt, Refused, State
+from gatewayd.message import TAG_IDEMPOTENCY, Accepted, Receipt, Refused, State
 from tests.gatewayd.flow.several import Bind, City, city_of, inbound, receipt
 
 BUSY = 0x08
@@ -331,3 +331,20 @@ async def test_a_link_that_a_worker_does_not_know_yet_is_no_fault(tmp_path: Path
         submitted = city[0].submit(destination=city.handset(1))
         await city.until(lambda: submitted.status == 0)
         assert city[0].crossing.mesh.is_up(1)
+
+
+async def test_a_submit_that_comes_again_elsewhere_is_taken_once(tmp_path: Path) -> None:
+    key = ((TAG_IDEMPOTENCY, b"order 1"),)
+    async with city_of(tmp_path, 3) as city:
+        handset = city.handset(2)
+        first = city[0].submit(destination=handset, tlvs=key)
+        again = city[1].submit(destination=handset, tlvs=key)
+        await city.settle()
+        once_more = city[0].submit(destination=handset, tlvs=key)
+        other = city[0].submit("other", destination=handset, tlvs=key)
+        await city.settle()
+        assert [one.status for one in (first, again, once_more)] == [0, 0, 0]
+        assert sorted((first.known, again.known)) in ([0, first.id], [0, again.id])
+        assert once_more.known in (first.id, again.id)
+        assert (other.status, other.kind) == (0xC4, "idempotency_key_reused")
+        assert len(city[2].spool._hot) == 1

@@ -54,6 +54,9 @@ ALL: list[parcels.Parcel] = [
     parcels.Seek("bot", 500),
     parcels.Due("bot", ["33612345678"]),
     parcels.Learned("bot", ["33612345678"], []),
+    parcels.Known(1, 2**62),
+    parcels.Ask(1, "query", b"{}"),
+    parcels.Reply(1, b""),
 ]
 
 

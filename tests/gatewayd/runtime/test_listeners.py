@@ -76,6 +76,8 @@ def test_each_kind_has_its_own() -> None:
             "smpp_tls": 1,
             "metrics": 1,
             "webhooks": 0,
+            "http": 0,
+            "http_tls": 0,
         }
         for one in (*sockets["smpp"], *sockets["metrics"]):
             with socket.create_connection(one.getsockname()[:2], timeout=5):

@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.config import schema
-from gatewayd.message import Encoding, Message
+from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, Encoding, Message
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.submit import FLOOD, FLOOD_REST_S, PAYLOAD_OCTETS_MAX, SubmitDesk
+from gatewayd.senders.submit_rules import Refusal
+from gatewayd.store.repeats import Repeats
 from gatewayd.store.spool import Journey
 from protocol.smpp.constants import Status, Tag
-from protocol.smpp.pdu import SubmitSm, SubmitSmResp
+from protocol.smpp.pdu import SubmitSm
 
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 TEXT, HANDSET = b"TOP SECRET TEXT", "33600000077"
@@ -34,6 +36,7 @@ class Disk:
         self.waiting: list[tuple[Callable[[list[Any]], None], Any]] = []
         self.accepted: list[Message] = []
         self.last_id = 99
+        self.repeats: Repeats
 
     @property
     def journal(self) -> Disk:
@@ -54,6 +57,19 @@ class Disk:
         waiting, self.waiting = self.waiting, []
         if waiting:
             waiting[0][0]([item for _, item in waiting])
+
+
+class Table:
+    """One kind of record, in memory."""
+
+    def __init__(self) -> None:
+        self.values: dict[Any, Any] = {}
+
+    def get(self, kind: Any, key: Any) -> Any:
+        return self.values.get(key)
+
+    def put(self, kind: Any, key: Any, value: Any) -> None:
+        self.values[key] = value
 
 
 class Flow:
@@ -95,6 +111,8 @@ class Desk:
         self.answers: list[tuple[int, int, str]] = []
         self.rests: list[float] = []
         self.taken, self.response_timing = Tally(), Timing((1.0,))
+        self.repeats = Repeats(cast(Any, Table()), lambda: NOW)
+        self.disk.repeats = self.repeats
         self.desk = SubmitDesk(cast(Any, self.disk), self.flow, self.metrics, pending_max=10, clock=lambda: NOW)
 
     def take(self, *pdus: SubmitSm) -> None:
@@ -123,8 +141,8 @@ class Desk:
     def rest(self, rest_s: float) -> None:
         self.rests.append(rest_s)
 
-    def answer(self, pdu: SubmitSmResp) -> None:
-        self.answers.append((pdu.sequence, pdu.status, pdu.message_id))
+    def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
+        self.answers.append((sequence, refusal.status, ""))
 
     def answer_submit(self, sequence: int, message_id: int) -> None:
         self.answers.append((sequence, 0, f"{message_id:x}"))
@@ -220,6 +238,52 @@ def test_a_relative_validity_counts_from_now() -> None:
     assert Desk().read(validity_period="000000010000000R").expires_at == NOW + 3_600.0
 
 
+def test_a_message_may_be_for_later() -> None:
+    message = Desk().read(schedule_delivery_time="000000020000000R", validity_period="000000030000000R")
+    assert (message.deliver_at, message.expires_at) == (NOW + 7_200.0, NOW + 10_800.0)
+    assert Desk().read(schedule_delivery_time="260101010000000+").deliver_at == NOW + 3_600.0
+    assert Desk(schedule_max_h=0).refusal(schedule_delivery_time="000000020000000R") == (
+        Status.ESME_RINVSCHED,
+        "schedule_not_allowed",
+    )
+
+
+def test_a_class_may_be_asked_for_by_those_who_have_it() -> None:
+    desk = Desk(traffic_class="campaign", traffic_classes=("otp",))
+    assert desk.read(tlvs=((TAG_CLASS, b"otp\0"),)).traffic_class == "otp"
+
+
+def test_rich_content_is_judged_and_kept() -> None:
+    content = b'{"type":"text","text":"Hello","suggestions":[]}'
+    assert Desk().read(tlvs=((TAG_CONTENT, content),)).tlvs == ((TAG_CONTENT, content),)
+
+
+def test_a_refused_content_says_where(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        Desk().refusal(tlvs=((TAG_CONTENT, b'{"type":"rich_card","card":{"title":5}}'),))
+    assert "reason=content_bad_shape at=card.title" in caplog.text
+
+
+def test_a_submit_that_comes_again_is_taken_once() -> None:
+    desk = Desk()
+    key = ((TAG_IDEMPOTENCY, b"order 1"),)
+    desk.take(submit(tlvs=key), submit(tlvs=key), submit(tlvs=((TAG_IDEMPOTENCY, b"order 2"),)))
+    assert desk.answers == []
+    assert len(desk.disk.accepted) == 2
+    for callback, item in desk.disk.waiting:
+        callback([item])
+    assert sorted(desk.answers) == [(1, 0, "64"), (2, 0, "64"), (3, 0, "66")]
+    assert [journey.message.id for journey in desk.flow.journeys] == [100, 102]
+
+
+def test_a_key_is_for_one_message() -> None:
+    desk = Desk()
+    key = ((TAG_IDEMPOTENCY, b"order 1"),)
+    desk.take(submit(tlvs=key))
+    desk.take(submit(tlvs=key, short_message=b"another"))
+    assert desk.answers == [(1, Status.ESME_RINVOPTPARAMVAL, "")]
+
+
 def test_a_part_is_told_from_its_header() -> None:
     message = Desk().read(esm_class=0x40, short_message=b"\5\0\3\7\2\1abc")
     assert (message.concat, message.udh, message.payload) == ((7, 2, 1), b"\5\0\3\7\2\1", b"abc")
@@ -247,7 +311,19 @@ def test_message_payload_becomes_the_payload() -> None:
         ({"source_addr_ton": 5, "source_addr": ""}, Status.ESME_RINVSRCADR, "sender_name_length"),
         ({"destination_addr": "12345"}, Status.ESME_RINVDSTADR, "invalid_destination"),
         ({"destination_addr": "4917000000"}, Status.ESME_RINVDSTADR, "no_route"),
-        ({"schedule_delivery_time": "260101000100000+"}, Status.ESME_RINVSCHED, "schedule_not_supported"),
+        ({"schedule_delivery_time": "soon"}, Status.ESME_RINVSCHED, "bad_time"),
+        ({"schedule_delivery_time": "251231235959000+"}, Status.ESME_RINVSCHED, "schedule_past"),
+        ({"schedule_delivery_time": "000008000000000R"}, Status.ESME_RINVSCHED, "schedule_too_far"),
+        (
+            {"schedule_delivery_time": "000001000000000R", "validity_period": "000001000000000R"},
+            Status.ESME_RINVEXPIRY,
+            "expires_before_schedule",
+        ),
+        ({"tlvs": ((TAG_CLASS, b"otp"),)}, Status.ESME_RINVOPTPARAMVAL, "class_not_allowed"),
+        ({"tlvs": ((TAG_IDEMPOTENCY, b""),)}, Status.ESME_RINVPARLEN, "idempotency_key_length"),
+        ({"tlvs": ((TAG_CONTENT, b"{"),)}, Status.ESME_RINVOPTPARAMVAL, "content_bad_shape"),
+        ({"tlvs": ((TAG_CONTENT, b"[" * 60_000),)}, Status.ESME_RINVOPTPARAMVAL, "content_bad_shape"),
+        ({"tlvs": ((TAG_CONTENT, b'{"type":"text","text":""}'),)}, Status.ESME_RINVOPTPARAMVAL, "content_empty"),
         ({"sm_default_msg_id": 1}, Status.ESME_RINVDFTMSGID, "default_message"),
         ({"validity_period": "251231235959000+"}, Status.ESME_RINVEXPIRY, "expired"),
         ({"validity_period": "000000000000000R"}, Status.ESME_RINVEXPIRY, "expired"),

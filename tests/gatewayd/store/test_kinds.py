@@ -18,6 +18,7 @@ from gatewayd.store.kinds import (
     MESSAGE,
     PARKED,
     PROGRESS,
+    RESULT,
     SEEN,
     SENT,
     SESSION,
@@ -27,7 +28,7 @@ from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 14
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 16
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -46,11 +47,11 @@ def test_its_table_takes_its_keys(kind: Any) -> None:
 
 
 def test_integer_keys_are_those_of_messages_and_deliveries() -> None:
-    assert [kind for kind in KINDS if kind.integer_key] == [MESSAGE, PROGRESS, DELIVERY, DEAD_LETTER]
+    assert [kind for kind in KINDS if kind.integer_key] == [MESSAGE, PROGRESS, DELIVERY, DEAD_LETTER, RESULT]
 
 
 @pytest.mark.parametrize(
-    "kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN, BILLING, WANTED], ids=lambda k: k.name
+    "kind", [PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN, BILLING, WANTED, RESULT], ids=lambda k: k.name
 )
 def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
     assert "due" in kind.columns
@@ -69,6 +70,7 @@ def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
         (Stage.SENT, "", None),
         (Stage.SETTLING, "", None),
         (Stage.HELD, "", None),
+        (Stage.SCHEDULED, "", None),
     ],
 )
 def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | None) -> None:
@@ -78,7 +80,7 @@ def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | Non
 
 
 def test_every_stage_was_thought_of() -> None:
-    assert len(Stage) == 10
+    assert len(Stage) == 11
 
 
 @pytest.mark.parametrize(("due", "column"), [(0.0, None), (5.5, 5.5)])

@@ -11,7 +11,21 @@ from gatewayd.message import Channel, Encoding, Message, Receipt, State
 from gatewayd.policy.billing import Conversation, Event, Pair, Record
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Facts, Order, Parked, Seen, Sent, Session, Wanted
+from gatewayd.store.records import (
+    Alias,
+    Capability,
+    Cdr,
+    Delivery,
+    Facts,
+    Order,
+    Parked,
+    Result,
+    Seen,
+    Sent,
+    Session,
+    Taken,
+    Wanted,
+)
 
 RECORDS: list[Any] = [
     Sent(7, 2, ended=True, due=9.5),
@@ -30,6 +44,8 @@ RECORDS: list[Any] = [
     Seen(1.0),
     Wanted(1.0),
     Alias("tok-1", 1.0),
+    Taken(7, "0f", 2.0),
+    Result("shop", "SHOP", "+33612345678", State.UNDELIV, "042", Channel.RCS, 1.0, 2.0, 3.0, reference=9),
     Order("r-1", ["33612345678"], 1.0),
     Pair(
         "orange_fr", 5.0, "1|2|bot", 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),

@@ -1,0 +1,368 @@
+"""What an application may ask of its own messages and of a handset, wherever their home is, and taking one back.
+
+A message's id does not tell its home, so all workers are asked; a handset's number does. Knows nothing of who asks, nor
+over which interface.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Final, Literal, Protocol, TypeVar
+
+import msgspec
+
+from gatewayd.flow import parcels
+from gatewayd.flow.desk import Desk, reference_of
+from gatewayd.message import Channel, State
+from gatewayd.policy import intervention
+from gatewayd.policy.homes import home_of
+from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
+from gatewayd.policy.numbering import handset_of
+from gatewayd.runtime.tasks import spawn
+from gatewayd.store.kinds import CAPABILITY, SESSION
+from gatewayd.store.records import Capability, Session
+from gatewayd.store.spool import Journey
+from gatewayd.store.walking import walk
+
+ANSWER_WAIT_S: Final = 3.0
+UNDER_WAY_MAX: Final = 1_000
+TALKS_MAX: Final = 100
+_SLICE: Final = 200
+_BUSY: Final = b"!"
+
+T = TypeVar("T")
+
+
+class HomeAway(Exception):
+    """The worker that may know does not answer: ask again later."""
+
+
+class Fate(msgspec.Struct, omit_defaults=True):
+    """What is known of a message. Times are Unix seconds, 0 for what has not come; ``stage`` is empty after the end."""
+
+    message_id: int
+    source: str
+    destination: str
+    state: State
+    accepted_at: float
+    stage: str = ""
+    channel: Channel | None = None
+    link: str = ""
+    error: str = "000"
+    fallback: str = ""
+    deliver_at: float = 0.0
+    expires_at: float = 0.0
+    sent_at: float = 0.0
+    done_at: float = 0.0
+    segments: int = 0
+    segments_done: int = 0
+    reference: int = -1
+    is_cancelled: bool = False
+
+
+class Cancelling(msgspec.Struct):
+    """What came of taking a message back: it is gone; it will be told; it has left, or has ended already."""
+
+    outcome: Literal["cancelled", "under_way", "too_late"]
+
+
+class Talk(msgspec.Struct, omit_defaults=True):
+    """An open conversation. ``sender`` is as the application wrote it, ``bot`` what the handset sees, if another."""
+
+    id: str
+    sender: str
+    opened_at: float
+    until: float
+    message_id: int
+    replies: int = 0
+    bot: str = ""
+
+
+class Talks(msgspec.Struct):
+    """Conversations with a handset."""
+
+    talks: list[Talk]
+
+
+class Known(msgspec.Struct, omit_defaults=True):
+    """What is known of a handset on one link; ``capable`` None: nothing. ``at`` and ``until`` are 0 where it is not an
+    answer that was kept."""
+
+    link: str
+    capable: bool | None
+    reason: str
+    at: float = 0.0
+    until: float = 0.0
+
+
+class Reachability(msgspec.Struct):
+    """What is known of a handset on all links that an account uses."""
+
+    links: list[Known]
+
+
+class Ways(Protocol):
+    """What flow knows of links, as asked here."""
+
+    def links_for(self, account: str) -> frozenset[str]:
+        """Over which links an account's messages may go."""
+
+    def refusal(self, link: str, handset: str) -> str:
+        """Why a link may not be used for a handset, in one word; nothing when it may."""
+
+
+class Wire(Protocol):
+    """The other workers."""
+
+    slot: int
+    count: int
+
+    def everybody(self) -> Iterator[int]:
+        """This worker and every other that is there."""
+
+    def send(self, peer: int, parcel: parcels.Parcel) -> None:
+        """Give a parcel to another."""
+
+    def new_token(self) -> int:
+        """A number that was not used before."""
+
+
+_Answer = Fate | Cancelling | Talks | Reachability
+_Act = Callable[[Mapping[str, Any]], Awaitable[_Answer | None]]
+
+
+class Questions:
+    """Both sides: asked here, and answered for what is at home here."""
+
+    def __init__(self, desk: Desk, ways: Ways, wire: Wire | None = None) -> None:
+        self._desk = desk
+        self._ways = ways
+        self._wire = wire
+        self._waiting: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
+        self._under_way = 0
+        self._walking = asyncio.Lock()
+        self._acts: dict[str, _Act] = {
+            "query": self._query,
+            "cancel": self._cancel,
+            "talks": self._talks,
+            "reach": self._reach,
+        }
+
+    # -- asked ----------------------------------------------------------------------------------------------------
+
+    async def query(self, account: str, message_id: int) -> Fate | None:
+        """What is known of an account's message; None when it has none of this id, or no more. Raises HomeAway."""
+        return await self._anywhere("query", {"account": account, "id": message_id}, Fate)
+
+    async def cancel(self, account: str, message_id: int) -> Cancelling | None:
+        """Take an account's message back; durable when this returns. None as for ``query``. Raises HomeAway."""
+        return await self._anywhere("cancel", {"account": account, "id": message_id}, Cancelling)
+
+    async def talks(self, account: str, handset: str, sender: str = "") -> list[Talk]:
+        """Open conversations of an account with a handset, of one sender alone if it is named. Raises HomeAway."""
+        args = {"account": account, "handset": handset, "sender": sender}
+        answer = await self._at_home("talks", handset, args, Talks)
+        return answer.talks if answer is not None else []
+
+    async def reach(self, account: str, handset: str) -> list[Known]:
+        """Whether a handset takes RCS, as far as it is known, link by link. Raises HomeAway."""
+        answer = await self._at_home("reach", handset, {"account": account, "handset": handset}, Reachability)
+        return answer.links if answer is not None else []
+
+    async def _anywhere(self, what: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+        own = await self._acts[what](args)
+        if isinstance(own, kind) or self._wire is None:
+            return own if isinstance(own, kind) else None
+        peers = [peer for peer in self._wire.everybody() if peer != self._wire.slot]
+        answers = await asyncio.gather(*(self._ask(peer, what, args) for peer in peers))
+        for answer in answers:
+            if answer:
+                return msgspec.json.decode(answer, type=kind)
+        if None in answers or len(peers) + 1 < self._wire.count:
+            raise HomeAway
+        return None
+
+    async def _at_home(self, what: str, handset: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+        home = home_of(handset, self._wire.count) if self._wire is not None else 0
+        if self._wire is None or home == self._wire.slot:
+            own = await self._acts[what](args)
+            return own if isinstance(own, kind) else None
+        answer = await self._ask(home, what, args) if home in self._wire.everybody() else None
+        if answer is None:
+            raise HomeAway
+        return msgspec.json.decode(answer, type=kind) if answer else None
+
+    async def _ask(self, peer: int, what: str, args: Mapping[str, Any]) -> bytes | None:
+        """What another worker says; None when it says nothing in time."""
+        assert self._wire is not None  # else there is nobody to ask
+        token = self._wire.new_token()
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = peer, answer
+        self._wire.send(peer, parcels.Ask(token, what, msgspec.json.encode(args)))
+        try:
+            async with asyncio.timeout(ANSWER_WAIT_S):
+                content = await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._waiting[token]
+        return None if content == _BUSY else content
+
+    def hear(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
+        """Another worker asks, or answers."""
+        if isinstance(parcel, parcels.Ask):
+            if self._under_way < UNDER_WAY_MAX:
+                self._under_way += 1
+                spawn(self._answer(peer, parcel), name=f"answering {parcel.what}")
+            elif self._wire is not None:
+                self._wire.send(peer, parcels.Reply(parcel.token, _BUSY))
+            return
+        waiting = self._waiting.get(parcel.token)
+        if waiting is not None and waiting[0] == peer and not waiting[1].done():
+            waiting[1].set_result(parcel.content)
+
+    def peer_down(self, peer: int) -> None:
+        """It answers nothing more."""
+        for asked, answer in self._waiting.values():
+            if asked == peer and not answer.done():
+                answer.set_result(_BUSY)
+
+    async def _answer(self, peer: int, parcel: parcels.Ask) -> None:
+        assert self._wire is not None  # a parcel came
+        content = _BUSY
+        try:
+            answer = await self._acts[parcel.what](msgspec.json.decode(parcel.args))
+            content = msgspec.json.encode(answer) if answer is not None else b""
+        finally:
+            self._under_way -= 1
+            self._wire.send(peer, parcels.Reply(parcel.token, content))
+
+    # -- answered -------------------------------------------------------------------------------------------------
+
+    def _own(self, args: Mapping[str, Any]) -> tuple[Journey, Journey] | None:
+        """An account's message and the one in which it travels: itself, or the first of the parts that were joined."""
+        journey = self._desk.journey(args["id"])
+        if journey is None or journey.message.account != args["account"]:
+            return None
+        if journey.progress.stage is not Stage.MEMBER:
+            return journey, journey
+        head = self._desk.journey(journey.progress.member_of)
+        return (journey, head) if head is not None else None
+
+    async def _query(self, args: Mapping[str, Any]) -> Fate | None:
+        found = self._own(args)
+        if found is not None:
+            return self._fate(*found)
+        result = self._desk.spool.result(args["id"])
+        if result is None or result.account != args["account"]:
+            return None
+        return Fate(
+            message_id=args["id"],
+            source=result.source,
+            destination=result.destination,
+            state=result.state,
+            accepted_at=result.accepted_at,
+            channel=result.channel,
+            error=result.error,
+            done_at=result.done_at,
+            reference=result.reference,
+        )
+
+    def _fate(self, journey: Journey, head: Journey) -> Fate:
+        message, progress = journey.message, head.progress
+        is_out = progress.stage in (Stage.SENT, Stage.REVOKING, Stage.SETTLING)
+        return Fate(
+            message_id=message.id,
+            source=message.source,
+            destination=message.destination,
+            state=State.ENROUTE,
+            accepted_at=message.accepted_at,
+            stage=progress.stage.value,
+            channel=self._channel_of(progress) if is_out else None,
+            link=progress.link,
+            fallback=progress.fallback,
+            deliver_at=message.deliver_at,
+            expires_at=message.expires_at,
+            sent_at=progress.sent_at,
+            segments=len(progress.segments),
+            segments_done=sum(segment.state.is_final for segment in progress.segments),
+            reference=reference_of(message),
+            is_cancelled=progress.is_cancelled,
+        )
+
+    def _channel_of(self, progress: Progress) -> Channel:
+        return Channel.RCS if is_on_rcs(progress) else self._desk.channels.get(progress.link, Channel.SMS)
+
+    async def _cancel(self, args: Mapping[str, Any]) -> Cancelling | None:
+        found = self._own(args)
+        if found is None:
+            result = self._desk.spool.result(args["id"])
+            return Cancelling("too_late") if result is not None and result.account == args["account"] else None
+        journey = found[1]
+        step = intervention.cancel(journey.progress, self._desk.now())
+        if step is None:
+            return Cancelling("under_way" if journey.progress.is_cancelled else "too_late")
+        self._desk.apply(journey, step, journey.progress.queue)
+        await self._durable()
+        return Cancelling("cancelled" if isinstance(step, Finish) else "under_way")
+
+    async def _durable(self) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._desk.spool.journal.then(_settle, done)
+        await done
+
+    async def _talks(self, args: Mapping[str, Any]) -> Talks:
+        account, handset, sender = args["account"], handset_of(args["handset"], 1, 1), args["sender"]
+        found: list[Talk] = []
+        if sender:
+            settings = self._desk.settings.values()
+            for seen in {sender, *(link.bot_id for link in settings if link.bot_id)}:
+                session = self._desk.spool.session(seen, handset)
+                if session is not None and session.account == account and session.sender == sender:
+                    found.append(_talk(seen, session))
+            return Talks(found)
+        decode, now = msgspec.json.Decoder(Session).decode, self._desk.now()
+        # One at a time: nobody can make a worker do nothing else.
+        async with self._walking:
+            for count, (key, text) in enumerate(walk(self._desk.spool.journal, SESSION), 1):
+                seen, _, of = str(key).rpartition("|")
+                if of == handset:
+                    session = decode(text)
+                    if session.account == account and session.due > now:
+                        found.append(_talk(seen, session))
+                        if len(found) >= TALKS_MAX:
+                            break
+                if count % _SLICE == 0:
+                    await asyncio.sleep(0)
+        return Talks(found)
+
+    async def _reach(self, args: Mapping[str, Any]) -> Reachability:
+        desk, handset = self._desk, handset_of(args["handset"], 1, 1)
+        links = sorted(self._ways.links_for(args["account"]))
+        return Reachability([self._known(link, handset) for link in links if desk.channels.get(link) is Channel.RCS])
+
+    def _known(self, link: str, handset: str) -> Known:
+        settings = self._desk.settings.get(link)
+        if settings is None:
+            return Known(link, None, "link_gone")
+        refusal = self._ways.refusal(link, handset)
+        if refusal:
+            return Known(link, False, refusal)
+        if settings.capability == "assume":
+            return Known(link, True, "assumed")
+        known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
+        if known is None or known.due <= self._desk.now():
+            return Known(link, None, "not_asked")
+        return Known(link, known.capable, known.reason, known.at, known.due)
+
+
+def _talk(seen: str, session: Session) -> Talk:
+    bot = seen if seen != session.sender else ""
+    return Talk(session.id, session.sender, session.opened_at, session.due, session.message_id, session.replies, bot)
+
+
+def _settle(waiting: list[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():
+            one.set_result(None)

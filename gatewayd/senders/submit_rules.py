@@ -1,0 +1,135 @@
+"""What a submit_sm must be to be taken: its addresses, its text, its moments, and what our own TLVs in it say.
+
+Each refusal has its SMPP status (3.4 section 5.1.3), a word for the counter, and for people what was wrong and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from gatewayd.config import schema
+from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, TAGS_OF_OURS, Encoding
+from gatewayd.policy.numbering import is_valid_destination
+from protocol.rcs.content import Content, check
+from protocol.rcs.errors import ContentFault
+from protocol.rcs.limits import Limits
+from protocol.smpp import text
+from protocol.smpp.constants import Status
+from protocol.smpp.errors import SmppFault
+from protocol.smpp.pdu import SubmitSm
+from protocol.smpp.times import parse_time
+
+IDEMPOTENCY_KEY_MAX: Final = 255
+_ALPHANUMERIC_MAX: Final = 11
+_TON_ALPHANUMERIC: Final = 5
+_HOUR_S: Final = 3_600.0
+
+_decode_content = msgspec.json.Decoder(Content).decode
+
+
+class Refusal(Exception):
+    """A submit_sm that is not taken: the status that says so, and the word for the counter.
+
+    ``element`` and ``problem`` say more, where there is more to say; neither holds anything of the message's words.
+    """
+
+    def __init__(self, status: Status, kind: str, element: str = "", problem: str = "") -> None:
+        super().__init__(kind)
+        self.status = status
+        self.kind = kind
+        self.element = element
+        self.problem = problem
+
+
+class Sender(Protocol):
+    """The account, as far as the rules ask for it."""
+
+    settings: schema.Account
+
+    def may_send_as(self, sender: str) -> bool:
+        """Whether a source address is one of the account's."""
+
+
+def check_addresses(account: Sender, pdu: SubmitSm) -> None:
+    """From whom, to whom. Raises Refusal."""
+    source = pdu.source_addr
+    if not account.may_send_as(source) or not source.isprintable():
+        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
+    if pdu.source_addr_ton == _TON_ALPHANUMERIC and not 0 < len(source) <= _ALPHANUMERIC_MAX:
+        raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
+    if not is_valid_destination(pdu.destination_addr, pdu.dest_addr_ton, pdu.dest_addr_npi):
+        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
+
+
+def check_text(payload: bytes, encoding: Encoding, is_part: bool) -> None:
+    """Octets that are no text in their data_coding would reach a handset as garbage: say so now. Raises Refusal.
+
+    A part may begin or end within a surrogate pair, so of its UCS2 only the length is looked at.
+    """
+    if encoding is Encoding.BINARY:
+        return
+    if encoding is Encoding.UCS2 and len(payload) % 2:
+        raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
+    if encoding is Encoding.UCS2 and is_part:
+        return
+    try:
+        text.decode(payload, encoding)
+    except text.TextFault:
+        raise Refusal(Status.ESME_RSUBMITFAIL, "text_not_in_coding") from None
+
+
+def delivery_moment(pdu: SubmitSm, account: Sender, now: float) -> float:
+    """When a scheduled message is to go (3.4 section 5.2.15), in Unix seconds. Raises Refusal.
+
+    Both times of a submit_sm, this one and validity_period, count from now where they are relative (7.1.1.2).
+    """
+    try:
+        moment = parse_time(pdu.schedule_delivery_time, now, Status.ESME_RINVSCHED)
+    except SmppFault as fault:
+        raise Refusal(Status(fault.status), fault.kind) from None
+    longest_h = account.settings.schedule_max_h
+    if longest_h == 0:
+        raise Refusal(Status.ESME_RINVSCHED, "schedule_not_allowed")
+    if moment <= now:
+        raise Refusal(Status.ESME_RINVSCHED, "schedule_past")
+    if moment > now + longest_h * _HOUR_S:
+        raise Refusal(Status.ESME_RINVSCHED, "schedule_too_far", problem=f"at most {longest_h:g} hours ahead")
+    return moment
+
+
+def check_own_tlvs(tlvs: Sequence[tuple[int, bytes]], account: Sender, limits: Limits) -> str:
+    """Judge the TLVs by which an application says what SMPP has no words for; the class of traffic that it asks for,
+    or nothing. Raises Refusal."""
+    traffic_class = ""
+    for tag, value in tlvs:
+        if tag not in TAGS_OF_OURS:
+            continue
+        if tag == TAG_CONTENT:
+            _check_content(value, limits)
+        elif tag == TAG_CLASS:
+            traffic_class = value.rstrip(b"\0").decode("ascii", "replace")
+            if traffic_class not in (*account.settings.traffic_classes, account.settings.traffic_class):
+                raise Refusal(Status.ESME_RINVOPTPARAMVAL, "class_not_allowed")
+        elif tag == TAG_IDEMPOTENCY and not 0 < len(value) <= IDEMPOTENCY_KEY_MAX:
+            raise Refusal(Status.ESME_RINVPARLEN, "idempotency_key_length")
+    return traffic_class
+
+
+def _check_content(octets: bytes, limits: Limits) -> None:
+    try:
+        check(_decode_content(octets), limits)
+    except ContentFault as fault:
+        raise Refusal(
+            Status.ESME_RINVOPTPARAMVAL, f"content_{fault.kind.removeprefix('content_')}", fault.element, fault.problem
+        ) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        # What stands behind the path may be words of the message: the kind of fault is enough.
+        path = str(error).partition(" - at `$")[2].rstrip("`").lstrip(".")
+        raise Refusal(
+            Status.ESME_RINVOPTPARAMVAL, "content_bad_shape", path or "content", "is not of the right shape"
+        ) from None
+    except RecursionError:
+        raise Refusal(Status.ESME_RINVOPTPARAMVAL, "content_bad_shape", "content", "is nested too deeply") from None
