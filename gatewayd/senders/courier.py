@@ -285,6 +285,8 @@ class Courier:
         self._still.set()
 
     def _settle(self, gate: Gate, lane: Lane, delivery: Delivery, verdict: Verdict) -> None:
+        if verdict.fate != "taken":
+            self._spool.note(delivery.id, "delivery_failed", bind=gate.name, reason=verdict.reason)
         match verdict.fate:
             case "taken":
                 self._spool.settle_delivery(delivery.id)
@@ -382,6 +384,8 @@ class Courier:
         lane.release(handset_in(delivery))
 
     def _end(self, lane: Lane, delivery_id: int, kind: str, outcome: str) -> None:
+        if outcome != "delivered":
+            self._spool.note(delivery_id, "delivery_ended", outcome=outcome)
         self._hot.pop(delivery_id, None)
         lane.ended(delivery_id)
         self._metrics.deliveries.labels(lane.account, self.sink, kind, outcome).value += 1

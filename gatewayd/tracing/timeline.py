@@ -264,7 +264,7 @@ class _Telling:
                 done_at = delivery.get("done_at", 0.0)
                 self._say("ended", state=self.story.state, error=self.story.error, done_at=done_at)
             self._say("receipt_owed", account=delivery["account"], sink=delivery.get("sink"))
-        else:
+        elif delivery["kind"] == "mo":  # that a session began is told where it does
             self.story.message = delivery
             self._say(
                 "received",

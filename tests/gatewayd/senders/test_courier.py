@@ -34,6 +34,7 @@ class Store:
     def __init__(self) -> None:
         self.kept: dict[int, Delivery] = {}
         self.buried: dict[int, Delivery] = {}
+        self.noted: list[tuple[int, str]] = []
 
     def owed(self, sink: str) -> Iterator[tuple[int, str]]:
         yield from ((each.id, each.account) for each in self.kept.values() if each.sink == sink)
@@ -52,6 +53,9 @@ class Store:
 
     def save_delivery(self, delivery: Delivery) -> None:
         assert delivery.id in self.kept
+
+    def note(self, number: int, word: str, **facts: str) -> None:
+        self.noted.append((number, word))
 
     def bury(self, dead: Delivery) -> None:
         del self.kept[dead.id]
@@ -204,6 +208,7 @@ async def test_what_is_refused_for_good_becomes_a_dead_letter_after_a_few_tries(
     stage.add(owed(1), owed(2), owed(3, handset=3))
     await stage.settled()
     assert stage.endpoint.tries.count(1) == REFUSALS_MAX
+    assert stage.store.noted == [(1, "delivery_failed")] * REFUSALS_MAX + [(1, "delivery_ended")]
     assert stage.endpoint.taken == [3, 2]
     (dead,) = stage.courier.dead_letters("shop")
     assert dead.facts is not None
