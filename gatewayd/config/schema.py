@@ -49,6 +49,7 @@ PasswordHash = Annotated[str, Meta(extra={"form": "password_hash", "hidden": Tru
 Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
 Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
 HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
+OAuthScope = Annotated[str, Meta(extra={"form": "scope"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
 
 
@@ -228,6 +229,7 @@ class Link(_Table, frozen=True, kw_only=True):
     token_url: Url = ""
     client_id: str = ""
     client_secret_file: str = ""
+    token_scope: OAuthScope = ""
     dialect: Word = "standard"
     bot_key_file: str = ""
     assertion_audience: str = ""
@@ -260,6 +262,7 @@ GSMA_ONLY_KEYS: Final = frozenset(
     {
         "client_id",
         "client_secret_file",
+        "token_scope",
         "dialect",
         "bot_key_file",
         "assertion_audience",
