@@ -78,6 +78,35 @@ class BatchAsker(Protocol):
         """Ask for the result of an order."""
 
 
+class KeptFile(msgspec.Struct, frozen=True):
+    """What a platform calls one of our files: ``ref`` in messages (empty until it says), ``file_id`` in questions.
+
+    ``owner`` is whose file it is there. Moments are Unix seconds; the platform drops it at ``until``.
+    """
+
+    owner: str
+    ref: str
+    file_id: str
+    mime_type: str
+    size: int
+    is_ready: bool
+    sent_at: float
+    until: float
+
+
+class FileKeeper(Protocol):
+    """Where a link's uploaded files outlive a restart, by the SHA-256 of their content (hex)."""
+
+    def recall(self, digest: str) -> KeptFile | None:
+        """What was kept last."""
+
+    def keep(self, digest: str, kept: KeptFile) -> None:
+        """Remember it in the place of what was kept before."""
+
+    def forget(self, digest: str) -> None:
+        """The platform has it no more."""
+
+
 class LinkListener(Protocol):
     """Flow's side: whom a link calls. Never called from inside one of the link's own methods below."""
 

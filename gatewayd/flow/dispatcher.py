@@ -23,7 +23,7 @@ from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
-from gatewayd.store.kinds import ALIAS, CAPABILITY, SEEN, SENT, SESSION
+from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, SEEN, SENT, SESSION
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
@@ -257,7 +257,7 @@ class Dispatcher:
         if self._loop.time() - self._looked_at > LOOK_AHEAD_S:
             self._looked_at = self._loop.time()
             desk.spool.look_ahead()
-            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
+            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS, FILE))
             self._reach.look_ahead()
             self._inbound.purge()
             if desk.ledger is not None:

@@ -27,13 +27,14 @@ from gatewayd.store.kinds import (
     KINDS_SINCE_VERSION_2,
     KINDS_SINCE_VERSION_3,
     KINDS_SINCE_VERSION_4,
+    KINDS_SINCE_VERSION_5,
     Key,
     Kind,
 )
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 FOLD_SLICE = 200
 PRESSED_FOLDING = 4
 JOURNAL_SLICE = 20
@@ -70,6 +71,11 @@ def _migrate_3(connection: sqlite3.Connection) -> None:
     _create(connection, KINDS_SINCE_VERSION_4)
 
 
+def _migrate_4(connection: sqlite3.Connection) -> None:
+    """Files that were uploaded to a platform: what it calls them."""
+    _create(connection, KINDS_SINCE_VERSION_5)
+
+
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         connection.execute(kind.create)
@@ -80,7 +86,13 @@ def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
 
 
 # One step for each version, from that version to the next. A step is never changed once released.
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_migrate_0, _migrate_1, _migrate_2, _migrate_3)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _migrate_0,
+    _migrate_1,
+    _migrate_2,
+    _migrate_3,
+    _migrate_4,
+)
 
 
 class Database:

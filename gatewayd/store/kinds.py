@@ -13,7 +13,7 @@ import msgspec
 from gatewayd.message import Message
 from gatewayd.policy.billing import Pair
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
+from gatewayd.store.records import Alias, Capability, Cdr, Delivery, File, Order, Parked, Seen, Sent, Session, Wanted
 
 Key = int | str
 
@@ -67,8 +67,17 @@ ORDER = Kind("bulk_order", Order, False)
 
 ALIAS = Kind("alias", Alias, False, {"due": _due_of})
 
+FILE = Kind("file", File, False, {"due": _due_of})
+
 KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
 KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
 KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)
 KINDS_SINCE_VERSION_4: tuple[Kind, ...] = (ALIAS,)
-KINDS: tuple[Kind, ...] = KINDS_OF_VERSION_1 + KINDS_SINCE_VERSION_2 + KINDS_SINCE_VERSION_3 + KINDS_SINCE_VERSION_4
+KINDS_SINCE_VERSION_5: tuple[Kind, ...] = (FILE,)
+KINDS: tuple[Kind, ...] = (
+    *KINDS_OF_VERSION_1,
+    *KINDS_SINCE_VERSION_2,
+    *KINDS_SINCE_VERSION_3,
+    *KINDS_SINCE_VERSION_4,
+    *KINDS_SINCE_VERSION_5,
+)

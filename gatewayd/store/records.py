@@ -1,5 +1,5 @@
 """The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities,
-billing records, handsets to be asked about.
+billing records, handsets to be asked about, uploaded files.
 
 Times are Unix seconds. ``due`` is the moment after which the record has had its time.
 """
@@ -146,4 +146,20 @@ class Alias(_Record):
     """What a platform calls the user behind a pseudonymous address. Key: ``link|address``."""
 
     alias: str
+    due: float
+
+
+class File(_Record):
+    """What a platform calls a file that we uploaded, until it drops it (``due``). Key: ``link|SHA-256 in hex``.
+
+    ``owner`` is whose file it is there: another bot could not use it. ``is_ready`` tells that it may be sent.
+    """
+
+    owner: str
+    ref: str
+    file_id: str
+    mime_type: str
+    size: int
+    is_ready: bool
+    sent_at: float
     due: float

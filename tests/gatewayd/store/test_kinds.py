@@ -26,7 +26,7 @@ from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 13
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 14
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

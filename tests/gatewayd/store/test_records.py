@@ -11,7 +11,7 @@ from gatewayd.message import Encoding, Message, Receipt, State
 from gatewayd.policy.billing import Conversation, Event, Pair, Record
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Alias, Capability, Cdr, Delivery, Order, Parked, Seen, Sent, Session, Wanted
+from gatewayd.store.records import Alias, Capability, Cdr, Delivery, File, Order, Parked, Seen, Sent, Session, Wanted
 
 RECORDS: list[Any] = [
     Sent(7, 2, ended=True, due=9.5),
@@ -26,6 +26,7 @@ RECORDS: list[Any] = [
     Seen(1.0),
     Wanted(1.0),
     Alias("tok-1", 1.0),
+    File("bot", "https://x.example/1", "f-1", "image/png", 9, True, 1.0, 2.0),
     Order("r-1", ["33612345678"], 1.0),
     Pair(
         "orange_fr", 5.0, "1|2|bot", 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),
