@@ -137,6 +137,8 @@ class Outbound:
                 if not granted:
                     self._wait(link.name, wait_s)
                     return
+                steps.on_revoke_sent(journey.progress, journey.message.expires_at, self._desk.now())
+                self._desk.spool.save(journey)
                 link.revoke(message_id, carrier_id)
             waiting.popleft()
 
@@ -204,12 +206,16 @@ class Outbound:
         return todo
 
     def _send_rcs(self, link: Link, journey: Journey) -> int:
-        """Reach first: a platform that must be asked is asked now, within the same limits."""
+        """Reach first: a platform that must be asked is asked now, within the same limits.
+
+        What went before under its name, and had no answer, was asked about then, and only the guard counts it anew.
+        """
         progress, desk = journey.progress, self._desk
+        is_repeat = steps.is_on_rcs(progress)
         message = journey.message
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         refusal = self._reach.refusal(link.name, handset)
-        if refusal:
+        if refusal and not is_repeat:
             progress.queue = ""
             desk.apply(journey, steps.next_link(progress, refusal, State.UNDELIV, refusal, message.expires_at))
             return 0
@@ -218,10 +224,10 @@ class Outbound:
         known = None
         if not progress.is_checked:
             known = self._reach.of(link.name, handset)
-            if known is None:
+            if known is None and not is_repeat:
                 self._reach.ask(link, handset, journey)
                 return int(self._limits[link.name].counts("capability"))
-            if not known.capable:
+            if known is not None and not known.capable and not is_repeat:
                 progress.stage, progress.queue = Stage.CHECKING, ""
                 desk.apply(journey, steps.on_capability(progress, False, known.reason, message.expires_at))
                 return 0
@@ -242,7 +248,8 @@ class Outbound:
             self._desk.guards.hold(link.name, progress.lane, progress.id)
             return False
         word = verdict if isinstance(verdict, str) else verdict.value
-        step = steps.next_link(progress, word, State.UNDELIV, word, journey.message.expires_at)
+        expires_at, now = journey.message.expires_at, self._desk.now()
+        step = steps.leave_rcs(progress, word, State.UNDELIV, word, expires_at, now)
         self._desk.apply(journey, step)
         return False
 

@@ -12,6 +12,8 @@ The rules, which the tests take one by one:
   prefers a duplicate to silence) sends the SMS.
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
 - A message that cannot be sent over RCS before its deadline (the platform is down, paused, or behind) goes on.
+- A revoke is counted against quotas and waits in pauses as messages do: the platform's time to answer begins when it is
+  asked. Waiting for that ends while an SMS is still of use.
 - Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so. Where
   the platform lets us name messages, the same one is first sent again under its name, while time and tries are left;
   what was perhaps sent is revoked before it is given up.
@@ -38,11 +40,14 @@ from gatewayd.policy.progress import (
 from gatewayd.policy.rcs_leg import (
     REPEAT_S,
     REVOKE_TIMEOUT_S,
+    REVOKE_WAIT_S,
     SETTLE_S,
     is_on_rcs,
+    leave_rcs,
     on_capability,
     on_rcs_receipt,
     on_rcs_result,
+    on_revoke_sent,
     on_revoked,
     revoke,
 )
@@ -53,6 +58,7 @@ __all__ = [
     "BACKOFF_MAX_S",
     "REPEAT_S",
     "REVOKE_TIMEOUT_S",
+    "REVOKE_WAIT_S",
     "SETTLE_S",
     "Finish",
     "Ignore",
@@ -67,12 +73,15 @@ __all__ = [
     "Wait",
     "enqueue",
     "intend",
+    "is_on_rcs",
+    "leave_rcs",
     "needs_intent",
     "next_link",
     "on_capability",
     "on_due",
     "on_receipt",
     "on_result",
+    "on_revoke_sent",
     "on_revoked",
     "skip_rcs",
     "take",
@@ -112,9 +121,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.QUEUED if expires_at and expires_at <= now:
             return Finish(State.EXPIRED, "validity")
         case Stage.QUEUED if progress.rcs_until and progress.rcs_until <= now:
-            if is_on_rcs(progress):
-                return revoke(progress, now)
-            return next_link(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at)
+            return leave_rcs(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at, now)
         case Stage.POSTPONED:
             if expires_at and expires_at <= now:
                 return Finish(State.EXPIRED, "validity")
@@ -122,7 +129,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.CHECKING:
             return on_capability(progress, None, "no_answer", expires_at)
         case Stage.SENT if is_on_rcs(progress):
-            return revoke(progress, now)
+            return revoke(progress, expires_at, now)
         case Stage.SENT:
             return Finish(State.UNKNOWN, "no_receipt")
         case Stage.REVOKING:

@@ -6,12 +6,27 @@ Knows nothing of segments.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from gatewayd.message import Accepted, Deferred, Outcome, Receipt, Refused, State, Unknown
-from gatewayd.policy.progress import WAIT, Finish, Ignore, LinkTerms, Progress, Revoke, Stage, Step
+from gatewayd.policy.progress import WAIT, Finish, Ignore, LinkTerms, OnUnknown, Progress, Revoke, Stage, Step
+from gatewayd.policy.quota import falls_inside
 from gatewayd.policy.turns import BACKOFF_MAX_S, DOUBLINGS_MAX, again_later, enqueue, is_a_try, next_link
 
 REVOKE_TIMEOUT_S = 30.0
+"""How long the platform has to answer, from the moment at which it was asked."""
+
+REVOKE_WAIT_S: Mapping[OnUnknown, float] = MappingProxyType({"prefer_duplicate": 90.0, "prefer_silence": 3_600.0})
+"""How long a revoke may wait to be sent: for the end of a pause (60 s, usually), for a link that is down.
+
+Whoever prefers a duplicate wants it while it is of use; where silence is preferred, an unsent revoke is all there is to
+wait for.
+"""
+
+LAST_CALL_S = 5.0
+"""What must be left of a message's validity for an SMS to be of use."""
+
 SETTLE_S = 60.0
 REPEAT_S = 1.0
 
@@ -26,12 +41,17 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
             progress.sent_at = now
             progress.due = _rcs_deadline(terms, expires_at, now)
             return WAIT
+        case Refused(error, unreachable) if progress.on_unknown == "prefer_silence" and not unreachable:
+            # No to this one; of an earlier one under the same name that says nothing.
+            return leave_rcs(progress, error, State.UNDELIV, error, expires_at, now)
         case Refused(error):
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
             progress.attempts += is_a_try(outcome)
+            if falls_inside(now + outcome.retry_s, expires_at, progress.rcs_until):
+                return leave_rcs(progress, error, State.EXPIRED, error, expires_at, now)
             if is_on_rcs(progress) and progress.attempts > terms.retry_max:
-                return revoke(progress, now)
+                return revoke(progress, expires_at, now)
             return again_later(progress, terms, outcome, progress.attempts, expires_at, now)
         case Unknown(error, carrier_id):
             if carrier_id:
@@ -61,12 +81,32 @@ def _repeat(progress: Progress, now: float) -> Step:
     return WAIT
 
 
-def revoke(progress: Progress, now: float) -> Step:
-    """Take it back before anything else is sent."""
+def leave_rcs(progress: Progress, reason: str, state: State, error: str, expires_at: float, now: float) -> Step:
+    """The turn of the next link, or the end; what may have arrived under its name is revoked before."""
+    if is_on_rcs(progress):
+        return revoke(progress, expires_at, now)
+    return next_link(progress, reason, state, error, expires_at)
+
+
+def revoke(progress: Progress, expires_at: float, now: float) -> Step:
+    """Take it back before anything else is sent. It may have to wait for its turn: see ``on_revoke_sent``."""
     progress.stage = Stage.REVOKING
     progress.queue = ""
-    progress.due = now + REVOKE_TIMEOUT_S
+    progress.due = _in_time(now + REVOKE_WAIT_S[progress.on_unknown], expires_at, now)
     return Revoke(progress.rcs_link, progress.rcs_id)
+
+
+def on_revoke_sent(progress: Progress, expires_at: float, now: float) -> None:
+    """The platform is asked at last, and has its time from now on."""
+    progress.due = _in_time(now + REVOKE_TIMEOUT_S, expires_at, now)
+
+
+def _in_time(until: float, expires_at: float, now: float) -> float:
+    """Not so late that no SMS could follow. Where none can any more, the answer only tells how it ended."""
+    if not expires_at:
+        return until
+    last_call = expires_at - LAST_CALL_S
+    return min(until, last_call if now < last_call else now + REVOKE_TIMEOUT_S)
 
 
 def _rcs_deadline(terms: LinkTerms, expires_at: float, now: float) -> float:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from gatewayd.message import Channel, Deferred, State
 from gatewayd.policy.progress import WAIT, Finish, LinkTerms, Progress, Queue, Stage, Step
-from gatewayd.policy.quota import falls_inside
 
 BACKOFF_MAX_S = 900.0
 DOUBLINGS_MAX = 16
@@ -72,8 +71,6 @@ def again_later(
     A pause of one handset is such a delay, of exactly the length that the platform asked for.
     """
     again_at = now + outcome.retry_s
-    if terms.channel is Channel.RCS and falls_inside(again_at, expires_at, progress.rcs_until):
-        return next_link(progress, outcome.error, State.EXPIRED, outcome.error, expires_at)
     if outcome.pauses and outcome.scope != "user":
         return enqueue(progress, expires_at, front=True)
     if attempts > terms.retry_max:

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from gatewayd.config import schema
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Scope
+from gatewayd.message import Scope, Unknown
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.pacing import Rate
 from gatewayd.policy.quota import Call
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
-from tests.gatewayd.flow.scene import START, Scene
+from tests.gatewayd.flow.scene import LINKS, START, Scene
 
 COUNTED: tuple[Call, ...] = ("message",)
+WITH_GOOGLE = {**LINKS, "google": schema.Link(kind="rbm", bot_id="google-bot", capability="assume")}
 FAST = Rate(10.0, 3)
 
 
@@ -108,6 +110,45 @@ async def test_a_revoke_waits_for_the_end_of_a_pause(stage: Callable[..., Scene]
     assert scene.bot.revoked == []
     await scene.wait(10.0)
     assert scene.bot.revoked == ["x"]
+
+
+@pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
+async def test_a_revoke_that_waits_in_a_pause_is_not_taken_for_an_unknown_one(
+    stage: Callable[..., Scene], on_unknown: str
+) -> None:
+    scene = stage("bot", "carrier", on_unknown=on_unknown)
+    (message,) = await scene.submit()
+    scene.bot.accept("x")
+    await scene.settle()
+    scene.limits_file.slot("bot").pause(1_000.0 + 301.0 + 60.0, 1)
+    await scene.wait(301.0)
+    for _ in range(5):
+        await scene.wait(11.0)
+        assert (scene.bot.revoked, scene.carrier.sent, scene.stage(message)) == ([], [], Stage.REVOKING)
+    await scene.wait(10.0)
+    assert scene.bot.revoked == ["x"]
+    await scene.wait(29.0)
+    assert (scene.carrier.sent, scene.stage(message)) == ([], Stage.REVOKING), "its time began when it was sent"
+    scene.bot.say_revoked("x", True)
+    await scene.settle()
+    assert scene.carrier.sent == [(message, 0)]
+    assert scene.bot.revoked == ["x"]
+
+
+async def test_what_may_have_arrived_is_revoked_before_it_leaves_for_a_pause(stage: Callable[..., Scene]) -> None:
+    scene = stage("google", "carrier", on_unknown="prefer_silence", links=WITH_GOOGLE)
+    (message,) = await scene.submit()
+    scene.google.answer(Unknown("timeout", "x"))
+    await scene.settle()
+    scene.limits_file.slot("google").pause(1_000.0 + 400.0, 1)
+    await scene.wait(1.0)
+    assert scene.carrier.sent == []
+    assert scene.stage(message) is Stage.REVOKING
+    await scene.wait(400.0)
+    assert scene.google.revoked == ["x"]
+    scene.google.say_revoked("x", True)
+    await scene.settle()
+    assert scene.carrier.sent == [(message, 0)]
 
 
 async def test_a_turn_is_asked_for_in_the_name_of_the_highest_lane(stage: Callable[..., Scene]) -> None:

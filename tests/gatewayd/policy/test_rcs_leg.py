@@ -8,6 +8,7 @@ from gatewayd.message import Accepted, Deferred, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import (
     REVOKE_TIMEOUT_S,
+    REVOKE_WAIT_S,
     SETTLE_S,
     Finish,
     Ignore,
@@ -35,8 +36,28 @@ def test_rcs_accepted_has_until_its_deadline() -> None:
 def test_the_deadline_revokes_first(on_unknown: OnUnknown) -> None:
     progress = accepted_rcs(on_unknown=on_unknown)
     assert steps.on_due(progress, EXPIRES, NOW) == Revoke("bot", "x")
-    assert (progress.stage, progress.due) == (Stage.REVOKING, NOW + REVOKE_TIMEOUT_S)
+    assert (progress.stage, progress.due) == (Stage.REVOKING, NOW + REVOKE_WAIT_S[on_unknown])
     assert steps.on_revoked(progress, True, EXPIRES, NOW) == TO_SMS
+
+
+@pytest.mark.parametrize("on_unknown", BOTH)
+def test_the_platform_has_its_time_from_when_it_is_asked(on_unknown: OnUnknown) -> None:
+    progress = accepted_rcs(on_unknown=on_unknown)
+    steps.on_due(progress, 0.0, NOW)
+    steps.on_revoke_sent(progress, 0.0, NOW + 70.0)
+    assert (progress.stage, progress.due) == (Stage.REVOKING, NOW + 70.0 + REVOKE_TIMEOUT_S)
+
+
+@pytest.mark.parametrize(
+    ("left_s", "waits_s", "then_s"),
+    [(20.0, 15.0, 15.0), (50.0, 45.0, 30.0), (5.0, 30.0, 30.0), (0.0, 30.0, 30.0), (-5.0, 30.0, 30.0)],
+)
+def test_waiting_for_a_revoke_ends_while_an_sms_is_of_use(left_s: float, waits_s: float, then_s: float) -> None:
+    progress = accepted_rcs()
+    steps.on_due(progress, NOW + left_s, NOW)
+    assert progress.due == NOW + waits_s
+    steps.on_revoke_sent(progress, NOW + left_s, NOW)
+    assert progress.due == NOW + then_s
 
 
 @pytest.mark.parametrize("revoked", [False, None])
