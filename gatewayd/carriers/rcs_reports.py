@@ -13,7 +13,16 @@ from gatewayd.message import Encoding, Inbound, Receipt, State
 from gatewayd.policy.aliases import address_of
 from protocol.rcs.content import plain_text
 from protocol.rcs.errors import RcsFault
-from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
+from protocol.rcs.events import (
+    Contact,
+    Event,
+    FileEvent,
+    IgnoredEvent,
+    MessageEvent,
+    ResponseEvent,
+    Status,
+    StatusEvent,
+)
 from protocol.smpp import text
 
 TON_INTERNATIONAL, TON_ALPHANUMERIC = 1, 5
@@ -51,11 +60,16 @@ class Acknowledgement:
 
     async def wait(self, timeout_s: float) -> bool:
         """Whether everything was stored in time. What comes later is of no use to anybody any more."""
+        # One for each request: by hand it costs half of what a context manager does.
+        timer = asyncio.get_running_loop().call_later(timeout_s, self._give_up)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._future
-        except TimeoutError:
-            return False
+            return await self._future
+        finally:
+            timer.cancel()
+
+    def _give_up(self) -> None:
+        if not self._future.done():
+            self._future.set_result(False)
 
 
 def settle_all(tokens: Sequence[object], stored: bool) -> None:
@@ -88,6 +102,8 @@ def contents_of(
                 contents.append(_inbound(event, new_user_text, postback, bot_id))
             case ResponseEvent(display_text=shown, postback=postback):
                 contents.append(_inbound(event, shown or postback, postback, bot_id))
+            case FileEvent():
+                pass  # the link's alone: it is told apart, and nobody need store it
             case IgnoredEvent(name=name):
                 ignored.append(name)
     return contents, ignored

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from protocol.rcs.errors import ContentFault
-from protocol.rcs.limits import Limits, check_length, check_number, check_place, check_size, check_url
+from protocol.rcs.limits import Limits, check_length, check_number, check_place, check_size, check_source, is_uploaded
 from protocol.rcs.suggestions import (
     AnySuggestion,
     CalendarEvent,
@@ -181,7 +181,7 @@ def check(content: Content, limits: Limits) -> None:
         case File():
             _check_file(content, limits)
         case Audio(url=url, size=size):
-            check_url(url, f"{name}.url", limits)
+            check_source(url, f"{name}.url", limits)
             check_size(size, f"{name}.size", limits)
         case Location(latitude=latitude, longitude=longitude, label=label):
             check_place(latitude, longitude, name)
@@ -229,14 +229,17 @@ def _words_of_card(card: Card) -> str:
 
 
 def _check_file(file: File, limits: Limits) -> None:
-    check_url(file.url, "file.url", limits)
+    check_source(file.url, "file.url", limits)
     check_size(file.size, "file.size", limits)
     if file.thumbnail is not None:
-        _check_thumbnail(file.thumbnail, "file.thumbnail", limits)
+        _check_thumbnail(file.thumbnail, "file.thumbnail", limits, file.url)
 
 
-def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits) -> None:
-    check_url(thumbnail.url, f"{at}.url", limits)
+def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits, url: str) -> None:
+    check_source(thumbnail.url, f"{at}.url", limits)
+    if is_uploaded(thumbnail.url) != is_uploaded(url):
+        raise ContentFault("contradiction", f"{at}.url", "of a file and its thumbnail, only one was uploaded")
+    check_size(thumbnail.size, f"{at}.size", limits)
     if limits.needs_media_facts:
         _check_facts(thumbnail.mime_type, thumbnail.size, at)
 
@@ -270,10 +273,10 @@ def _check_card(card: Card, at: str, limits: Limits) -> None:
 
 
 def _check_media(media: Media, at: str, limits: Limits) -> None:
-    check_url(media.url, f"{at}.url", limits)
+    check_source(media.url, f"{at}.url", limits)
     check_size(media.size, f"{at}.size", limits)
     check_length(media.description, f"{at}.description", limits.media_description_max, least=0)
     if limits.needs_media_facts:
         _check_facts(media.mime_type, media.size, at)
     if media.thumbnail is not None:
-        _check_thumbnail(media.thumbnail, f"{at}.thumbnail", limits)
+        _check_thumbnail(media.thumbnail, f"{at}.thumbnail", limits, media.url)

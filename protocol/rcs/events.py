@@ -15,7 +15,9 @@ from protocol.rcs import timestamps
 from protocol.rcs.answers import JSON_FAULTS, MsgId, code_of
 from protocol.rcs.content import Inbound
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.files import NotStored, Stored
 from protocol.rcs.gsma_content import UserContent, decode
+from protocol.rcs.gsma_files import read_event
 
 NEW_USER_POSTBACK = "new_bot_user_initiation"
 
@@ -77,13 +79,20 @@ class ResponseEvent(msgspec.Struct, frozen=True, gc=False):
     is_new_user: bool = False
 
 
+class FileEvent(msgspec.Struct, frozen=True, gc=False):
+    """What became of a file that we uploaded, by the id that its upload was answered with."""
+
+    file_id: str
+    answer: Stored | NotStored
+
+
 class IgnoredEvent(msgspec.Struct, frozen=True, gc=False):
-    """Known, and of no use to a gateway of texts: ``name`` is isTyping, alias, fileStatus or sharedData."""
+    """Known, and of no use to a gateway of texts: ``name`` is isTyping, alias, sharedData, or a fileStatus of none."""
 
     name: str
 
 
-Event = StatusEvent | MessageEvent | ResponseEvent | IgnoredEvent
+Event = StatusEvent | MessageEvent | ResponseEvent | FileEvent | IgnoredEvent
 
 
 class _Contact(msgspec.Struct, rename="camel"):
@@ -219,6 +228,11 @@ def _new_user(envelope: _Envelope) -> Event:
     )
 
 
+def _file(envelope: _Envelope) -> Event:
+    told = read_event(envelope.file or {})
+    return FileEvent(*told) if told is not None else IgnoredEvent("fileStatus")
+
+
 def _ignored(name: str) -> Callable[[_Envelope], Event]:
     event = IgnoredEvent(name)
     return lambda envelope: event
@@ -233,7 +247,7 @@ _READERS: dict[str, Callable[[_Envelope], Event]] = {
     "newUser": _new_user,
     "isTyping": _ignored("isTyping"),
     "alias": _ignored("alias"),
-    "fileStatus": _ignored("fileStatus"),
+    "fileStatus": _file,
 }
 
 

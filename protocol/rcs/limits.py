@@ -11,6 +11,12 @@ import msgspec
 
 from protocol.rcs.errors import ContentFault
 
+LOCAL = "file:"
+"""Begins the URL of a file of ours that is still to be uploaded: no platform knows it."""
+
+UPLOADED = "uploaded:"
+"""Begins the URL of an uploaded file on platforms that name files instead of giving them an address."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """What one platform takes. Lengths are characters, sizes octets; the defaults are those of RCC.07 and Samsung.
@@ -18,6 +24,7 @@ class Limits(msgspec.Struct, frozen=True):
     ``unsupported`` names content by its tag (``audio``); ``dropped`` are suggestions by theirs, which a platform does
     not know and which its encoding leaves out. ``needs_media_facts``: media must say their type and their size, and a
     thumbnail its own (FNW.11). ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
+    ``names_uploads``: an uploaded file has a name and no URL, which is written ``uploaded:NAME`` here.
     """
 
     text_max: int = 3072
@@ -43,6 +50,7 @@ class Limits(msgspec.Struct, frozen=True):
     payload_size_max: int = 250_000
     needs_media_facts: bool = True
     needs_postback: bool = True
+    names_uploads: bool = False
     unsupported: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
 
@@ -68,6 +76,23 @@ def check_url(url: str, at: str, limits: Limits) -> None:
     check_length(url, at, limits.url_max)
     if "://" not in url and ":" not in url:
         raise ContentFault("bad_value", at, "is no URL: it has no scheme")
+    if url[: len(LOCAL)].lower() == LOCAL:
+        raise ContentFault("bad_value", at, "is a local file, and was not uploaded")
+    if url[: len(UPLOADED)].lower() == UPLOADED:
+        raise ContentFault("bad_value", at, "is the name of an uploaded file, and no URL")
+
+
+def is_uploaded(url: str) -> bool:
+    """Whether it is no URL but the name of an uploaded file."""
+    return url.startswith(UPLOADED)
+
+
+def check_source(url: str, at: str, limits: Limits) -> None:
+    """Raise ContentFault unless a platform with these limits can get a file from there."""
+    if limits.names_uploads and is_uploaded(url):
+        check_length(url, at, limits.url_max, least=len(UPLOADED) + 1)
+    else:
+        check_url(url, at, limits)
 
 
 def check_size(size: int, at: str, limits: Limits) -> None:

@@ -14,6 +14,7 @@ from protocol.rcs.answers import CapabilityAnswer, RevokeAnswer, SendAnswer
 from protocol.rcs.content import Content, Limits
 from protocol.rcs.events import Contact, Event
 from protocol.rcs.exchange import Request
+from protocol.rcs.files import FileApi
 from protocol.rcs.tokens import Credentials, Grant
 
 
@@ -53,7 +54,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
     ``admits`` judges a webhook call by its headers and our secret before its body is read. ``read_call`` is given
     headers, body, secret and bot; it raises RcsFault for what is not to be believed or understood. Names of headers
-    are in their usual spelling.
+    are in their usual spelling. ``files`` is how it takes files of ours, None where it takes none.
     """
 
     name: str
@@ -71,3 +72,4 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     repeats_safely: bool = False
     name_of: Callable[[Outgoing], str] = lambda outgoing: ""
     revoke_grace_s: float = 0.0
+    files: FileApi | None = None

@@ -31,6 +31,7 @@ from protocol.rcs.events import Contact
 from protocol.rcs.exchange import JSON_HEADERS, Request
 from protocol.rcs.platform import Outgoing, Platform, Reading
 from protocol.rcs.rbm_content import LIMITS, encode
+from protocol.rcs.rbm_files import FILES
 from protocol.rcs.tokens import Credentials, Grant, read_token_response
 
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"
@@ -211,4 +212,5 @@ PLATFORM = Platform(
     repeats_safely=True,
     name_of=name_of,
     revoke_grace_s=REVOKE_GRACE_S,
+    files=FILES,
 )

@@ -32,9 +32,11 @@ from protocol.rcs.content import (
     plain_text,
 )
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.limits import UPLOADED, is_uploaded
 
 LIMITS = Limits(
     needs_media_facts=False,
+    names_uploads=True,
     dropped=frozenset(
         {
             "dial_enriched",
@@ -73,9 +75,9 @@ def _members(content: Content) -> _Tree:
         case Text(text=text):
             return {"text": text}
         case File(url=url, thumbnail=thumbnail):
-            return {"contentInfo": _info(url, thumbnail.url if thumbnail is not None else "")}
+            return _source(url, thumbnail.url if thumbnail is not None else "")
         case Audio(url=url):
-            return {"contentInfo": _info(url)}
+            return _source(url)
         case Location():
             return {"text": plain_text(Location(content.latitude, content.longitude, content.label))}
         case RichCard(card=card):
@@ -88,8 +90,12 @@ def _members(content: Content) -> _Tree:
             return {"richCard": {"carouselCard": carousel}}
 
 
-def _info(url: str, thumbnail_url: str = "") -> _Tree:
-    return {"fileUrl": url} | ({"thumbnailUrl": thumbnail_url} if thumbnail_url else {})
+def _source(url: str, thumbnail_url: str = "") -> _Tree:
+    """Where Google finds a file: at a URL, or among the agent's uploads under its name."""
+    if is_uploaded(url):
+        thumbnail = {"thumbnailName": thumbnail_url.removeprefix(UPLOADED)} if thumbnail_url else {}
+        return {"uploadedRbmFile": {"fileName": url.removeprefix(UPLOADED)} | thumbnail}
+    return {"contentInfo": {"fileUrl": url} | ({"thumbnailUrl": thumbnail_url} if thumbnail_url else {})}
 
 
 def _card(card: Card) -> _Tree:
@@ -108,7 +114,7 @@ def _card(card: Card) -> _Tree:
 
 def _media(media: Media) -> _Tree:
     thumbnail_url = media.thumbnail.url if media.thumbnail is not None else ""
-    return {"height": media.height.upper(), "contentInfo": _info(media.url, thumbnail_url)}
+    return {"height": media.height.upper()} | _source(media.url, thumbnail_url)
 
 
 def _suggestions(suggestions: Sequence[AnySuggestion]) -> list[_Tree]:

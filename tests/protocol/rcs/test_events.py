@@ -15,6 +15,7 @@ from protocol.rcs.events import (
     NEW_USER_POSTBACK,
     Contact,
     Event,
+    FileEvent,
     IgnoredEvent,
     MessageEvent,
     ResponseEvent,
@@ -22,6 +23,7 @@ from protocol.rcs.events import (
     StatusEvent,
     read_webhook,
 )
+from protocol.rcs.files import NotStored, Stored
 
 HANDSET = Contact("+33612345678")
 AT = 1795342286.0
@@ -158,12 +160,21 @@ def test_a_new_user_without_a_response_is_one_all_the_same() -> None:
         ({"messageContact": CONTACT, "RCSMessage": {"isTyping": "idle"}}, "isTyping"),
         ({"event": "alias", "messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
         ({"messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
-        ({"event": "fileStatus", "file": {"fileId": "f", "status": "ready"}}, "fileStatus"),
-        ({"file": {"fileId": "f", "status": "ready"}}, "fileStatus"),
+        ({"event": "fileStatus"}, "fileStatus"),
+        ({"file": {"fileId": [], "status": "ready"}}, "fileStatus"),
     ],
 )
 def test_what_is_known_and_of_no_use(body: dict[str, Any], name: str) -> None:
     assert read_webhook(msgspec.json.encode(body)) == [IgnoredEvent(name)]
+
+
+@pytest.mark.parametrize("members", [{"event": "fileStatus"}, {}], ids=["named", "unnamed"])
+def test_what_became_of_a_file(members: dict[str, Any]) -> None:
+    file = {"fileId": "f", "fileUrl": "https://x.example/f", "status": "ready", "validity": "2026-11-22T10:11:26Z"}
+    (event,) = read_webhook(msgspec.json.encode({**members, "file": file}))
+    assert event == FileEvent("f", Stored("https://x.example/f", "f", True, AT))
+    (event,) = read_webhook(msgspec.json.encode({**members, "file": {**file, "status": "failed"}}))
+    assert event == FileEvent("f", NotStored("file_failed"))
 
 
 def test_an_anonymised_user_has_an_alias_only() -> None:

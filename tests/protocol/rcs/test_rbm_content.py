@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from protocol.rcs import rbm_content
-from protocol.rcs.content import Audio, Content, File, Inbound, Location, RichCard, Text, check
-from protocol.rcs.errors import RcsFault
+from protocol.rcs.content import Audio, Card, Content, File, Inbound, Location, Media, RichCard, Text, Thumbnail, check
+from protocol.rcs.errors import ContentFault, RcsFault
 from tests.protocol.rcs.contents import CARD, CONTENTS, SUGGESTIONS
 
 
@@ -91,3 +91,23 @@ def test_what_a_user_sends(members: dict[str, Any], content: Inbound) -> None:
 def test_what_cannot_be_read(members: dict[str, Any], kind: str) -> None:
     with pytest.raises(RcsFault, match=kind):
         rbm_content.decode(msgspec.convert(members, rbm_content.UserContent))
+
+
+def test_an_uploaded_file_has_a_name() -> None:
+    small = Thumbnail("uploaded:files/t")
+    sources: list[tuple[Content, dict[str, str]]] = [
+        (File("uploaded:files/a"), {"fileName": "files/a"}),
+        (File("uploaded:files/a", thumbnail=small), {"fileName": "files/a", "thumbnailName": "files/t"}),
+        (Audio("uploaded:files/a"), {"fileName": "files/a"}),
+    ]
+    for content, source in sources:
+        check(content, rbm_content.LIMITS)
+        assert rbm_content.encode(content) == {"uploadedRbmFile": source}
+    card = RichCard(Card(media=Media("uploaded:files/a", thumbnail=small)))
+    check(card, rbm_content.LIMITS)
+    media = rbm_content.encode(card)["richCard"]["standaloneCard"]["cardContent"]["media"]
+    assert media == {"height": "MEDIUM", "uploadedRbmFile": {"fileName": "files/a", "thumbnailName": "files/t"}}
+    with pytest.raises(
+        ContentFault, match=r"rich_card.card.media.thumbnail.url: of a file and its thumbnail"
+    ):
+        check(RichCard(Card(media=Media("https://x.example/a", thumbnail=small))), rbm_content.LIMITS)
