@@ -51,6 +51,7 @@ Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
 HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
 OAuthScope = Annotated[str, Meta(extra={"form": "scope"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
+ReceiptWord = Annotated[str, Meta(extra={"form": "receipt_word"})]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,6 +153,8 @@ class Account(_Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
+    displayed_receipts: ReceiptWord = ""
+    displayed_wait_h: Hours = 168.0
 
 
 class Provider(_Table, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
+from gatewayd.flow import displaying
 from gatewayd.flow.guarding import Guards
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
@@ -204,10 +205,12 @@ class Desk:
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         spool.finish(journey)
-        self._owe_receipt(journey.message, state, error, at)
+        owed = [self._owe_receipt(journey.message, state, error, at)]
         for member in members:
             spool.finish(member)
-            self._owe_receipt(member.message, state, error, at)
+            owed.append(self._owe_receipt(member.message, state, error, at))
+        if progress.rcs_id:
+            self._keep_name(progress, owed)
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
         self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
@@ -228,17 +231,20 @@ class Desk:
         for segment in progress.segments:
             if segment.carrier_id:
                 self.spool.forget_name(link, segment.carrier_id)
-        if progress.rcs_id:
-            # Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's.
-            ended = Sent(progress.id, ended=True, due=self.now() + ENDED_NAME_TTL_S)
-            self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
+
+    def _keep_name(self, progress: Progress, owed: list[Delivery | None]) -> None:
+        """Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's."""
+        told = displaying.telling(self.accounts, owed)
+        keep_s = max(ENDED_NAME_TTL_S, displaying.wait_s(self.accounts, told))
+        ended = Sent(progress.id, ended=True, due=self.now() + keep_s, told=told)
+        self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
 
     # -- what is owed to the application ------------------------------------------------------------------------
 
-    def _owe_receipt(self, message: Message, state: State, error: str, at: float) -> None:
+    def _owe_receipt(self, message: Message, state: State, error: str, at: float) -> Delivery | None:
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
-            return
+            return None
         now = self.now()
         account = self.accounts.get(message.account)
         delivery = Delivery(
@@ -261,6 +267,7 @@ class Desk:
             user_message_reference=reference_of(message),
         )
         self.owe(delivery)
+        return delivery
 
     def owe(self, delivery: Delivery) -> None:
         """Keep a delivery and, once it is durable, give it to the outbox."""

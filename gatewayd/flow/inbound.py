@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
+from gatewayd.flow import displaying
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
 from gatewayd.message import Channel, Inbound, Receipt, State
@@ -86,6 +87,8 @@ class InboundDesk:
             self._count_ended(link, receipt)
         else:
             self._join(link, journey, sent.segment, receipt)
+        if receipt.displayed:
+            displaying.on_displayed(desk, link.name, receipt.carrier_id, receipt.at)
         return True
 
     def _account(self, link: Link, journey: Journey | None, message_id: int, receipt: Receipt) -> None:

@@ -16,6 +16,7 @@ from protocol.smpp.pdu import DeliverSm
 # Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
 TAG_SESSION_ID = 0x1490
 TAG_POSTBACK = 0x1491
+TAG_DISPLAYED = 0x1496
 SHORT_MESSAGE_MAX = 254
 _POSTBACK_MAX = 2_048
 _ERROR_SIZE = 3
@@ -43,7 +44,11 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         _moment(int(delivery.submitted_at)),
         _moment(int(delivery.done_at)),
         error_code(delivery.error),
+        word=delivery.displayed,
     )
+    tlvs = receipt.build_tlvs(message_id, state) + _reference(delivery)
+    if delivery.displayed:
+        tlvs += ((TAG_DISPLAYED, b"\x01"),)
     return DeliverSm(
         source_addr_ton=delivery.source_ton,
         source_addr_npi=delivery.source_npi,
@@ -53,7 +58,7 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         destination_addr=delivery.destination,
         esm_class=ESM_RECEIPT,
         short_message=body,
-        tlvs=receipt.build_tlvs(message_id, state) + _reference(delivery),
+        tlvs=tlvs,
     )
 
 

@@ -22,16 +22,22 @@ class Sent(_Record):
     """Under a carrier's message id: whose segment it is. Key: ``link|carrier id``.
 
     ``ended`` tells that the message has its final fate already: what comes now is only counted, until ``due``.
+    ``told`` are the receipts that its application was owed then, where it wants another one once they were read.
     """
 
     message_id: int
     segment: int = 0
     ended: bool = False
     due: float = 0.0
+    told: tuple[Delivery, ...] = ()
 
 
 class Delivery(_Record):
-    """One deliver_sm owed to an account: a receipt or an MO, until an ESME took it. Key: its id."""
+    """One deliver_sm owed to an account: a receipt or an MO, until an ESME took it. Key: its id.
+
+    ``displayed`` makes a receipt one of a message that was read: the account's word for it. It never goes while the
+    delivery that it ``follows`` is still owed.
+    """
 
     id: int
     account: str
@@ -53,6 +59,8 @@ class Delivery(_Record):
     submitted_at: float = 0.0
     done_at: float = 0.0
     excerpt: str = ""
+    displayed: str = ""
+    follows: int = 0
     # an MO
     payload: bytes = b""
     encoding: Encoding = Encoding.GSM

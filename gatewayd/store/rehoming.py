@@ -221,7 +221,9 @@ class _Homes:
         return None
 
     def of_sent(self, key: str, value: Any) -> int | None:
-        """The home of the message that a carrier's id names."""
+        """The home of the message that a carrier's id names, or of the handset that may still read it."""
+        if value.told:
+            return home_of(value.told[0].source, self._count)
         return self.of_message_id(value.message_id)
 
     def of_parked(self, key: str, value: Any) -> int:

@@ -37,6 +37,7 @@ ACCOUNTS = {
     "shop": schema.Account(numbers=("36179",)),
     "bank": schema.Account(numbers=("+33700000000",)),
     "otp": schema.Account(traffic_class="otp"),
+    "reader": schema.Account(displayed_receipts="READ", displayed_wait_h=72.0),
 }
 LINKS = {
     "bot": schema.Link(kind="gsma", bot_id="shop-bot", capability="assume"),

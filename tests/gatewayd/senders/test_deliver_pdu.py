@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gatewayd.config import schema
 from gatewayd.message import Encoding, State
-from gatewayd.senders.deliver_pdu import TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
+from gatewayd.senders.deliver_pdu import TAG_DISPLAYED, TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Tag
 from protocol.smpp.pdu import build, parse
@@ -58,6 +58,18 @@ def test_a_receipt_to_the_letter() -> None:
     assert (pdu.esm_class, pdu.data_coding) == (0x04, 0)
     assert (pdu.source_addr, pdu.destination_addr, pdu.dest_addr_ton) == ("33600000001", "SHOP", 5)
     assert dict(pdu.tlvs) == {Tag.RECEIPTED_MESSAGE_ID: b"1234abcd\0", Tag.MESSAGE_STATE: b"\x02"}
+
+
+def test_a_receipt_of_what_was_read_says_the_account_s_word_and_a_state_that_all_know() -> None:
+    pdu = deliver_sm(receipt(displayed="READ", user_message_reference=7), ACCOUNT)
+    assert b" dlvrd:001 " in pdu.short_message
+    assert b" stat:READ err:000 text:" in pdu.short_message
+    assert dict(pdu.tlvs) == {
+        Tag.RECEIPTED_MESSAGE_ID: b"1234abcd\0",
+        Tag.MESSAGE_STATE: b"\x02",
+        Tag.USER_MESSAGE_REFERENCE: b"\x00\x07",
+        TAG_DISPLAYED: b"\x01",
+    }
 
 
 @pytest.mark.parametrize(

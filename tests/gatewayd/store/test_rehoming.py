@@ -396,3 +396,13 @@ async def test_a_name_that_outlived_its_message_does_not_take_the_place_of_a_liv
     names = content(tmp_path, 0)["sent"]
     assert names["carrier|77"] == msgspec.to_builtins(Sent(key, 2, due=LATER))
     assert names["bot|88"]["ended"]
+
+
+async def test_what_may_still_be_read_goes_to_the_home_of_its_handset(tmp_path: Path) -> None:
+    """Its message is gone, but whoever hears that it was read must find its receipt."""
+    number = next(n for n in range(100) if home_of(handset(n), 2) == 1)
+    told = Delivery(7, "shop", "receipt", 1, 1, handset(number), 1, 1, "SHOP", 0.0, LATER, state=State.DELIVRD)
+    await put(tmp_path, 1, (0, kinds.SENT, "bot|88", Sent(id_of(3, 0), ended=True, due=LATER, told=(told,))))
+    arrange(tmp_path, 2)
+    assert content(tmp_path, 1)["sent"]["bot|88"]["told"][0]["source"] == handset(number)
+    assert "bot|88" not in content(tmp_path, 0).get("sent", {})
