@@ -6,11 +6,12 @@ Knows no platform's paths, bodies or meanings.
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
+from contextvars import ContextVar
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractCookieJar
+from aiohttp.connector import Connection
 from yarl import URL
 
 from protocol.rcs.exchange import Request
@@ -43,6 +44,18 @@ class Flight:
         self.is_sent = False
 
 
+_flight: ContextVar[Flight] = ContextVar("flight")
+
+
+class _Departure(aiohttp.ClientRequest):
+    """Tells the flight of the running task that it leaves; aiohttp's own hooks for it cost 12 µs a request."""
+
+    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        # Just before the octets go to the socket: a request is never held for unsent that was not.
+        _flight.get().is_sent = True
+        return await super().send(conn)
+
+
 class HttpCaller:
     """One platform's HTTP session: opened once, used by all senders of a link, closed with it."""
 
@@ -53,14 +66,12 @@ class HttpCaller:
 
     async def open(self) -> None:
         """Make the session; the loop must be running."""
-        trace = aiohttp.TraceConfig()
-        trace.on_request_headers_sent.append(_mark_sent)
         self._session = aiohttp.ClientSession(
             # No limit here: the link has a fixed number of senders, and a wait for a connection is not in its plan.
             connector=aiohttp.TCPConnector(limit=0),
             timeout=self._timeout,
             cookie_jar=_no_cookies(),
-            trace_configs=[trace],
+            request_class=_Departure,
             # An answer of a few octets may unfold to gigabytes; none is worth compressing.
             headers={"Accept-Encoding": "identity", "User-Agent": "gatewayd"},
             auto_decompress=False,
@@ -75,6 +86,7 @@ class HttpCaller:
     async def call(self, request: Request, authorization: str = "", flight: Flight | None = None) -> Answer:
         """Send and wait for the answer; raises NotSentError or NoAnswerError, named by a short word."""
         flight = flight or Flight()
+        _flight.set(flight)
         if self._session is None:
             raise NotSentError("closed")
         headers = dict(request.headers)
@@ -87,7 +99,6 @@ class HttpCaller:
                 headers=headers,
                 data=request.body or None,
                 allow_redirects=False,
-                trace_request_ctx=flight,
             ) as response:
                 body = await _bounded_body(response, request.answer_size_max)
                 return Answer(response.status, body, response.headers.get("Retry-After"))
@@ -111,13 +122,6 @@ async def _bounded_body(response: aiohttp.ClientResponse, size_max: int) -> byte
     except (aiohttp.ClientError, OSError, TimeoutError):
         return b""
     return b"".join(chunks)
-
-
-async def _mark_sent(
-    session: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestHeadersSentParams
-) -> None:
-    # Called just before the octets go to the socket: a request is never held for unsent that was not.
-    context.trace_request_ctx.is_sent = True
 
 
 def _fault(flight: Flight, word: str) -> Exception:

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from gatewayd.config import schema
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.platform import Platform
 
+PREFIX = "/rcs/"
 STORE_TIMEOUT_S = 10.0
 BODY_TIMEOUT_S = 10.0
 REQUESTS_MAX = 1_000
@@ -60,18 +62,17 @@ class WebhookServer:
         self._store_timeout_s = store_timeout_s
         self._sockets = sockets
         self._open = 0
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Listen; ``port`` holds the port from then on. Raises OSError when the address is taken."""
-        app = web.Application(client_max_size=self._settings.body_size_max)
-        app.router.add_get("/rcs/{link}", self._validate)
-        app.router.add_post("/rcs/{link}", self._receive)
+        loop, size_max = asyncio.get_running_loop(), self._settings.body_size_max
+        request_of = partial(web.BaseRequest, loop=loop, client_max_size=size_max)
+        # Without an application and its router: all that is told of a message took 40 µs more with them.
+        server = web.Server(self.answer, request_factory=request_of, access_log=None)
         # Requests whose events are not stored when the server stops get their 503 before the connection goes.
-        self._runner = web.AppRunner(
-            app, handle_signals=False, access_log=None, shutdown_timeout=self._store_timeout_s + 1.0
-        )
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=self._store_timeout_s + 1.0)
         await self._runner.setup()
         try:
             for site in self._sites(self._runner):
@@ -87,7 +88,7 @@ class WebhookServer:
             await self._runner.cleanup()
             self._runner = None
 
-    def _sites(self, runner: web.AppRunner) -> list[web.BaseSite]:
+    def _sites(self, runner: web.ServerRunner) -> list[web.BaseSite]:
         """On sockets that listen already, or on the configured address."""
         tls = self._tls()
         if self._sockets:
@@ -103,12 +104,20 @@ class WebhookServer:
         context.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key or None)
         return context
 
-    async def _validate(self, request: web.Request) -> web.Response:
-        """Some platforms first GET the URL that they are given, and expect to find it."""
-        return web.Response(status=200 if request.match_info["link"] in self._links else 404)
+    async def answer(self, request: web.BaseRequest) -> web.Response:
+        """One call, of whatever kind."""
+        path = request.path
+        if not path.startswith(PREFIX):
+            return web.Response(status=404)
+        link = self._links.get(path[len(PREFIX) :])
+        if request.method == "POST":
+            return await self._receive(request, link)
+        if request.method in ("GET", "HEAD"):
+            # Some platforms first GET the URL that they are given, and expect to find it.
+            return web.Response(status=404 if link is None else 200)
+        return web.Response(status=405, headers={"Allow": "GET, HEAD, POST"})
 
-    async def _receive(self, request: web.Request) -> web.Response:
-        link = self._links.get(request.match_info["link"])
+    async def _receive(self, request: web.BaseRequest, link: WebhookSink | None) -> web.Response:
         if link is None:
             return self._refused("unknown_link", 404)
         if not link.platform.admits(request.headers, link.webhook_token):
@@ -121,10 +130,9 @@ class WebhookServer:
         finally:
             self._open -= 1
 
-    async def _take(self, request: web.Request, link: WebhookSink) -> web.Response:
+    async def _take(self, request: web.BaseRequest, link: WebhookSink) -> web.Response:
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                body = await request.read()
+            body = await _body_of(request)
         except web.HTTPRequestEntityTooLarge:
             return self._refused("body_too_large", 413)
         except TimeoutError:
@@ -147,6 +155,13 @@ class WebhookServer:
         # The platform learns the code; the word is for our own counters.
         self._on_fault(kind)
         return web.Response(status=status)
+
+
+async def _body_of(request: web.BaseRequest) -> bytes:
+    if request.content.is_eof():  # as nearly always: it came with its head
+        return await request.read()
+    async with asyncio.timeout(BODY_TIMEOUT_S):
+        return await request.read()
 
 
 def _address(listen: str) -> tuple[str, int]:

@@ -55,8 +55,12 @@ class Call:
         self.headers = CIMultiDict(headers)
         self.content_type = self.headers.get("Content-Type", "").partition(";")[0]
         self.transport = Transport()
+        self.content = self
         self.match_info: dict[str, str] = {}
         self._body = body
+
+    def is_eof(self) -> bool:
+        return True
 
     async def read(self) -> bytes:
         return self._body
@@ -158,8 +162,8 @@ class Hooks:
             self.refused += 1
             raise ConnectionRefusedError
         call: Any = Call("POST", url, headers, data)
-        call.match_info["link"] = url.rpartition("/")[2].partition("@")[0]
-        yield await server._receive(call)
+        call.path = f"/rcs/{url.rpartition('/')[2].partition('@')[0]}"
+        yield await server.answer(call)
 
 
 def start_webhooks(platform: RcsPlatform, hooks: Hooks) -> None:
