@@ -52,7 +52,7 @@ class Dispatcher:
         self._reach = Reach(desk)
         self.bureau = Bureau(desk, self._reach, limits.__getitem__)
         self._outbound = Outbound(desk, self._reach, limits, session_window_h)
-        self._inbound = InboundDesk(desk)
+        self._inbound = InboundDesk(desk, self._reach)
         self._outbound.on_named = self._inbound.on_named
         self._joiner = Joiner(desk, incomplete_max)
         self._loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from gatewayd.carriers.link import Link, Report
 from gatewayd.flow import displaying
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
+from gatewayd.flow.reach import Reach
 from gatewayd.message import Channel, Inbound, Receipt, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
@@ -29,8 +30,9 @@ _HOUR_S = 3_600.0
 class InboundDesk:
     """Takes reports from links."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, reach: Reach) -> None:
         self._desk = desk
+        self._reach = reach
         self._then = desk.spool.journal.then
         self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
@@ -119,10 +121,18 @@ class InboundDesk:
             desk.metrics.receipt_events.labels(link.name, "late_delivered").value += 1
         if type(step) is not steps.Ignore:
             if is_rcs:
-                desk.guards.on_receipt(link.name, journey, receipt)
+                self._learn(link.name, journey, receipt)
         else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
         desk.apply(journey, step, was_queued)
+
+    def _learn(self, link: str, journey: Journey, receipt: Receipt) -> None:
+        """Whether a handset is reached is best known when a message came there, or did not."""
+        is_reached = self._desk.guards.on_receipt(link, journey.progress.id, receipt)
+        if is_reached:
+            self._reach.on_reached(link, journey.message)
+        elif is_reached is False:
+            self._reach.on_unreachable(link, journey.message, receipt.error)
 
     def _count_ended(self, link: Link, receipt: Receipt) -> None:
         if receipt.displayed:

@@ -231,23 +231,23 @@ class Outbound:
                 progress.stage, progress.queue = Stage.CHECKING, ""
                 desk.apply(journey, steps.on_capability(progress, False, known.reason, message.expires_at))
                 return 0
-        if not self._is_admitted(link, journey, handset, known):
+        if not self._is_admitted(link, journey, known):
             return 0
         desk.flying[progress.id] = journey
         steps.take(progress)
         self._intend(link, journey, [0])
         return int(self._limits[link.name].counts("message"))
 
-    def _is_admitted(self, link: Link, journey: Journey, handset: str, known: Capability | None) -> bool:
+    def _is_admitted(self, link: Link, journey: Journey, known: Capability | None) -> bool:
         """Whether the guard lets it go now. Else it waits for those that went before, or goes another way."""
         progress = journey.progress
-        verdict = self._desk.guards.admit(link.name, journey, handset, known)
+        verdict = self._desk.guards.admit(link.name, progress.id, self._reach.is_known(known))
         if verdict in (Verdict.SEND, Verdict.SEND_RESERVED):
             return True
         if verdict is Verdict.WAIT:
             self._desk.guards.hold(link.name, progress.lane, progress.id)
             return False
-        word = verdict if isinstance(verdict, str) else verdict.value
+        word = verdict.value
         expires_at, now = journey.message.expires_at, self._desk.now()
         step = steps.leave_rcs(progress, word, State.UNDELIV, word, expires_at, now)
         self._desk.apply(journey, step)
@@ -316,7 +316,7 @@ class Outbound:
         self._count(link.name, outcome)
         journey = desk.journey(result.message_id)
         if link.channel is Channel.RCS:
-            desk.guards.on_outcome(link.name, result.message_id, journey, outcome)
+            desk.guards.on_outcome(link.name, result.message_id, outcome)
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
