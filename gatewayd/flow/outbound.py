@@ -337,6 +337,8 @@ class Outbound:
         elif type(outcome) is Unknown and outcome.carrier_id:
             # Whatever is reported of it comes under this name, if it was taken at all.
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
+        if link.channel is Channel.RCS and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
+            progress.is_plain = False
         if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
             is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
             desk.ledger.on_mt_sent(link, journey, whole(journey), is_plain)

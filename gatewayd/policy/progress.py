@@ -49,7 +49,8 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     ``queue`` is set exactly while the message waits in a link's queue: the link's name. ``lane`` and ``account`` say
     where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
     whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
-    handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all.
+    handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all. ``is_plain``: nothing but a
+    text was sent, or perhaps sent, over RCS.
     """
 
     id: int
@@ -69,6 +70,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     segments: list[Segment] = []
     rcs_link: str = ""
     rcs_id: str = ""
+    is_plain: bool = True
     fallback: str = ""
     parts: tuple[int, ...] = ()
     payload: bytes = b""
