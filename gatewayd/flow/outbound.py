@@ -45,6 +45,8 @@ class Outbound:
         self._reserved: Counter[str] = Counter()
         self._intents: dict[str, deque[tuple[Link, Journey, list[int]]]] = {}
         self._held: set[str] = set()
+        # Links over which a question could not leave, in a second that was full; until their timer.
+        self._shut: set[str] = set()
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
         self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
@@ -61,6 +63,7 @@ class Outbound:
 
     def on_ready(self, link: Link) -> None:
         """The link can take more."""
+        self._shut.discard(link.name)
         self.wake(link.name)
 
     def set_limits(self, link: str, limits: Limits) -> None:
@@ -81,7 +84,7 @@ class Outbound:
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for name in dirty:
-            if not self._is_stopping and name in self._desk.links:
+            if not self._is_stopping and name in self._desk.links and name not in self._shut:
                 self._pump(self._desk.links[name])
 
     def _pump(self, link: Link) -> None:
@@ -134,6 +137,9 @@ class Outbound:
             journey = self._desk.journey(message_id)
             if journey is not None and journey.progress.stage is Stage.REVOKING:
                 granted, wait_s = limits.take(1, REVOKE_LANE) if limits.counts("revoke") else (1, 0.0)
+                if granted and (wait_s := limits.leave("revoke")):
+                    limits.give_back(granted)
+                    granted = 0
                 if not granted:
                     self._wait(link.name, wait_s)
                     return
@@ -155,6 +161,7 @@ class Outbound:
 
     def _wait_over(self, name: str) -> None:
         del self._timers[name]
+        self._shut.discard(name)
         self.wake(name)
 
     # -- sending ------------------------------------------------------------------------------------------------
@@ -225,6 +232,11 @@ class Outbound:
         if not progress.is_checked:
             known = self._reach.of(link.name, handset)
             if known is None and not is_repeat:
+                if wait_s := self._limits[link.name].leave("capability"):
+                    desk.queues[link.name].give_back(progress.lane, progress.id)
+                    self._shut.add(link.name)
+                    self._wait(link.name, wait_s)
+                    return 0
                 self._reach.ask(link, handset, journey)
                 return int(self._limits[link.name].counts("capability"))
             if known is not None and not known.capable and not is_repeat:
