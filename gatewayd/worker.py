@@ -377,7 +377,8 @@ class Worker:
                 config.webhooks,
                 self._rcs_links,
                 on_fault=self._count_fault("webhook"),
-                on_ignored=lambda name: None,
+                on_ignored=self.metrics.webhook_ignored.count,
+                bots=lambda: {link.bot_id for link in self.config.links.values() if link.kind == "rbm"},
                 sockets=sockets.get("webhooks", ()),
             )
         self.scrape: ScrapeServer | None = None

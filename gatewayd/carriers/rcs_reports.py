@@ -6,12 +6,14 @@ Knows neither HTTP nor who stores a report.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+
+import msgspec
 
 from gatewayd.carriers.link import Report
-from gatewayd.message import Encoding, Inbound, Receipt, State
+from gatewayd.message import Attachment, Encoding, Inbound, Receipt, State
 from gatewayd.policy.aliases import address_of
-from protocol.rcs.content import plain_text
+from protocol.rcs.content import Audio, Content, File, Location, geo_uri, plain_text
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import (
     Contact,
@@ -80,11 +82,12 @@ def settle_all(tokens: Sequence[object], stored: bool) -> None:
 
 
 def contents_of(
-    events: Sequence[Event], bot_id: str, new_user_text: str = ""
+    events: Sequence[Event], bot_id: str, new_user_text: str = "", unreachable_codes: Collection[str] = ()
 ) -> tuple[list[Receipt | Inbound], list[str]]:
     """What there is to report, and the names of the events that are not; raises RcsFault for a contact we can't use.
 
     A user who opens the conversation says ``new_user_text``, where the platform gives no words; empty tells nothing.
+    A failure by one of ``unreachable_codes`` is one of those that operators count.
     """
     contents: list[Receipt | Inbound] = []
     ignored: list[str] = []
@@ -93,9 +96,9 @@ def contents_of(
             case StatusEvent(status=status) if status not in _STATES:
                 ignored.append(f"status_{status}")
             case StatusEvent():
-                contents.append(_receipt(event))
+                contents.append(_receipt(event, unreachable_codes))
             case MessageEvent(content=content):
-                contents.append(_inbound(event, plain_text(content), "", bot_id))
+                contents.append(_with_media(_inbound(event, plain_text(content), "", bot_id), content))
             case ResponseEvent(is_new_user=True) if not new_user_text:
                 ignored.append("newUser")
             case ResponseEvent(is_new_user=True, postback=postback):
@@ -114,8 +117,9 @@ def reports_of(contents: Sequence[Receipt | Inbound], acknowledgement: Acknowled
     return [Report(content, acknowledgement) for content in contents]
 
 
-def _receipt(event: StatusEvent) -> Receipt:
-    error = (event.error or "failed") if event.status is Status.FAILED else "000"
+def _receipt(event: StatusEvent, unreachable_codes: Collection[str]) -> Receipt:
+    is_failed = event.status is Status.FAILED
+    error = (event.error or "failed") if is_failed else "000"
     return Receipt(
         carrier_id=event.msg_id,
         state=_STATES[event.status],
@@ -123,6 +127,7 @@ def _receipt(event: StatusEvent) -> Receipt:
         at=event.at,
         displayed=event.status is Status.DISPLAYED,
         handset=event.number,
+        unreachable=is_failed and event.error in unreachable_codes,
     )
 
 
@@ -146,6 +151,16 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
         is_silent=isinstance(event, ResponseEvent) and event.is_new_user,
         alias="" if event.contact.number else event.contact.alias,
     )
+
+
+def _with_media(inbound: Inbound, content: Content) -> Inbound:
+    """What the words alone do not say of it."""
+    match content:
+        case File(mime_type=mime_type, size=size, name=name) | Audio(mime_type=mime_type, size=size, name=name):
+            return msgspec.structs.replace(inbound, attachment=Attachment(mime_type, size, name))
+        case Location(latitude=latitude, longitude=longitude):
+            return msgspec.structs.replace(inbound, place=geo_uri(latitude, longitude))
+    return inbound
 
 
 def _handset_of(contact: Contact, bot_id: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -29,6 +29,7 @@ REQUESTS_MAX = 1_000
 class WebhookSink(Protocol):
     """Who takes the reports of one link; an RcsLink is one."""
 
+    name: str
     bot_id: str
     webhook_token: str
     new_user_text: str
@@ -41,8 +42,13 @@ class WebhookSink(Protocol):
 class WebhookServer:
     """One listener for all RCS links: POST /rcs/LINK.
 
-    ``on_fault`` is given a short word for each request refused, ``on_ignored`` the name of each event that was read
-    and is of no use. 200 says that every event of the request is stored; 503 asks the platform to send it again.
+    ``on_fault`` is given a short word for each request refused, ``on_ignored`` the link and the name of each event that
+    was read and is of no use. 200 says that every event of the request is stored; 503 asks the platform to send it
+    again.
+
+    A platform may bring the events of all of a partner's bots to one address: they go to the link whose bot they name,
+    if the same secret proves them. Those of bots that are not ours are taken and counted, as a partner has one queue,
+    and the others wait behind what is refused; ``bots`` are the bots that are ours, whether their link is there or not.
     """
 
     def __init__(
@@ -51,7 +57,8 @@ class WebhookServer:
         links: Mapping[str, WebhookSink],
         *,
         on_fault: Callable[[str], None] = lambda kind: None,
-        on_ignored: Callable[[str], None] = lambda name: None,
+        on_ignored: Callable[[str, str], None] = lambda link, name: None,
+        bots: Callable[[], Collection[str]] = tuple,
         store_timeout_s: float = STORE_TIMEOUT_S,
         sockets: Sequence[socket.socket] = (),
     ) -> None:
@@ -59,6 +66,7 @@ class WebhookServer:
         self._links = links
         self._on_fault = on_fault
         self._on_ignored = on_ignored
+        self._bots = bots
         self._store_timeout_s = store_timeout_s
         self._sockets = sockets
         self._open = 0
@@ -139,17 +147,43 @@ class WebhookServer:
             return self._refused("body_timeout", 408)
         try:
             reading = link.platform.read_call(request.headers, body, link.webhook_token, link.bot_id)
-            contents, ignored = contents_of(reading.events, link.bot_id, link.new_user_text)
+            if reading.bot:
+                addressee = self._addressee(link, reading.bot)
+                if addressee is None:
+                    return self._not_ours(link, reading.bot)
+                link = addressee
+            contents, ignored = contents_of(
+                reading.events, link.bot_id, link.new_user_text, link.platform.unreachable_codes
+            )
         except RcsFault as fault:
             return self._refused(fault.kind, fault.http_status)
         for name in ignored:
-            self._on_ignored(name)
+            self._on_ignored(link.name, name)
         acknowledgement = Acknowledgement(len(contents))
         if contents:
             link.report(reports_of(contents, acknowledgement))
         if await acknowledgement.wait(self._store_timeout_s):
             return web.Response(status=200, text=reading.reply or None)
         return self._refused("not_stored", 503)
+
+    def _addressee(self, called: WebhookSink, bot: str) -> WebhookSink | None:
+        """The link of the bot that a call names, if whoever knows the secret of the one may speak to the other."""
+        for link in self._links.values():
+            is_same_platform = link.platform.name == called.platform.name
+            if (
+                is_same_platform
+                and link.webhook_token == called.webhook_token
+                and link.platform.is_bot(bot, link.bot_id)
+            ):
+                return link
+        return None
+
+    def _not_ours(self, called: WebhookSink, bot: str) -> web.Response:
+        """One of ours whose link is just being changed, or has another secret, is to be told again."""
+        if any(called.platform.is_bot(bot, ours) for ours in self._bots()):
+            return self._refused("other_agent", 503)
+        self._on_ignored(called.name, "other_agent")
+        return web.Response(status=200)
 
     def _refused(self, kind: str, status: int) -> web.Response:
         # The platform learns the code; the word is for our own counters.

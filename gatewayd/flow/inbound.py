@@ -255,6 +255,8 @@ class InboundDesk:
             udh=inbound.udh,
             tlvs=inbound.tlvs,
             postback=inbound.postback,
+            attachment=inbound.attachment,
+            place=inbound.place,
             session_id=session.id if session else "",
             session_number=session.message_id & 0xFF if session else 0,
             session_sequence=session.replies if session else 0,

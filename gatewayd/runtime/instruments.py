@@ -119,6 +119,10 @@ class Counters(Family[Tally]):
         self._name = name
         self._help = help_text
 
+    def count(self, *labels: str) -> None:
+        """One more."""
+        self.labels(*labels).value += 1
+
     def collect(self) -> Metric:
         """The state of now for a scrape."""
         metric = CounterMetricFamily(self._name, self._help, labels=self.label_names)

@@ -101,6 +101,9 @@ class Metrics:
             "answer",
         )
         self.bulk_questions = counters("bulk_questions", "Questions about many handsets at once.", "link", "outcome")
+        self.webhook_ignored = counters(
+            "webhook_ignored", "Events from platforms that mean nothing here, by their names.", "link", "event"
+        )
         self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
         self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")

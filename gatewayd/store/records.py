@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Encoding, Receipt, State
+from gatewayd.message import Attachment, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
 
 
@@ -73,6 +73,8 @@ class Delivery(_Record):
     session_number: int = 0
     session_sequence: int = 0
     postback: str = ""
+    attachment: Attachment | None = None
+    place: str = ""
 
 
 class Session(_Record):

@@ -60,6 +60,7 @@ __all__ = [
     "Text",
     "Thumbnail",
     "check",
+    "geo_uri",
     "plain_text",
 ]
 
@@ -207,6 +208,11 @@ def plain_text(content: Content) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def geo_uri(latitude: float, longitude: float) -> str:
+    """A place in WGS 84 degrees as RFC 5870 writes it, to about a decimetre."""
+    return f"geo:{latitude:.6f},{longitude:.6f}"
+
+
 def _words(content: Content) -> str:
     match content:
         case Text(text=text):
@@ -214,7 +220,7 @@ def _words(content: Content) -> str:
         case File(url=url) | Audio(url=url):
             return url
         case Location(latitude=latitude, longitude=longitude, label=label):
-            place = f"geo:{latitude:.6f},{longitude:.6f}"
+            place = geo_uri(latitude, longitude)
             return f"{label} {place}" if label else place
         case RichCard(card=card):
             return _words_of_card(card)

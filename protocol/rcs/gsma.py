@@ -66,6 +66,7 @@ def platform_of(dialect: Dialect) -> Platform:
         read_capability=partial(_read_capability, dialect),
         admits=_admits,
         read_call=partial(_read_call, dialect),
+        unreachable_codes=dialect.unreachable_codes,
         files=_files_of(dialect) if dialect.files_path else None,
     )
 

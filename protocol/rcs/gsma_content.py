@@ -194,7 +194,7 @@ def _place(action: ShowLocation) -> _Tree:
 
 
 class _File(msgspec.Struct, rename="camel"):
-    file_url: str
+    file_url: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
     file_name: str | None = None
     mime_type: str | None = msgspec.field(default=None, name="fileMIMEType")
     file_size: int | None = None
@@ -203,7 +203,7 @@ class _File(msgspec.Struct, rename="camel"):
 
 class _Position(msgspec.Struct):
     pos: str
-    label: str | None = None
+    label: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None = None
 
 
 class UserContent(msgspec.Struct, rename="camel"):

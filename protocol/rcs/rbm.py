@@ -189,7 +189,9 @@ def read_call(headers: Mapping[str, str], body: bytes, token: str, bot_id: str) 
         return Reading([], envelope.secret)
     if not is_signed(headers.get("X-Goog-Signature", ""), token, envelope.data, body):
         raise RcsFault("unauthorized", 401)
-    return Reading([rbm_events.read(envelope.data, agent_id=bot_id)])
+    event, agent = rbm_events.read_addressed(envelope.data)
+    # A partner may have one address for all of its agents.
+    return Reading([event], bot="" if not agent or rbm_events.is_agent(agent, bot_id) else agent)
 
 
 def _phone(number: str) -> str:
@@ -212,5 +214,6 @@ PLATFORM = Platform(
     repeats_safely=True,
     name_of=name_of,
     revoke_grace_s=REVOKE_GRACE_S,
+    is_bot=rbm_events.is_agent,
     files=FILES,
 )

@@ -166,7 +166,7 @@ def _open_url(action: OpenUrl) -> _Tree:
 
 
 class _Payload(msgspec.Struct, rename="camel"):
-    file_uri: str
+    file_uri: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
     mime_type: str | None = None
     file_size_bytes: int | str | None = None
     file_name: str | None = None

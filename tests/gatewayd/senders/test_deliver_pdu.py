@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.config import schema
-from gatewayd.message import Encoding, State
+from gatewayd.message import Attachment, Encoding, State
+from gatewayd.senders import deliver_pdu
 from gatewayd.senders.deliver_pdu import TAG_DISPLAYED, TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Tag
@@ -197,3 +198,24 @@ def test_every_reply_can_be_written_and_read(words: str, postback: str) -> None:
     found = dict(read.tlvs)
     assert decode(found.get(Tag.MESSAGE_PAYLOAD, read.short_message), "ucs2") == words
     assert found.get(TAG_POSTBACK, b"").decode() == postback
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"attachment": Attachment()}, {}),
+        (
+            {"attachment": Attachment("image/jpeg", 70_000, "été.jpg")},
+            {
+                deliver_pdu.TAG_MEDIA_TYPE: b"image/jpeg",
+                deliver_pdu.TAG_MEDIA_SIZE: b"\x00\x01\x11\x70",
+                deliver_pdu.TAG_MEDIA_NAME: "été.jpg".encode(),
+            },
+        ),
+        ({"attachment": Attachment(size=2**40)}, {deliver_pdu.TAG_MEDIA_SIZE: b"\xff\xff\xff\xff"}),
+        ({"attachment": Attachment(name="é" * 200)}, {deliver_pdu.TAG_MEDIA_NAME: ("é" * 127).encode()}),
+        ({"place": "geo:48.856600,2.352200"}, {deliver_pdu.TAG_PLACE: b"geo:48.856600,2.352200"}),
+    ],
+)
+def test_what_a_user_sent_is_told_beside_the_words(fields: dict[str, Any], expected: dict[int, bytes]) -> None:
+    assert tlvs(reply(**fields)) == expected
