@@ -6,6 +6,7 @@ Knows no platform's paths, bodies or meanings.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 
 import aiohttp
@@ -17,6 +18,7 @@ from yarl import URL
 from protocol.rcs.exchange import Request
 
 CONNECT_TIMEOUT_MAX_S = 10.0
+SLOW_LINE_OCTETS_PER_S = 50_000
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +27,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     status: int
     body: bytes
     retry_after: str | None = None
+
+
+class Streamed(msgspec.Struct, frozen=True):
+    """A body of ``size`` octets that ``pieces`` gives one by one, anew at each call."""
+
+    size: int
+    pieces: Callable[[], AsyncIterator[bytes]]
 
 
 class NotSentError(Exception):
@@ -83,8 +92,13 @@ class HttpCaller:
             await self._session.close()
             self._session = None
 
-    async def call(self, request: Request, authorization: str = "", flight: Flight | None = None) -> Answer:
-        """Send and wait for the answer; raises NotSentError or NoAnswerError, named by a short word."""
+    async def call(
+        self, request: Request, authorization: str = "", flight: Flight | None = None, body: Streamed | None = None
+    ) -> Answer:
+        """Send and wait for the answer; raises NotSentError or NoAnswerError, named by a short word.
+
+        A streamed ``body`` goes in the place of the request's, and is given the time that a slow line takes for it.
+        """
         flight = flight or Flight()
         _flight.set(flight)
         if self._session is None:
@@ -92,20 +106,27 @@ class HttpCaller:
         headers = dict(request.headers)
         if authorization:
             headers["Authorization"] = authorization
+        if body is not None:
+            headers["Content-Length"] = str(body.size)
         try:
             async with self._session.request(
                 request.method,
                 URL(request.target(self._root), encoded=True),
                 headers=headers,
-                data=request.body or None,
+                data=request.body or None if body is None else body.pieces(),
                 allow_redirects=False,
+                timeout=self._timeout if body is None else self._timeout_of(body),
             ) as response:
-                body = await _bounded_body(response, request.answer_size_max)
-                return Answer(response.status, body, response.headers.get("Retry-After"))
+                octets = await _bounded_body(response, request.answer_size_max)
+                return Answer(response.status, octets, response.headers.get("Retry-After"))
         except TimeoutError as error:
             raise _fault(flight, "timeout" if flight.is_sent else "connect_timeout") from error
         except (aiohttp.ClientError, OSError) as error:
             raise _fault(flight, "reset" if flight.is_sent else "connect_failed") from error
+
+    def _timeout_of(self, body: Streamed) -> aiohttp.ClientTimeout:
+        total_s = (self._timeout.total or 0.0) + body.size / SLOW_LINE_OCTETS_PER_S
+        return aiohttp.ClientTimeout(total=total_s, sock_connect=self._timeout.sock_connect)
 
 
 async def _bounded_body(response: aiohttp.ClientResponse, size_max: int) -> bytes:

@@ -18,6 +18,7 @@ from gatewayd.carriers.link import Report
 from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of
 from gatewayd.config import schema
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.events import FileEvent
 from protocol.rcs.platform import Platform
 
 PREFIX = "/rcs/"
@@ -37,6 +38,9 @@ class WebhookSink(Protocol):
 
     def report(self, reports: Sequence[Report]) -> None:
         """Take them; each is acknowledged through its token later."""
+
+    def on_file(self, event: FileEvent) -> None:
+        """Take note of what became of an uploaded file."""
 
 
 class WebhookServer:
@@ -159,6 +163,9 @@ class WebhookServer:
             return self._refused(fault.kind, fault.http_status)
         for name in ignored:
             self._on_ignored(link.name, name)
+        for event in reading.events:
+            if type(event) is FileEvent:
+                link.on_file(event)
         acknowledgement = Acknowledgement(len(contents))
         if contents:
             link.report(reports_of(contents, acknowledgement))

@@ -131,9 +131,13 @@ class Billing(_Table, frozen=True, kw_only=True):
 
 
 class Rcs(_Table, frozen=True, kw_only=True):
-    """What RCS links have in common. An empty ``templates_dir``: every message goes as the text it is."""
+    """What RCS links have in common. An empty ``templates_dir``: every message goes as the text it is.
+
+    ``media_dir`` holds the files that templates name (``file:NAME``); empty: there are none.
+    """
 
     templates_dir: str = ""
+    media_dir: str = ""
 
 
 class Account(_Table, frozen=True, kw_only=True):
@@ -243,6 +247,7 @@ class Link(_Table, frozen=True, kw_only=True):
     service_account_file: str = ""
     webhook_token_file: str = ""
     new_user_text: str = "NEW USER"
+    file_validity_h: Hours = 720.0
     operators: dict[str, AgentState] = {}
     operators_otherwise: AgentState = "draft"
     test_numbers: tuple[Word, ...] = ()
@@ -274,6 +279,7 @@ GSMA_ONLY_KEYS: Final = frozenset(
         "assertion_url",
         "assertion_issuer_in_list",
         "new_user_text",
+        "file_validity_h",
     }
 )
 RBM_ONLY_KEYS: Final = frozenset({"service_account_file"})

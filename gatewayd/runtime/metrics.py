@@ -104,6 +104,12 @@ class Metrics:
         self.webhook_ignored = counters(
             "webhook_ignored", "Events from platforms that mean nothing here, by their names.", "link", "event"
         )
+        self.uploads = counters(
+            "uploads",
+            "Local files brought to platforms: stored, refused, later, not_ready, unreadable, gone.",
+            "link",
+            "outcome",
+        )
         self.mo = counters("mo", "Texts and replies from handsets.", "link", "account", "fate")
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
         self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "kind", "outcome")

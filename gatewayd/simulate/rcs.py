@@ -22,7 +22,7 @@ from gatewayd.simulate.rcs_bulk import BulkDesk
 from gatewayd.simulate.rcs_control import ControlDesk
 from gatewayd.simulate.rcs_dialects import dialect_of
 from gatewayd.simulate.rcs_disturbance import Wishes
-from gatewayd.simulate.rcs_files import FileDesk, Shelf
+from gatewayd.simulate.rcs_files import FileDesk, FileStatus, Shelf
 from gatewayd.simulate.rcs_http import FrontDoor
 from gatewayd.simulate.rcs_layers import LayerOptions, SecondLayer
 from gatewayd.simulate.rcs_ledger import Ledger
@@ -119,7 +119,8 @@ class RcsPlatform:
         self._door.suspension = Suspension(
             options.unreachable_share_max, options.unreachable_sample, options.suspension_s
         )
-        self._files = FileDesk(Shelf(wall), self._schedule, wall, self._door.enter, self._lives.tell_file)
+        self.files = Shelf(wall)
+        self._files = FileDesk(self.files, self._schedule, wall, self._door.enter, self._lives.tell_file)
         self._files.ready_after_s, self._files.fail_types = options.file_ready_after_s, options.file_fail_types
         self._bulk = BulkDesk(self._schedule, wall, self._door.enter, lambda: self._lives.behaviour)
         self._bulk.zone, self._bulk.any_hour, self._bulk.job_s = (
@@ -231,6 +232,10 @@ class RcsPlatform:
     def report(self, msg_id: str, status: str, code: int = 0) -> None:
         """Bring a message into a state now, whatever its rule says; raises ``KeyError`` for an unknown id."""
         self._lives.report(self.ledger.messages[msg_id], status, code)
+
+    def report_file(self, file_id: str, status: FileStatus) -> None:
+        """Bring an uploaded file into a state now; raises ``KeyError`` for an unknown id."""
+        self._files.report(self.files.files[file_id], status)
 
     def tick(self) -> None:
         """Do what is due by the clock that was given."""

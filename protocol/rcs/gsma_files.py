@@ -40,8 +40,8 @@ _nested = msgspec.json.Decoder(_Nested)
 
 def upload(path: str, file: LocalFile) -> Posting:
     """POST a form of fileType, until and fileContent to the path of a bot's files."""
-    # What holds its own SHA-256 has not been found yet: the boundary cannot be in the content.
-    boundary = f"gatewayd-{file.digest}"
+    # What holds its own SHA-256 has not been found yet: the boundary cannot be in the content (RFC 2046: 70 at most).
+    boundary = f"gatewayd-{file.digest[:48]}"
     name = _UNSAFE.sub("_", file.name.rpartition("/")[2])[:100]
     before = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="fileType"\r\n\r\n{file.mime_type}\r\n'

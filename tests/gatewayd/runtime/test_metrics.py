@@ -25,6 +25,7 @@ COUNTERS = {
     "gatewayd_fallbacks_total": ("link", "reason"),
     "gatewayd_capability_answers_total": ("link", "source", "answer"),
     "gatewayd_bulk_questions_total": ("link", "outcome"),
+    "gatewayd_uploads_total": ("link", "outcome"),
     "gatewayd_mo_total": ("link", "account", "fate"),
     "gatewayd_deliveries_total": ("account", "kind", "outcome"),
     "gatewayd_faults_total": ("side", "kind"),

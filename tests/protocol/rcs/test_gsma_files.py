@@ -39,6 +39,7 @@ def test_an_upload_is_a_form(dialect: str) -> None:
     request = posting.request
     assert (request.method, request.path) == ("POST", "/bot/v1/bot@x/files")
     content = b"\x89PNG\r\n"
+    assert len(request.headers["Content-Type"].partition("boundary=")[2]) <= 70
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     form = BytesParser(policy=email.policy.HTTP).parsebytes(head + posting.before + content + posting.after)
     parts = {part.get_param("name", header="content-disposition"): part for part in form.iter_parts()}
