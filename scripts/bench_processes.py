@@ -161,13 +161,8 @@ class Daemon:
             raise Failure(f"the daemon ended with status {self.process.returncode}:\n{words}")
 
     def processor_s(self) -> float:
-        """User and system time of all its processes, those that have ended included (proc(5))."""
-        ticks = 0
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-                ticks += sum(map(int, fields[11:15]))
-        return ticks * TICK_S
+        """What all its processes have used."""
+        return processor_s(self.process.pid)
 
     def memory_peak_mb(self) -> float:
         """The sum of the largest resident sizes of its processes."""
@@ -178,6 +173,16 @@ class Daemon:
                     if line.startswith("VmHWM:"):
                         kilobytes += int(line.split()[1])
         return kilobytes / 1024
+
+
+def processor_s(pid: int) -> float:
+    """User and system time of a process and all below it, those that have ended included (proc(5))."""
+    ticks = 0
+    for one in _family(pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks * TICK_S
 
 
 def _family(pid: int) -> Iterator[int]:
