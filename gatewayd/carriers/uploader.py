@@ -130,13 +130,18 @@ class Uploader:
         try:
             while True:
                 self._wake.clear()
-                if self._is_stale:
-                    self._is_stale = False
-                    await self._look()
-                await self._work()
+                await self.turn()
                 await self._until_due()
         finally:
             self._media.unsubscribe(self._changed)
+
+    async def turn(self) -> None:
+        """Do what is due now."""
+        if self._is_stale:
+            self._is_stale = False
+            await self._look()
+        for item in self._shelf.due(self._clock()):
+            await self._step(item)
 
     def _changed(self) -> None:
         self._is_stale = True
@@ -192,10 +197,6 @@ class Uploader:
             elif self._api.status is not None:
                 item.coming, item.coming_since = kept, self._clock()
         return item
-
-    async def _work(self) -> None:
-        for item in self._shelf.due(self._clock()):
-            await self._step(item)
 
     async def _until_due(self) -> None:
         wait_s = self._shelf.next_due() - self._clock()

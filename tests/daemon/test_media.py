@@ -112,6 +112,22 @@ async def test_a_restart_uploads_nothing_and_another_content_is_uploaded(stage: 
     assert len(scene.platform.files.files) == 3
 
 
+async def test_each_worker_has_its_own_and_another_number_of_them_uploads_nothing(stage: Stage, tmp_path: Path) -> None:
+    scene = await stage(merged(wishes(tmp_path), {"daemon": {"workers": 2}}))
+    await uploaded(scene, "stored", 4)
+    await scene.terminate()
+    scene.daemon.configure({"daemon": {"workers": 3}})
+    await scene.start()
+    esme = await scene.esme()
+    handsets = [f"+3361000000{number}" for number in range(6)]
+    for handset in handsets:
+        await scene.final(esme, await scene.send(esme, handset, "Hello"))
+    assert len(scene.platform.files.files) == 4
+    messages = [record.submission.message for handset in handsets for record in scene.platform.ledger.to(handset)]
+    assert len(messages) == len(handsets)
+    assert {card_of(message)["media"]["mediaUrl"] for message in messages} <= {file.url for file in stored(scene)}
+
+
 async def test_what_the_platform_lost_is_uploaded_again(stage: Stage, tmp_path: Path) -> None:
     scene = await stage(wishes(tmp_path))
     await uploaded(scene, "stored", 2)
