@@ -156,6 +156,20 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     unreachable: bool = False
 
 
+class Linked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
+    """A platform tells that a user who hides the number, and a number, are the same at a bot.
+
+    ``source`` is one of the user's two addresses: who is its home, looks what is known of it. ``to_number``: what is
+    known is to be told to the number's home, else to that of the alias. ``number`` is digits alone.
+    """
+
+    source: str
+    bot_id: str
+    alias: str
+    number: str
+    to_number: bool
+
+
 class Attachment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """A file, picture or recording from a handset; ``size`` in octets, 0 when the platform does not tell it."""
 

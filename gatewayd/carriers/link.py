@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gatewayd.message import Channel, Inbound, Message, Outcome, Receipt
+from gatewayd.message import Channel, Inbound, Linked, Message, Outcome, Receipt
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -27,7 +27,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Something a carrier told us, with the token by which it is acknowledged once it is durable."""
 
-    content: Receipt | Inbound
+    content: Receipt | Inbound | Linked
     token: object
 
 

@@ -11,11 +11,12 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from gatewayd.carriers.link import Report
-from gatewayd.message import Attachment, Encoding, Inbound, Receipt, State
+from gatewayd.message import Attachment, Encoding, Inbound, Linked, Receipt, State
 from gatewayd.policy.aliases import address_of
 from protocol.rcs.content import Audio, Content, File, Location, geo_uri, plain_text
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import (
+    AliasEvent,
     Contact,
     Event,
     FileEvent,
@@ -83,13 +84,13 @@ def settle_all(tokens: Sequence[object], stored: bool) -> None:
 
 def contents_of(
     events: Sequence[Event], bot_id: str, new_user_text: str = "", unreachable_codes: Collection[str] = ()
-) -> tuple[list[Receipt | Inbound], list[str]]:
+) -> tuple[list[Receipt | Inbound | Linked], list[str]]:
     """What there is to report, and the names of the events that are not; raises RcsFault for a contact we can't use.
 
     A user who opens the conversation says ``new_user_text``, where the platform gives no words; empty tells nothing.
     A failure by one of ``unreachable_codes`` is one of those that operators count.
     """
-    contents: list[Receipt | Inbound] = []
+    contents: list[Receipt | Inbound | Linked] = []
     ignored: list[str] = []
     for event in events:
         match event:
@@ -105,6 +106,8 @@ def contents_of(
                 contents.append(_inbound(event, new_user_text, postback, bot_id))
             case ResponseEvent(display_text=shown, postback=postback):
                 contents.append(_inbound(event, shown or postback, postback, bot_id))
+            case AliasEvent(contact=contact):
+                contents += _linked(contact, bot_id)
             case FileEvent():
                 pass  # the link's alone: it is told apart, and nobody need store it
             case IgnoredEvent(name=name):
@@ -112,7 +115,7 @@ def contents_of(
     return contents, ignored
 
 
-def reports_of(contents: Sequence[Receipt | Inbound], acknowledgement: Acknowledgement) -> list[Report]:
+def reports_of(contents: Sequence[Receipt | Inbound | Linked], acknowledgement: Acknowledgement) -> list[Report]:
     """The reports of one request, all with the same token."""
     return [Report(content, acknowledgement) for content in contents]
 
@@ -151,6 +154,16 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
         is_silent=isinstance(event, ResponseEvent) and event.is_new_user,
         alias="" if event.contact.number else event.contact.alias,
     )
+
+
+def _linked(contact: Contact, bot_id: str) -> list[Linked]:
+    """For the homes of both addresses: either may know more."""
+    number = _handset_of(Contact(contact.number), bot_id)
+    pseudonym = _handset_of(Contact("", contact.alias), bot_id)
+    return [
+        Linked(number, bot_id, contact.alias, number, to_number=False),
+        Linked(pseudonym, bot_id, contact.alias, number, to_number=True),
+    ]
 
 
 def _with_media(inbound: Inbound, content: Content) -> Inbound:

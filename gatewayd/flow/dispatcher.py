@@ -15,6 +15,7 @@ from gatewayd.flow.desk import Desk, LinkQueue
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
+from gatewayd.flow.linking import Linking
 from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Numbers, Reach
@@ -180,6 +181,11 @@ class Dispatcher:
     def ask_around(self, ask: Callable[[Link, Receipt], None]) -> None:
         """Call this for receipts whose message is not known here."""
         self._inbound.ask_around = ask
+
+    @property
+    def linking(self) -> Linking:
+        """Where conversations go from one address of a user to the other."""
+        return self._inbound.linking
 
     def claim(self, link: Link, receipt: Receipt) -> bool:
         """Take a receipt that another worker could not match, if this one knows the message."""

@@ -12,8 +12,9 @@ from gatewayd.carriers.link import Link, Report
 from gatewayd.flow import displaying
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
+from gatewayd.flow.linking import Linking
 from gatewayd.flow.reach import Reach
-from gatewayd.message import Channel, Inbound, Receipt, State
+from gatewayd.message import Channel, Inbound, Linked, Receipt, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
 from gatewayd.policy.numbering import handset_of
@@ -38,6 +39,7 @@ class InboundDesk:
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
         self._owners: dict[str, str] = {}
         self._aliases = Aliases(desk.spool.journal, desk.now)
+        self.linking = Linking(desk, self._aliases)
         self.learn_owners()
 
     def learn_owners(self) -> None:
@@ -51,7 +53,9 @@ class InboundDesk:
             content = report.content
             if type(content) is Receipt:
                 self._on_receipt(link, content)
-            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the other half of the union
+            elif type(content) is Linked:
+                self.linking.on_linked(link, content)
+            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the rest of the union
                 link.acknowledge([report.token], False)
                 continue
             self._then(self._durable, (link, report.token))

@@ -86,13 +86,19 @@ class FileEvent(msgspec.Struct, frozen=True, gc=False):
     answer: Stored | NotStored
 
 
+class AliasEvent(msgspec.Struct, frozen=True, gc=False):
+    """The number and the alias of the contact are one user's."""
+
+    contact: Contact
+
+
 class IgnoredEvent(msgspec.Struct, frozen=True, gc=False):
-    """Known, and of no use to a gateway of texts: ``name`` is isTyping, alias, sharedData, or a fileStatus of none."""
+    """Known, and of no use to a gateway of texts: ``name`` is isTyping, sharedData, alias or fileStatus (of none)."""
 
     name: str
 
 
-Event = StatusEvent | MessageEvent | ResponseEvent | FileEvent | IgnoredEvent
+Event = StatusEvent | MessageEvent | ResponseEvent | FileEvent | AliasEvent | IgnoredEvent
 
 
 class _Contact(msgspec.Struct, rename="camel"):
@@ -233,6 +239,11 @@ def _file(envelope: _Envelope) -> Event:
     return FileEvent(*told) if told is not None else IgnoredEvent("fileStatus")
 
 
+def _alias(envelope: _Envelope) -> Event:
+    contact = _contact_of(envelope)
+    return AliasEvent(contact) if contact.number and contact.alias else IgnoredEvent("alias")
+
+
 def _ignored(name: str) -> Callable[[_Envelope], Event]:
     event = IgnoredEvent(name)
     return lambda envelope: event
@@ -246,7 +257,7 @@ _READERS: dict[str, Callable[[_Envelope], Event]] = {
     "message_status": _status,
     "newUser": _new_user,
     "isTyping": _ignored("isTyping"),
-    "alias": _ignored("alias"),
+    "alias": _alias,
     "fileStatus": _file,
 }
 

@@ -60,8 +60,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     ``admits`` judges a webhook call by its headers and our secret before its body is read. ``read_call`` is given
     headers, body, secret and bot; it raises RcsFault for what is not to be believed or understood. Names of headers
     are in their usual spelling. ``is_bot`` tells whether a name in a call is that of a bot. ``unreachable_codes`` are
-    the errors of messages that failed later because their number is not to be reached. ``files`` is how it takes files of
-    ours, None where it takes none.
+    the errors of messages that failed later because their number is not to be reached. ``files`` is how it takes files
+    of ours, None where it takes none.
     """
 
     name: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gatewayd.simulate.rcs_behaviour import Rule
 from protocol.smpp.constants import Tag
 from protocol.smpp.records import SubmitSm
@@ -107,7 +109,7 @@ async def test_places_and_files_are_words_with_facts_beside_them(stage: Stage) -
     await esme.wait_for(lambda: len(esme.ledger.texts) == 1, WAIT_S)
     scene.platform.send_file(HANDSET, "https://files.example/1", "application/pdf", 70_000, "reçu.pdf", bot=BOT)
     await esme.wait_for(lambda: len(esme.ledger.texts) == 2, WAIT_S)
-    recording = {"audioMessage": {"fileUrl": "https://files.example/2", "fileMIMEType": "audio/aac"}}
+    recording: dict[str, object] = {"audioMessage": {"fileUrl": "https://files.example/2", "fileMIMEType": "audio/aac"}}
     scene.platform.say(HANDSET, recording, bot=BOT)
     await esme.wait_for(lambda: len(esme.ledger.texts) == 3, WAIT_S)
     assert [(each.text, dict(each.pdus[0].tlvs)) for each in esme.ledger.texts] == [
@@ -139,3 +141,20 @@ async def test_that_somebody_types_is_told_to_nobody(stage: Stage) -> None:
     await esme.wait_for(lambda: bool(esme.ledger.texts), WAIT_S)
     assert [text.text for text in esme.ledger.texts] == ["Oui"]
     assert [hook.http_status for hook in scene.platform.ledger.webhooks] == [200, 200]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_user_who_hides_the_number_goes_on_with_the_conversation(stage: Stage, workers: int) -> None:
+    """Nobody owns the bot: the reply finds who wrote to the number, as the platform told whose the alias is."""
+    scene = await stage({"daemon": {"workers": workers}})
+    bank, shop = await scene.esme("bank"), await scene.esme("shop")
+    message_id = await scene.send(bank, HANDSET, "?", source="33700000002")
+    assert await scene.final(bank, message_id) == "DELIVRD"
+    scene.platform.send_alias(HANDSET, "chat-1", BOT)
+    scene.platform.send_text("chat-1", "Oui", BOT)
+    await bank.wait_for(lambda: bool(bank.ledger.texts), WAIT_S)
+    (said,) = bank.ledger.texts
+    assert (said.source[:3], said.destination, said.text) == ("999", "33700000002", "Oui")
+    assert dict(said.pdus[0].tlvs)[SESSION_ID] == message_id.encode()
+    await scene.send(bank, said.source, "Merci", source="33700000002")
+    assert not shop.ledger.texts

@@ -7,11 +7,21 @@ import asyncio
 import pytest
 
 from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of, settle_all
-from gatewayd.message import Attachment, Encoding, Inbound, Receipt, State
+from gatewayd.message import Attachment, Encoding, Inbound, Linked, Receipt, State
+from gatewayd.policy.aliases import address_of
 from gatewayd.runtime.tasks import spawn
 from protocol.rcs.content import Audio, File, Location, Text
 from protocol.rcs.errors import RcsFault
-from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
+from protocol.rcs.events import (
+    AliasEvent,
+    Contact,
+    Event,
+    IgnoredEvent,
+    MessageEvent,
+    ResponseEvent,
+    Status,
+    StatusEvent,
+)
 
 HANDSET = Contact("+33612345678")
 
@@ -20,6 +30,7 @@ def only(event: Event) -> Receipt | Inbound:
     contents, ignored = contents_of([event], "bot-1")
     assert ignored == []
     (content,) = contents
+    assert not isinstance(content, Linked)
     return content
 
 
@@ -119,9 +130,19 @@ def test_a_contact_that_cannot_be_answered_is_a_fault(contact: Contact, kind: st
     assert caught.value.kind == kind
 
 
+def test_two_addresses_of_one_user_are_told_to_the_homes_of_both() -> None:
+    contents, ignored = contents_of([AliasEvent(Contact("tel:+33612345678", "tok-1"))], "bot-1")
+    pseudonym = address_of("bot-1", "tok-1")
+    assert contents == [
+        Linked("33612345678", "bot-1", "tok-1", "33612345678", to_number=False),
+        Linked(pseudonym, "bot-1", "tok-1", "33612345678", to_number=True),
+    ]
+    assert ignored == []
+
+
 def reports(count: int) -> tuple[Acknowledgement, list[object]]:
     acknowledgement = Acknowledgement(count)
-    contents: list[Receipt | Inbound] = [Receipt("m", State.DELIVRD)] * count
+    contents: list[Receipt | Inbound | Linked] = [Receipt("m", State.DELIVRD)] * count
     return acknowledgement, [report.token for report in reports_of(contents, acknowledgement)]
 
 

@@ -17,7 +17,7 @@ from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Encoding, Inbound, Message, Outcome, Receipt, State
+from gatewayd.message import Accepted, Channel, Encoding, Inbound, Linked, Message, Outcome, Receipt, State
 from gatewayd.policy.journey import OnUnknown, Progress, Stage
 from gatewayd.policy.pacing import UNLIMITED, Rate
 from gatewayd.policy.routing import RouteTable, Rule
@@ -123,7 +123,7 @@ class ScriptedLink:
     def accept(self, *carrier_ids: str) -> None:
         self.answer(*(Accepted(carrier_id) for carrier_id in carrier_ids))
 
-    def report(self, *contents: Receipt | Inbound) -> None:
+    def report(self, *contents: Receipt | Inbound | Linked) -> None:
         """Tell receipts and texts; each content is its own token."""
         self._scene.dispatcher.on_reports(self, [Report(content, content) for content in contents])
 

@@ -13,6 +13,7 @@ from protocol.rcs.content import Audio, File, Inbound, Location, Text
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import (
     NEW_USER_POSTBACK,
+    AliasEvent,
     Contact,
     Event,
     FileEvent,
@@ -158,8 +159,8 @@ def test_a_new_user_without_a_response_is_one_all_the_same() -> None:
     [
         ({"event": "isTyping", "RCSMessage": {"isTyping": "active"}}, "isTyping"),
         ({"messageContact": CONTACT, "RCSMessage": {"isTyping": "idle"}}, "isTyping"),
-        ({"event": "alias", "messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
-        ({"messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
+        ({"event": "alias", "messageContact": CONTACT}, "alias"),
+        ({"event": "alias"}, "alias"),
         ({"event": "fileStatus"}, "fileStatus"),
         ({"file": {"fileId": [], "status": "ready"}}, "fileStatus"),
     ],
@@ -175,6 +176,12 @@ def test_what_became_of_a_file(members: dict[str, Any]) -> None:
     assert event == FileEvent("f", Stored("https://x.example/f", "f", True, AT))
     (event,) = read_webhook(msgspec.json.encode({**members, "file": {**file, "status": "failed"}}))
     assert event == FileEvent("f", NotStored("file_failed"))
+
+
+@pytest.mark.parametrize("named", [{"event": "alias"}, {}])
+def test_two_addresses_of_one_user(named: dict[str, str]) -> None:
+    body = {**named, "messageContact": {"userContact": "+33612345678", "chatId": "c"}}
+    assert read_webhook(msgspec.json.encode(body)) == [AliasEvent(Contact("+33612345678", "c"))]
 
 
 def test_an_anonymised_user_has_an_alias_only() -> None:
