@@ -183,7 +183,7 @@ def check(content: Content, limits: Limits) -> None:
             _check_file(content, limits)
         case Audio(url=url, size=size):
             check_source(url, f"{name}.url", limits)
-            check_size(size, f"{name}.size", limits)
+            check_size(size, f"{name}.size", limits.file_size_max)
         case Location(latitude=latitude, longitude=longitude, label=label):
             check_place(latitude, longitude, name)
             check_length(label, f"{name}.label", limits.label_max, least=0)
@@ -236,7 +236,7 @@ def _words_of_card(card: Card) -> str:
 
 def _check_file(file: File, limits: Limits) -> None:
     check_source(file.url, "file.url", limits)
-    check_size(file.size, "file.size", limits)
+    check_size(file.size, "file.size", limits.file_size_max)
     if file.thumbnail is not None:
         _check_thumbnail(file.thumbnail, "file.thumbnail", limits, file.url)
 
@@ -245,7 +245,7 @@ def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits, url: str) ->
     check_source(thumbnail.url, f"{at}.url", limits)
     if is_uploaded(thumbnail.url) != is_uploaded(url):
         raise ContentFault("contradiction", f"{at}.url", "of a file and its thumbnail, only one was uploaded")
-    check_size(thumbnail.size, f"{at}.size", limits)
+    check_size(thumbnail.size, f"{at}.size", limits.thumbnail_size_max)
     if limits.needs_media_facts:
         _check_facts(thumbnail.mime_type, thumbnail.size, at)
 
@@ -280,7 +280,7 @@ def _check_card(card: Card, at: str, limits: Limits) -> None:
 
 def _check_media(media: Media, at: str, limits: Limits) -> None:
     check_source(media.url, f"{at}.url", limits)
-    check_size(media.size, f"{at}.size", limits)
+    check_size(media.size, f"{at}.size", limits.file_size_max)
     check_length(media.description, f"{at}.description", limits.media_description_max, least=0)
     if limits.needs_media_facts:
         _check_facts(media.mime_type, media.size, at)

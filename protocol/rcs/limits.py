@@ -47,6 +47,7 @@ class Limits(msgspec.Struct, frozen=True):
     event_description_max: int = 500
     compose_text_max: int = 100
     file_size_max: int = 100 * 1024 * 1024
+    thumbnail_size_max: int = 100 * 1024 * 1024
     payload_size_max: int = 250_000
     needs_media_facts: bool = True
     needs_postback: bool = True
@@ -95,12 +96,12 @@ def check_source(url: str, at: str, limits: Limits) -> None:
         check_url(url, at, limits)
 
 
-def check_size(size: int, at: str, limits: Limits) -> None:
+def check_size(size: int, at: str, most: int) -> None:
     """Raise ContentFault unless a file's size (0 = not known) is within bounds."""
     if size < 0:
         raise ContentFault("out_of_range", at, "is negative")
-    if size > limits.file_size_max:
-        raise ContentFault("too_large", at, f"{size} octets, at most {limits.file_size_max}")
+    if size > most:
+        raise ContentFault("too_large", at, f"{size} octets, at most {most}")
 
 
 def check_place(latitude: float, longitude: float, at: str) -> None:

@@ -37,6 +37,7 @@ from protocol.rcs.limits import UPLOADED, is_uploaded
 LIMITS = Limits(
     needs_media_facts=False,
     names_uploads=True,
+    thumbnail_size_max=100_000,
     dropped=frozenset(
         {
             "dial_enriched",

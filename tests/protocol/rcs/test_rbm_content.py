@@ -107,7 +107,11 @@ def test_an_uploaded_file_has_a_name() -> None:
     check(card, rbm_content.LIMITS)
     media = rbm_content.encode(card)["richCard"]["standaloneCard"]["cardContent"]["media"]
     assert media == {"height": "MEDIUM", "uploadedRbmFile": {"fileName": "files/a", "thumbnailName": "files/t"}}
-    with pytest.raises(
-        ContentFault, match=r"rich_card.card.media.thumbnail.url: of a file and its thumbnail"
-    ):
+    with pytest.raises(ContentFault, match=r"rich_card.card.media.thumbnail.url: of a file and its thumbnail"):
         check(RichCard(Card(media=Media("https://x.example/a", thumbnail=small))), rbm_content.LIMITS)
+
+
+def test_a_thumbnail_is_small() -> None:
+    check(File("https://x.example/a", thumbnail=Thumbnail("https://x.example/t", size=100_000)), rbm_content.LIMITS)
+    with pytest.raises(ContentFault, match=r"file.thumbnail.size: 100001 octets, at most 100000"):
+        check(File("https://x.example/a", thumbnail=Thumbnail("https://x.example/t", size=100_001)), rbm_content.LIMITS)
