@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gatewayd.carriers.rcs_http import Answer, Flight, NoAnswerError, NotSentError
+from gatewayd.carriers.rcs_http import Answer, Flight, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.runtime.tasks import spawn
 from gatewayd.simulate.rcs import RcsPlatform
@@ -140,8 +140,11 @@ class Caller:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def call(self, request: Request, authorization: str = "", flight: Flight | None = None) -> Answer:
-        """As HttpCaller does."""
+    async def call(
+        self, request: Request, authorization: str = "", flight: Flight | None = None, body: Streamed | None = None
+    ) -> Answer:
+        """As HttpCaller does; nobody uploads anything here."""
+        assert body is None
         return await self._wire.call(request, authorization, flight or Flight())
 
 
