@@ -166,12 +166,12 @@ class WebhookServer:
         for event in reading.events:
             if type(event) is FileEvent:
                 link.on_file(event)
-        acknowledgement = Acknowledgement(len(contents))
         if contents:
+            acknowledgement = Acknowledgement(len(contents))
             link.report(reports_of(contents, acknowledgement))
-        if await acknowledgement.wait(self._store_timeout_s):
-            return web.Response(status=200, text=reading.reply or None)
-        return self._refused("not_stored", 503)
+            if not await acknowledgement.wait(self._store_timeout_s):
+                return self._refused("not_stored", 503)
+        return web.Response(status=200, text=reading.reply or None)
 
     def _addressee(self, called: WebhookSink, bot: str) -> WebhookSink | None:
         """The link of the bot that a call names, if whoever knows the secret of the one may speak to the other."""
