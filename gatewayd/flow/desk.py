@@ -167,7 +167,7 @@ class Desk:
                     self._count_fallback(journey)
                 self._queue(journey, link, front, was_queued)
             case steps.Revoke(link, carrier_id):
-                self._revoke(link, progress.id, carrier_id)
+                self._revoke(journey, link, carrier_id)
             case steps.Ignore():
                 return
         self.spool.save(journey)
@@ -184,10 +184,12 @@ class Desk:
             self.queues[link].fair.push(progress.lane, progress.account, weight, progress.id)
         self.wake(link)
 
-    def _revoke(self, link: str, message_id: int, carrier_id: str) -> None:
+    def _revoke(self, journey: Journey, link: str, carrier_id: str) -> None:
         waiting = self.revokes.get(link)
-        if waiting is not None:  # else the link is gone from the configuration, and the timeout says so
-            waiting.append((message_id, carrier_id))
+        if waiting is None:  # gone from the configuration: as if it had been asked, and gave no answer
+            steps.on_revoke_sent(journey.progress, journey.message.expires_at, self.now())
+        else:
+            waiting.append((journey.progress.id, carrier_id))
             self.wake(link)
 
     def _count_fallback(self, journey: Journey) -> None:
