@@ -1,6 +1,7 @@
 """Content in the spelling of the GSMA chatbot API (FNW.11, RCC.07): written for a handset, read from one.
 
-Knows neither requests nor events; limits are checked before, in ``content``.
+Knows neither requests nor events; limits are checked before, in ``content``. Of a place, ``timestamp``, ``expiry`` and
+``timeOffset`` are not written: a place that we send is no reader's position, and platforms differ in the offset's sign.
 """
 
 from __future__ import annotations

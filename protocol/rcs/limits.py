@@ -23,7 +23,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     ``unsupported`` names content by its tag (``audio``); ``dropped`` are suggestions by theirs, which a platform does
     not know and which its encoding leaves out. ``needs_media_facts``: media must say their type and their size, and a
-    thumbnail its own (FNW.11). ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
+    thumbnail its own (FNW.11). ``media_types`` are all that it takes, ``thumbnail_types`` of thumbnails; empty is any.
+    ``has_sound_in_cards``: a card's media may be a recording. ``files_size_max`` bounds all files of a message, 0 does not.
+    ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
     ``names_uploads``: an uploaded file has a name and no URL, which is written ``uploaded:NAME`` here.
     """
 
@@ -48,10 +50,14 @@ class Limits(msgspec.Struct, frozen=True):
     compose_text_max: int = 100
     file_size_max: int = 100 * 1024 * 1024
     thumbnail_size_max: int = 100 * 1024 * 1024
+    files_size_max: int = 0
     payload_size_max: int = 250_000
     needs_media_facts: bool = True
     needs_postback: bool = True
     names_uploads: bool = False
+    has_sound_in_cards: bool = True
+    media_types: frozenset[str] = frozenset()
+    thumbnail_types: frozenset[str] = frozenset()
     unsupported: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
 
@@ -102,6 +108,12 @@ def check_size(size: int, at: str, most: int) -> None:
         raise ContentFault("out_of_range", at, "is negative")
     if size > most:
         raise ContentFault("too_large", at, f"{size} octets, at most {most}")
+
+
+def check_type(mime_type: str, at: str, known: frozenset[str]) -> None:
+    """Raise ContentFault for a media type (empty = not known) that is not among the known ones (none = any)."""
+    if mime_type and known and mime_type.partition(";")[0].strip().lower() not in known:
+        raise ContentFault("unsupported", at, f"{mime_type} is not taken by this platform")
 
 
 def check_place(latitude: float, longitude: float, at: str) -> None:

@@ -32,12 +32,17 @@ from protocol.rcs.content import (
     plain_text,
 )
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.files import MEDIA_TYPES
 from protocol.rcs.limits import UPLOADED, is_uploaded
 
 LIMITS = Limits(
     needs_media_facts=False,
     names_uploads=True,
     thumbnail_size_max=100_000,
+    files_size_max=100 * 1024 * 1024,
+    has_sound_in_cards=False,
+    media_types=MEDIA_TYPES | {"image/jpg"},
+    thumbnail_types=frozenset({"image/gif", "image/jpeg", "image/jpg", "image/png"}),
     dropped=frozenset(
         {
             "dial_enriched",
@@ -50,7 +55,11 @@ LIMITS = Limits(
         }
     ),
 )
-"""``compose_…`` is paused by Google, the others were never there: they are left out, and the rest is sent."""
+"""``compose_…`` is paused by Google, the others were never there: they are left out, and the rest is sent.
+
+A PDF in a card is shown by Google Messages in India alone; no handset is asked for that here, so it is let through.
+``forceRefresh`` of a file and the ``parameters`` of a webview have no place in its encoding.
+"""
 
 TEXT_LENGTH_MAX = 16_000
 

@@ -8,7 +8,20 @@ import msgspec
 import pytest
 
 from protocol.rcs import rbm_content
-from protocol.rcs.content import Audio, Card, Content, File, Inbound, Location, Media, RichCard, Text, Thumbnail, check
+from protocol.rcs.content import (
+    Audio,
+    Card,
+    Carousel,
+    Content,
+    File,
+    Inbound,
+    Location,
+    Media,
+    RichCard,
+    Text,
+    Thumbnail,
+    check,
+)
 from protocol.rcs.errors import ContentFault, RcsFault
 from tests.protocol.rcs.contents import CARD, CONTENTS, SUGGESTIONS
 
@@ -36,6 +49,41 @@ def test_suggestions_that_google_does_not_know_are_left_out() -> None:
     ]
     assert len(actions) + 1 == len(SUGGESTIONS) - len(rbm_content.LIMITS.dropped)
     assert "suggestions" not in rbm_content.encode(Text("x", SUGGESTIONS[10:]))
+
+
+BIG = Media("https://i.example/a.mp4", "video/mp4", 60 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (Audio("https://f.example/a.amr", mime_type="audio/amr"), "audio.mime_type: audio/amr is not taken"),
+        (File("https://f.example/a.zip", mime_type="application/zip"), "file.mime_type: application/zip is not taken"),
+        (
+            RichCard(Card("x", media=Media("https://i.example/a.svg", "image/svg+xml"))),
+            "rich_card.card.media.mime_type: image/svg",
+        ),
+        (
+            RichCard(Card("x", media=Media("https://i.example/a.mp3", "audio/mpeg"))),
+            "rich_card.card.media.mime_type: a card shows no recording",
+        ),
+        (
+            File("https://f.example/a.pdf", thumbnail=Thumbnail("https://f.example/t.webp", "image/webp")),
+            "file.thumbnail.mime_type: image/webp is not taken",
+        ),
+        (Carousel((Card("a", media=BIG), Card("b", media=BIG))), "carousel: 125829120 octets, at most 104857600"),
+    ],
+)
+def test_files_that_google_does_not_take_are_named(content: Content, said: str) -> None:
+    with pytest.raises(ContentFault) as caught:
+        check(content, rbm_content.LIMITS)
+    assert str(caught.value).startswith(said)
+
+
+def test_files_that_it_takes() -> None:
+    check(Carousel((Card("a", media=BIG), Card("b"))), rbm_content.LIMITS)
+    check(File("https://f.example/a.jpg", mime_type="Image/JPG; q=1"), rbm_content.LIMITS)
+    check(RichCard(Card("x", media=Media("https://i.example/a.pdf", "application/pdf"))), rbm_content.LIMITS)
 
 
 def test_actions_in_full() -> None:
