@@ -24,8 +24,8 @@ class Limits(msgspec.Struct, frozen=True):
     ``unsupported`` names content by its tag (``audio``); ``dropped`` are suggestions by theirs, which a platform does
     not know and which its encoding leaves out. ``needs_media_facts``: media must say their type and their size, and a
     thumbnail its own (FNW.11). ``media_types`` are all that it takes, ``thumbnail_types`` of thumbnails; empty is any.
-    ``has_sound_in_cards``: a card's media may be a recording. ``files_size_max`` is that of all in one message;
-    0 does not. ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
+    ``has_sound_in_cards``: a card's media may be a recording. ``files_size_max`` bounds all files of a message,
+    together; 0 does not. ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
     ``names_uploads``: an uploaded file has a name and no URL, which is written ``uploaded:NAME`` here.
     """
 
