@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
 
@@ -75,7 +76,7 @@ class WebhookServer:
         self._store_timeout_s = store_timeout_s
         self._sockets = sockets
         self._open = 0
-        self._server: BoundedServer | None = None
+        self._in_use: Callable[[web.BaseRequest], AbstractContextManager[None]] = lambda request: nullcontext()
         self._runner: web.ServerRunner | None = None
         self.port = 0
 
@@ -84,9 +85,10 @@ class WebhookServer:
         loop, size_max = asyncio.get_running_loop(), self._settings.body_size_max
         request_of = partial(web.BaseRequest, loop=loop, client_max_size=size_max)
         # Without an application and its router: all that is told of a message took 40 µs more with them.
-        self._server = server = BoundedServer(
+        server = BoundedServer(
             self.answer, lambda: self._on_fault("too_many_connections"), request_factory=request_of, access_log=None
         )
+        self._in_use = server.in_use
         # Requests whose events are not stored when the server stops get their 503 before the connection goes.
         self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=self._store_timeout_s + 1.0)
         await self._runner.setup()
@@ -140,10 +142,9 @@ class WebhookServer:
             return self._refused("unauthorized", 401)
         if self._open >= REQUESTS_MAX:
             return self._refused("too_many_requests", 503)
-        assert self._server is not None
         self._open += 1
         try:
-            with self._server.in_use(request):
+            with self._in_use(request):
                 return await self._take(request, link)
         finally:
             self._open -= 1
