@@ -15,11 +15,11 @@ from gatewayd.config import schema
 from gatewayd.flow.guarding import Guard
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.message import Scope
-from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of
-from gatewayd.policy.quota import with_headroom
+from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of, window_of
 from gatewayd.policy.ratio_guard import Terms
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
 from gatewayd.runtime.shared_ratio import SharedRatios
+from gatewayd.runtime.shared_windows import Window
 
 _HOUR_S = 3_600.0
 
@@ -69,14 +69,14 @@ class Limiting:
             gates=self._gates_of(config, link),
         )
 
-    def _gates_of(self, config: schema.Config, link: schema.Link) -> list[tuple[Slot, Rate]]:
+    def _gates_of(self, config: schema.Config, link: schema.Link) -> list[tuple[Window, int]]:
         """Where a second has a quota, what leaves is counted at the moment it leaves."""
         provider = config.providers[link.provider]
-        scopes: list[tuple[str, int]] = [(f"gate:provider:{link.provider}", provider.per_second)]
+        scopes: list[tuple[str, int]] = [(f"window:provider:{link.provider}", provider.per_second)]
         if link.application:
-            scopes.append((f"gate:application:{link.application}", config.applications[link.application].per_second))
+            scopes.append((f"window:application:{link.application}", config.applications[link.application].per_second))
         return [
-            (self._limits.slot(name), rate_of(0, 0.0, 1, with_headroom(per_second, provider.headroom)))
+            (Window(self._limits, name), window_of(per_second, provider.headroom))
             for name, per_second in scopes
             if per_second
         ]
@@ -132,8 +132,7 @@ def _rate_of(scope: schema.Link | schema.Provider | schema.Application, headroom
         return rate_of(0, scope.rate_per_s, scope.burst) if scope.rate_per_s else UNLIMITED
     if not (scope.per_minute or scope.per_second or scope.rate_per_s):
         return UNLIMITED
-    per_minute, per_second = (with_headroom(quota, headroom) for quota in (scope.per_minute, scope.per_second))
-    return rate_of(per_minute, scope.rate_per_s, scope.burst, per_second)
+    return rate_of(scope.per_minute, scope.rate_per_s, scope.burst, scope.per_second, headroom)
 
 
 def _with_ramp(rate: Rate, ramp: Ramp, whole: float) -> Rate:

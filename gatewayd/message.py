@@ -166,6 +166,28 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     unreachable: bool = False
 
 
+class Linked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
+    """A platform tells that a user who hides the number, and a number, are the same at a bot.
+
+    ``source`` is one of the user's two addresses: who is its home, looks what is known of it. ``to_number``: what is
+    known is to be told to the number's home, else to that of the alias. ``number`` is digits alone.
+    """
+
+    source: str
+    bot_id: str
+    alias: str
+    number: str
+    to_number: bool
+
+
+class Attachment(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A file, picture or recording from a handset; ``size`` in octets, 0 when the platform does not tell it."""
+
+    mime_type: str = ""
+    size: int = 0
+    name: str = ""
+
+
 class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
     """A text or a suggestion reply from a handset (MO).
 
@@ -173,7 +195,8 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     tapped suggestion. ``destination`` is the number or the bot that was addressed. ``udh``, ``concat`` as in Message.
     ``at`` is the carrier's own time in Unix seconds, or 0 when it gave none. ``is_action`` marks a tap that did
     something on the handset, ``is_silent`` what is no message at all, such as a conversation that was opened.
-    ``alias`` is what the platform calls a user who hides the number; ``source`` is then a pseudonym.
+    ``alias`` is what the platform calls a user who hides the number; ``source`` is then a pseudonym. ``attachment`` is
+    what the address in the text leads to; ``place`` where the user is, as a geo URI (RFC 5870).
     """
 
     source_ton: int
@@ -196,3 +219,5 @@ class Inbound(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     is_action: bool = False
     is_silent: bool = False
     alias: str = ""
+    attachment: Attachment | None = None
+    place: str = ""

@@ -53,7 +53,7 @@ class Reloading:
         worker = self._worker
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
-        troubles = [self._learn_rules(), worker.learn_templates(loaded, wholly=True), *worker.posting.configure(loaded)]
+        troubles = [self._learn_rules(), worker.enriching.learn(loaded, wholly=True), *worker.posting.configure(loaded)]
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)

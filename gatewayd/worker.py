@@ -26,10 +26,9 @@ from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
-from gatewayd.carriers.template_rules import read_all
-from gatewayd.carriers.templates import Templates
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
+from gatewayd.enriching import Enriching
 from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
@@ -107,8 +106,8 @@ class Worker:
         self._build_flow()
         self._build_senders()
         self._build_community()
-        self.templates = Templates(self._count_fault("carrier"))
-        self.learn_templates(loaded)
+        self.enriching = Enriching(self.journal, self.metrics, self._count_fault("carrier"))
+        self.enriching.learn(loaded)
         self._build_carriers()
         self._build_doors()
         self.measuring.watch(self)
@@ -220,15 +219,6 @@ class Worker:
         for name, settings in self.config.links.items():
             self.add_link(name, settings)
 
-    def learn_templates(self, loaded: Loaded, *, wholly: bool = False) -> str:
-        """Use the sound ones, or, if they are wanted ``wholly``, leave all as it is for a fault; returns the first."""
-        templates, faults = read_all(loaded.templates)
-        for fault in faults:
-            log.error("= %s", fault)
-        if not (faults and wholly):
-            self.templates.learn(templates)
-        return str(faults[0]) if faults else ""
-
     def add_link(self, name: str, settings: schema.Link) -> None:
         """Build a link and make it known; ``start_link`` connects it."""
         self.install_link(self.build_link(name, settings), settings)
@@ -309,7 +299,8 @@ class Worker:
             webhook_token=self.loaded.link_secret(name, "webhook_token_file"),
             bot_key=self.loaded.link_secret(name, "bot_key_file") if settings.bot_key_file else "",
             alias_of=partial(alias_of, self.journal, name),
-            content_of=self.templates.content_of,
+            content_of=self.enriching.templates.content_of,
+            files=self.enriching.filing(name),
             on_fault=self._link_fault(name),
         )
 
@@ -321,7 +312,8 @@ class Worker:
                 config.webhooks,
                 self._rcs_links,
                 on_fault=self._count_fault("webhook"),
-                on_ignored=lambda name: None,
+                on_ignored=self.metrics.webhook_ignored.count,
+                bots=lambda: {link.bot_id for link in self.config.links.values() if link.kind == "rbm"},
                 sockets=sockets.get("webhooks", ()),
             )
         self.scrape: ScrapeServer | None = None

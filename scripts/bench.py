@@ -1,7 +1,9 @@
 """What one message costs: the real daemon, with its real store, between a load generator and a carrier.
 
 Each message is a submit_sm with a receipt: eight PDUs through the daemon. The generator and the carrier are
-processes of their own, and so lean that the daemon is what is measured; `--direct` shows their ceiling.
+processes of their own, and so lean that the daemon is what is measured; `--direct` shows their ceiling. With `--rcs`
+the carrier is a GSMA platform without a quota: one HTTP request a message to it, three webhooks back (sent,
+delivered, displayed), of which the second becomes the receipt.
 
 Messages per second leave out the carrier's fixed delay before a receipt. Processor time is that of all processes of
 the daemon. Three latencies: submit_sm to its response; submit_sm to the carrier; a receipt from carrier to sender.
@@ -15,58 +17,19 @@ import contextlib
 import json
 import os
 import platform
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any
 
+from bench_processes import PASSWORD, Actor, Daemon, Failure, Plan, Silence, end, free_port
 from bench_wire import restore
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "bench-pw"
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 START_PATIENCE_S = 30.0
-
-CONFIG = """\
-[daemon]
-workers = {workers}
-spool_dir = "{place}/spool"
-runtime_dir = "{place}/run"
-log_level = "warning"
-
-[metrics]
-listen = ""
-
-[smpp]
-listen = ["127.0.0.1:{port}"]
-window = {window}
-
-[accounts.bench]
-password_hash = "{password_hash}"
-rate_per_s = 0
-window = {window}
-
-[links.carrier]
-kind = "smpp"
-host = "127.0.0.1"
-port = {carrier_port}
-system_id = "bench"
-password_file = "{place}/password"
-window = {window}
-binds = {binds}
-
-[[routes]]
-links = ["carrier"]
-"""
 
 COLUMNS = (
     ("messages_per_s", "messages a second", "{:,.0f}"),
@@ -86,135 +49,28 @@ COLUMNS = (
 )
 
 
-class Failure(Exception):
-    """Why there is no figure."""
-
-
-class Silence(Failure):
-    """A process has nothing to say, so far."""
-
-
-class Actor:
-    """One of our own processes: told what to do in one JSON argument, heard in JSON lines."""
-
-    def __init__(self, script: str, **options: object) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / script), json.dumps(options)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._lines: SimpleQueue[dict[str, Any]] = SimpleQueue()
-        self._name = script
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(json.loads(line))
-        self._lines.put({})
-
-    def hear(self, patience_s: float) -> dict[str, Any]:
-        """The next line."""
-        try:
-            heard = self._lines.get(timeout=patience_s)
-        except Empty:
-            raise Silence(f"{self._name} says nothing") from None
-        if not heard:
-            raise Failure(f"{self._name} ended too early")
-        return heard
-
-    def go(self) -> None:
-        """Let it begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-
-
-class Daemon:
-    """The process that is measured, with all of its children."""
-
-    def __init__(self, place: Path, port: int, carrier_port: int, window: int, workers: int, binds: int) -> None:
-        for name in ("spool", "run"):
-            (place / name).mkdir()
-        secret = place / "password"
-        secret.write_text(PASSWORD, encoding="ascii")
-        secret.chmod(0o600)
-        config = place / "gatewayd.toml"
-        words = {"place": place, "port": port, "carrier_port": carrier_port, "window": window}
-        words |= {"workers": workers, "binds": binds}
-        config.write_text(CONFIG.format(password_hash=_hash_of(PASSWORD), **words), encoding="utf-8")
-        self.log = place / "daemon.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatewayd", "run", "--config", str(config)], cwd=ROOT, stdout=log, stderr=log
-            )
-
-    def check(self) -> None:
-        """Failure, with its last words, when it has ended."""
-        if self.process.poll() is not None:
-            words = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
-            raise Failure(f"the daemon ended with status {self.process.returncode}:\n{words}")
-
-    def processor_s(self) -> float:
-        """User and system time of all its processes, those that have ended included (proc(5))."""
-        ticks = 0
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-                ticks += sum(map(int, fields[11:15]))
-        return ticks * TICK_S
-
-    def memory_peak_mb(self) -> float:
-        """The sum of the largest resident sizes of its processes."""
-        kilobytes = 0
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-                    if line.startswith("VmHWM:"):
-                        kilobytes += int(line.split()[1])
-        return kilobytes / 1024
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text(encoding="ascii").split():
-                yield from _family(int(child))
-
-
-def _hash_of(password: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "gatewayd", "hash-password"],
-        cwd=ROOT,
-        input=password,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Failure(f"gatewayd hash-password failed: {done.stderr.strip()}")
-    return done.stdout.split()[-1]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
     """One run, from three processes to one row of figures."""
     shared = {"messages": options.messages, "window": options.window, "place": str(place)}
     with contextlib.ExitStack() as stack:
-        carrier = Actor("bench_carrier.py", receipt_delay_s=options.receipt_delay, **shared)
-        stack.callback(_end, carrier.process)
+        webhook_port = free_port() if options.rcs else 0
+        carrier = _carrier(options, shared, webhook_port)
+        stack.callback(end, carrier.process)
         carrier_port = carrier.hear(START_PATIENCE_S)["port"]
         port, daemon = carrier_port, None
         if not options.direct:
-            port = _free_port()
-            daemon = Daemon(place, port, carrier_port, options.window, options.workers, options.binds)
-            stack.callback(_end, daemon.process)
+            port = free_port()
+            plan = Plan(
+                port=port,
+                carrier_port=carrier_port,
+                window=options.window,
+                workers=options.workers,
+                binds=options.binds,
+                webhook_port=webhook_port,
+                senders=options.senders,
+            )
+            daemon = Daemon(place, plan)
+            stack.callback(end, daemon.process)
         load = Actor(
             "bench_load.py",
             port=port,
@@ -223,18 +79,36 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
             patience_s=options.patience,
             **shared,
         )
-        stack.callback(_end, load.process)
+        stack.callback(end, load.process)
         # The sender is bound, and the daemon at the carrier.
         for actor in (load, carrier):
             _hear_while_alive(actor, daemon, START_PATIENCE_S)
         before_s = daemon.processor_s() if daemon else 0.0
         load.go()
         seen = _follow(load, daemon, options)
+        if options.rcs and seen["received"] == options.messages:
+            # What a platform still has to tell belongs to the price, too.
+            _hear_while_alive(carrier, daemon, START_PATIENCE_S)
         figures: dict[str, Any] = {"processor_s": 0.0, "rss_mb": 0.0}
         if daemon is not None:
             figures = {"processor_s": daemon.processor_s() - before_s, "rss_mb": daemon.memory_peak_mb()}
         carrier.process.terminate()
         return figures | {"load": seen, "carrier": carrier.hear(START_PATIENCE_S)}
+
+
+def _carrier(options: argparse.Namespace, shared: dict[str, Any], webhook_port: int) -> Actor:
+    """Who takes the messages: an SMS carrier or an RCS platform."""
+    if not options.rcs:
+        return Actor("bench_carrier.py", receipt_delay_s=options.receipt_delay, **shared)
+    return Actor(
+        "bench_platform.py",
+        receipt_delay_s=options.receipt_delay,
+        webhook_port=webhook_port,
+        webhook_token=PASSWORD,
+        connections=options.webhook_connections,
+        gather_s=options.webhook_gather,
+        **shared,
+    )
 
 
 def _hear_while_alive(actor: Actor, daemon: Daemon | None, patience_s: float) -> dict[str, Any]:
@@ -260,17 +134,6 @@ def _follow(load: Actor, daemon: Daemon | None, options: argparse.Namespace) -> 
             progress.update(received, completed=seen["received"])
             if "done" in seen:
                 return seen
-
-
-def _end(process: subprocess.Popen[Any]) -> None:
-    """Ask a process to stop, and do not wait for ever."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def report(options: argparse.Namespace, place: Path, run: dict[str, Any]) -> dict[str, Any]:
@@ -302,6 +165,7 @@ def report(options: argparse.Namespace, place: Path, run: dict[str, Any]) -> dic
         "window": options.window,
         "rate": options.rate,
         "direct": options.direct,
+        "rcs": options.rcs,
         "machine": machine(place),
     }
 
@@ -344,7 +208,8 @@ def show(figures: dict[str, Any]) -> None:
     facts = figures["machine"]
     what = "the tools alone" if figures["direct"] else "gatewayd"
     pace = f"{figures['rate']:g} a second" if figures["rate"] else "as fast as it goes"
-    title = f"{what}: {figures['messages']:,} messages, window {figures['window']}, {pace}"
+    kind = "messages over RCS" if figures["rcs"] else "messages"
+    title = f"{what}: {figures['messages']:,} {kind}, window {figures['window']}, {pace}"
     caption = (
         f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']},"
         f" spool on {facts['spool']}, load {facts['load_average']}"
@@ -379,9 +244,26 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="the daemon's workers (default 1)")
     parser.add_argument("--binds", type=int, default=1, metavar="N", help="binds to the carrier (default 1)")
+    parser.add_argument("--rcs", action="store_true", help="over RCS: a platform in place of the carrier")
+    parser.add_argument(
+        "--senders", type=int, default=64, metavar="N", help="RCS: requests unanswered at most (default 64)"
+    )
+    parser.add_argument(
+        "--webhook-connections", type=int, default=16, metavar="N", help="RCS: the platform's to us (default 16)"
+    )
+    parser.add_argument(
+        "--webhook-gather",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="RCS: webhooks leave in bunches, every S seconds (default 0: each when it is due)",
+    )
     parser.add_argument("--direct", action="store_true", help="without the daemon: the ceiling of the tools themselves")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rcs and options.direct:
+        parser.error("--direct is for SMS: the load speaks SMPP, the platform does not")
+    return options
 
 
 def main() -> int:

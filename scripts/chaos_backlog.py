@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from bench import Actor, Failure, Silence
+from bench_processes import Actor, Failure, Silence
 from bench_wire import restore
 from chaos_gateway import PASSWORD, ChaosFault, Gateway, LinkPlan, Plan, free_port
 

@@ -34,6 +34,7 @@ RETRY_S = 0.02
 WORDS_MAX = 30
 PR_SET_PDEATHSIG = 1
 _READY = re.compile(rb"is ready: smpp on ")
+_WORKER_READY = re.compile(r"= worker (\d+) is ready \(process (\d+)\)")
 
 _CONFIG = """\
 [daemon]
@@ -182,6 +183,11 @@ class Gateway:
     def workers(self) -> list[int]:
         """The workers that live now, oldest first."""
         return sorted(children_of(self.pid))
+
+    def slots(self) -> dict[int, int]:
+        """The slot of each process that was ever a worker."""
+        found = _WORKER_READY.findall(self.log.read_text(encoding="utf-8", errors="replace"))
+        return {int(pid): int(slot) for slot, pid in found}
 
     def memory_mb(self) -> float:
         """What the workers have resident now."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench import Actor
+from bench_processes import Actor
 from chaos_carrier import Carrier
 from chaos_gateway import HOST, PASSWORD, ChaosFault, Gateway, LinkPlan, Plan, until
 from chaos_sender import Ledger, Sender

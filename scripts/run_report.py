@@ -132,3 +132,4 @@ def _show_commands(shown: Console, stage: Stage) -> None:
         f"curl http://{HOST}:{ports.platform}/control/ledger",
     ):
         shown.print(Text(f"  {line}"), soft_wrap=True)
+    shown.print('\nGoogle\'s platform (gatewayd simulate rbm) as well: README.md, "Try it without a carrier".')

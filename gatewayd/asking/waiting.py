@@ -146,7 +146,7 @@ def _release(asked: Asked, journey: Journey) -> str:
 def _cancel(asked: Asked, journey: Journey) -> str:
     desk = asked.worker.desk
     was_sending = journey.progress.stage is Stage.SENDING
-    step = intervention.cancel(journey.progress, desk.now())
+    step = intervention.cancel(journey.progress, journey.message.expires_at, desk.now())
     if step is None:
         return _TOO_LATE
     desk.apply(journey, step, journey.progress.queue)

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gatewayd.message import Channel, Inbound, Message, Outcome, Receipt
+from gatewayd.message import Channel, Inbound, Linked, Message, Outcome, Receipt
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -27,7 +27,7 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 class Report(msgspec.Struct, frozen=True, gc=False):
     """Something a carrier told us, with the token by which it is acknowledged once it is durable."""
 
-    content: Receipt | Inbound
+    content: Receipt | Inbound | Linked
     token: object
 
 
@@ -76,6 +76,35 @@ class BatchAsker(Protocol):
 
     async def fetch_many(self, request_id: str) -> Batch:
         """Ask for the result of an order."""
+
+
+class KeptFile(msgspec.Struct, frozen=True):
+    """What a platform calls one of our files: ``ref`` in messages (empty until it says), ``file_id`` in questions.
+
+    ``owner`` is whose file it is there. Moments are Unix seconds; the platform drops it at ``until``.
+    """
+
+    owner: str
+    ref: str
+    file_id: str
+    mime_type: str
+    size: int
+    is_ready: bool
+    sent_at: float
+    until: float
+
+
+class FileKeeper(Protocol):
+    """Where a link's uploaded files outlive a restart, by the SHA-256 of their content (hex)."""
+
+    def recall(self, digest: str) -> KeptFile | None:
+        """What was kept last."""
+
+    def keep(self, digest: str, kept: KeptFile) -> None:
+        """Remember it in the place of what was kept before."""
+
+    def forget(self, digest: str) -> None:
+        """The platform has it no more."""
 
 
 class LinkListener(Protocol):

@@ -16,12 +16,13 @@ from gatewayd.message import Message
 
 
 class Send(msgspec.Struct, gc=False):
-    """One message, and when it was taken (monotonic seconds)."""
+    """One message, and when it was taken (monotonic seconds); ``files`` are the digests of ours in what was sent."""
 
     message: Message
     expires_at: float
     flight: Flight
     taken_at: float
+    files: tuple[str, ...] = ()
 
 
 class Revoke(msgspec.Struct, gc=False):

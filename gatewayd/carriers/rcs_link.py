@@ -17,21 +17,23 @@ import msgspec
 
 from gatewayd.carriers.backoff import Backoff
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
-from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError
+from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
 from gatewayd.carriers.rcs_platforms import credentials_for, platform_for
 from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
+from gatewayd.carriers.shelf import MediaPendingError
 from gatewayd.carriers.templates import is_plain, text_of
+from gatewayd.carriers.uploader import Filing, Uploader
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.aliases import is_pseudonym
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
 from protocol.rcs import answers, tokens
-from protocol.rcs.content import Content
+from protocol.rcs.content import Content, Text
 from protocol.rcs.errors import ContentFault, RcsFault
-from protocol.rcs.events import Contact
+from protocol.rcs.events import Contact, FileEvent
 from protocol.rcs.exchange import Request
 from protocol.rcs.platform import Outgoing, Platform
 from protocol.smpp.errors import SmppFault
@@ -41,6 +43,7 @@ logger = logging.getLogger(__name__)
 PAUSE_DEFAULT_S = 60.0
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
 FULL_RETRY_S = 1.0
+MEDIA_RETRY_S = 1.0
 USER_REFUSALS_MAX = 3
 """So many users in a row whom the platform calls too busy are not the users' doing: the agent waits."""
 
@@ -53,7 +56,7 @@ class RcsLink:
 
     ``secret`` is the client's, or a service account's key file; ``bot_key`` the bot's own key. ``alias_of`` tells the
     platform's alias behind a pseudonymous handset; ``content_of`` may make more of a message than its words, which go
-    as they are where the platform cannot take that.
+    as they are where the platform cannot take that. ``files`` are the local ones that it may name, to be uploaded.
     """
 
     channel = Channel.RCS
@@ -71,6 +74,7 @@ class RcsLink:
         platform: Platform | None = None,
         alias_of: Callable[[str], str] = lambda handset: "",
         content_of: Callable[[Message], Content] = text_of,
+        files: Filing | None = None,
         on_fault: Callable[[str], None] = lambda kind: None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -96,6 +100,9 @@ class RcsLink:
         self._failures = Backoff(RETRY_MIN_S, RETRY_MAX_S, rng)
         self._http = HttpCaller(settings.server_root, settings.request_timeout_s)
         self._token = TokenKeeper(self._fetch_token, clock, Backoff(RETRY_MIN_S, RETRY_MAX_S, rng), self._token_changed)
+        self._uploader: Uploader | None = None
+        if files is not None and self.platform.files is not None:
+            self._uploader = Uploader(self.platform.files, settings, files, self.exchange, clock, wall, rng)
         self._notices = Notices(self, listener)
         self._jobs: deque[Job] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -164,9 +171,17 @@ class RcsLink:
         else:
             self._notices.capability(Capability(handset, None, self._closed_word))
 
-    async def exchange(self, request: Request) -> Answer:
-        """A question of another kind under this link's token, see ``rcs_bulk``; raises as ``HttpCaller.call`` does."""
-        return await self._call(request, Flight())
+    async def exchange(self, request: Request, body: Streamed | None = None) -> Answer:
+        """A request of another kind under this link's token, see ``rcs_bulk`` and ``uploader``.
+
+        Raises as ``HttpCaller.call`` does.
+        """
+        return await self._call(request, Flight(), body)
+
+    def on_file(self, event: FileEvent) -> None:
+        """The platform told what became of a file."""
+        if self._uploader is not None:
+            self._uploader.note(event)
 
     def report(self, reports: Sequence[Report]) -> None:
         """What the webhook server read; told to the listener at the end of the loop turn."""
@@ -178,6 +193,8 @@ class RcsLink:
         self._is_open = True
         self._tasks = [spawn(self._serve(), name=f"{self.name} sender {n}") for n in range(self._settings.window)]
         self._tasks.append(spawn(self._token.run(), name=f"{self.name} token"))
+        if self._uploader is not None:
+            self._tasks.append(spawn(self._uploader.run(), name=f"{self.name} uploader"))
 
     async def reconnect(self) -> None:
         """Fetch another token; the one that is held serves until then."""
@@ -266,6 +283,8 @@ class RcsLink:
             return Refused(fault.kind)
         except SmppFault:
             return Refused("text_undecodable")
+        except MediaPendingError:
+            return Deferred("media_pending", MEDIA_RETRY_S)
         try:
             answer = await self._call(request, job.flight)
         except NoTokenError as error:
@@ -275,11 +294,16 @@ class RcsLink:
         except NoAnswerError as error:
             return self._unknown(str(error), outgoing)
         meaning = self.platform.read_send(answer.status, answer.body, answer.retry_after, outgoing)
+        if job.files and type(meaning) is answers.NotTaken and not meaning.unreachable and self._doubts(job):
+            return Deferred("media_doubted", MEDIA_RETRY_S)
         return self._outcome_of(meaning, outgoing)
 
     def _request_of(self, job: Send) -> tuple[Outgoing, Request]:
         outgoing = self._outgoing(job)
         try:
+            if self._uploader is not None and type(outgoing.content) is not Text:
+                content, job.files = self._uploader.place(outgoing.content)
+                outgoing = msgspec.structs.replace(outgoing, content=content)
             return outgoing, self.platform.send(outgoing)
         except ContentFault as fault:
             if is_plain(outgoing.content):
@@ -287,6 +311,10 @@ class RcsLink:
             self._on_fault(fault.kind.replace("content_", "template_"))
             outgoing = msgspec.structs.replace(outgoing, content=text_of(job.message))
             return outgoing, self.platform.send(outgoing)
+
+    def _doubts(self, job: Send) -> bool:
+        """Whether it may have been refused for a file that the platform lost; that is looked after now."""
+        return self._uploader is not None and self._uploader.doubt(job.files)
 
     def _outgoing(self, job: Send) -> Outgoing:
         message = job.message
@@ -378,21 +406,21 @@ class RcsLink:
         except (NoTokenError, NotSentError, NoAnswerError) as error:
             return str(error)
 
-    async def _call(self, request: Request, flight: Flight) -> Answer:
+    async def _call(self, request: Request, flight: Flight, body: Streamed | None = None) -> Answer:
         """One exchange under the token; a refused token is replaced once, and the request repeated once."""
-        answer = await self._call_once(request, flight)
+        answer = await self._call_once(request, flight, body)
         if answer.status != 401:
             return answer
         # A 401 is a clear no: nothing was taken, so the flight begins anew.
         flight.is_sent = False
-        return await self._call_once(request, flight)
+        return await self._call_once(request, flight, body)
 
-    async def _call_once(self, request: Request, flight: Flight) -> Answer:
+    async def _call_once(self, request: Request, flight: Flight, body: Streamed | None) -> Answer:
         token = await self._token.get()
         beside = self._token.headers
         if beside:
             request = msgspec.structs.replace(request, headers={**request.headers, **dict(beside)})
-        answer = await self._http.call(request, f"Bearer {token}", flight)
+        answer = await self._http.call(request, f"Bearer {token}", flight, body)
         if answer.status == 401:
             self._token.refuse(token)
         else:

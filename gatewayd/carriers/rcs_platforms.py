@@ -9,6 +9,9 @@ from protocol.rcs.gsma import platform_of
 from protocol.rcs.platform import Platform
 from protocol.rcs.tokens import Credentials
 
+NO_SCOPE = "-"
+"""How the configuration says that no scope is asked for, not even the dialect's own."""
+
 
 def platform_for(settings: schema.Link) -> Platform:
     """The platform that a link speaks to; raises LookupError for a dialect that there is not."""
@@ -31,6 +34,7 @@ def credentials_for(settings: schema.Link, secret: str, bot_key: str = "") -> Cr
         token_url=settings.token_url,
         client_id=settings.client_id,
         client_secret=secret,
+        scope=_scope_of(settings),
         private_key=bot_key,
         assertion_audience=settings.assertion_audience,
         assertion_header=settings.assertion_header,
@@ -38,3 +42,8 @@ def credentials_for(settings: schema.Link, secret: str, bot_key: str = "") -> Cr
         assertion_url=settings.assertion_url,
         issuer_in_list=settings.assertion_issuer_in_list,
     )
+
+
+def _scope_of(settings: schema.Link) -> str | None:
+    """What is asked of the token endpoint: the dialect's own scope (None), another one, or none at all."""
+    return "" if settings.token_scope == NO_SCOPE else settings.token_scope or None

@@ -6,17 +6,21 @@ Knows no terminal: ``content_picture`` draws.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from gatewayd.carriers.rcs_platforms import platform_for
 from gatewayd.carriers.segments import count_of
+from gatewayd.carriers.templates import Template
 from gatewayd.config import schema
 from gatewayd.message import Encoding, Message
 from protocol.rcs.content import Content
 from protocol.rcs.errors import ContentFault
 from protocol.rcs.events import Contact
+from protocol.rcs.files import Place, placed
+from protocol.rcs.limits import UPLOADED
 from protocol.rcs.platform import Outgoing
 from protocol.smpp import text as alphabets
 
@@ -80,14 +84,30 @@ def rcs_links(links: Mapping[str, schema.Link]) -> Mapping[str, schema.Link]:
     return {name: link for name, link in links.items() if link.kind != "smpp"} or STANDARDS
 
 
-def bodies_of(content: Content, links: Mapping[str, schema.Link]) -> list[Body]:
-    """What each RCS link would send."""
-    return [_body_of(name, link, content) for name, link in rcs_links(links).items()]
+def places_of(templates: Iterable[Template], media: Mapping[str, int]) -> dict[str, Place]:
+    """What is known of the local files of templates, by their names: everything but where they will be."""
+    files = {name: kind for template in templates for name, kind in template.files.items()}
+    return {name: Place(name, kind, media[name]) for name, kind in files.items()}
 
 
-def _body_of(name: str, link: schema.Link, content: Content) -> Body:
+def bodies_of(
+    content: Content, links: Mapping[str, schema.Link], places: Mapping[str, Place] = MappingProxyType({})
+) -> list[Body]:
+    """What each RCS link would send, if the platform had the local files."""
+    return [_body_of(name, link, content, places) for name, link in rcs_links(links).items()]
+
+
+def _body_of(name: str, link: schema.Link, content: Content, places: Mapping[str, Place]) -> Body:
     platform = platform_for(link)
+
+    def found(file: str) -> Place:
+        if file not in places:
+            raise ContentFault("not_uploaded", f"file:{file}", "no template names it")
+        url = f"{UPLOADED}files/{file}" if platform.limits.names_uploads else f"https://{name}.example/{file}"
+        return msgspec.structs.replace(places[file], url=url)
+
     try:
+        content = placed(content, found)
         request = platform.send(Outgoing(link.bot_id, Contact(f"+{HANDSET}"), content, message_id=1, now=0.0))
     except ContentFault as fault:
         return Body(name, platform.name, problem=str(fault))

@@ -9,12 +9,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
 from gatewayd.carriers.pattern_cost import WAYS_MAX, ways
+from gatewayd.carriers.template_media import read_local_files
 from gatewayd.carriers.templates import (
     BUILT_IN,
     PLACEHOLDER,
@@ -30,6 +32,7 @@ from gatewayd.config.faults import Fault, Findings, dotted, guess, shown
 from gatewayd.config.reading import read_table
 from protocol.rcs.content import Content, check
 from protocol.rcs.errors import ContentFault
+from protocol.rcs.files import Place, placed
 from protocol.rcs.limits import Limits
 
 _KEYS: Final = frozenset({"description", "match", "content", "chips", "plain"})
@@ -55,24 +58,27 @@ class _Tlv(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_all(
-    texts: Mapping[str, str], accounts: frozenset[str] | None = None
+    texts: Mapping[str, str], accounts: frozenset[str] | None = None, media: Mapping[str, int] = MappingProxyType({})
 ) -> tuple[tuple[Template, ...], tuple[Fault, ...]]:
     """The sound templates among files, by their paths, in their order, and all faults.
 
-    ``accounts`` are those that a template may name; None are any.
+    ``accounts`` are those that a template may name; None are any. ``media`` are the local files that there are, with
+    their sizes in octets.
     """
     templates: list[Template] = []
     faults: list[Fault] = []
     for path, text in texts.items():
         findings = Findings(path)
-        template = _read(Path(path).stem, text, accounts, findings)
+        template = _read(Path(path).stem, text, accounts, media, findings)
         faults += findings.faults
         if template is not None and not findings.faults:
             templates.append(template)
     return tuple(templates), tuple(faults)
 
 
-def _read(name: str, text: str, accounts: frozenset[str] | None, findings: Findings) -> Template | None:
+def _read(
+    name: str, text: str, accounts: frozenset[str] | None, media: Mapping[str, int], findings: Findings
+) -> Template | None:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -88,6 +94,7 @@ def _read(name: str, text: str, accounts: frozenset[str] | None, findings: Findi
     pattern = _read_pattern(conditions.pattern, findings) if conditions.pattern else None
     content, chips = _read_result(raw, findings)
     groups = frozenset(pattern.groupindex) if pattern is not None else frozenset[str]()
+    files = read_local_files(content, media, findings)
     used = _check_placeholders({"content": content or {}, "chips": chips}, groups, findings)
     if not findings.faults:
         _check_content(content, chips, findings)
@@ -101,6 +108,7 @@ def _read(name: str, text: str, accounts: frozenset[str] | None, findings: Findi
         pattern=pattern,
         needs_url="url" in used,
         plain=raw.get("plain") is True,
+        files=files,
         content=content,
         chips=tuple(chips),
     )
@@ -286,7 +294,7 @@ def _say_limits(made: Content, content: Any, chips: list[Any], findings: Finding
     """What no platform would take, unless it depends on the words."""
     own = content.get("suggestions", [])
     try:
-        check(made, _LIMITS)
+        check(placed(made, lambda name: Place("https://example.com/1", "", 1)), _LIMITS)
     except ContentFault as fault:
         path = fault.element.partition(".")[2]
         at = _at({**content, "suggestions": [*own, *chips]}, path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -43,7 +44,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     """One template: when it is for a message, and what becomes of it.
 
     ``plain``: nothing, and no later template is looked at. ``content`` is the tree of the content with placeholders;
-    the first one counts. ``chips`` are suggestions that are added to whatever the content is.
+    the first one counts. ``chips`` are suggestions that are added to whatever the content is. ``files`` are the media
+    types of the local files in it, by name.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     pattern: re.Pattern[str] | None = None
     needs_url: bool = False
     plain: bool = False
+    files: Mapping[str, str] = MappingProxyType({})
     content: Mapping[str, Any] | None = None
     chips: tuple[Mapping[str, Any], ...] = ()
 

@@ -145,7 +145,7 @@ def _with_rules(loaded: Loaded) -> Loaded:
     if loaded.templates:
         from gatewayd.carriers.template_rules import read_all
 
-        faults = read_all(loaded.templates, frozenset(loaded.config.accounts))[1]
+        faults = read_all(loaded.templates, frozenset(loaded.config.accounts), loaded.media)[1]
         if faults:
             raise ConfigFaults(faults)
     return loaded

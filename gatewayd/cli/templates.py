@@ -56,7 +56,7 @@ def try_command(
 
     Exit codes: 0 it becomes more than its text; 1 it stays a text; 2 a template, the configuration or a TLV is wrong.
     """
-    from gatewayd.carriers.template_preview import bodies_of, message_of, sms_of
+    from gatewayd.carriers.template_preview import bodies_of, message_of, places_of, sms_of
     from gatewayd.carriers.templates import render
 
     loaded = load_config(config)
@@ -64,7 +64,7 @@ def try_command(
     words = sys.stdin.read().removesuffix("\n") if text == "-" else text
     message = message_of(account, sender, words, service_type, map(_tlv, tlv or ()))
     rendering = render(found, message, words)
-    bodies = bodies_of(rendering.content, loaded.config.links)
+    bodies = bodies_of(rendering.content, loaded.config.links, places_of(found, loaded.media))
     if as_json:
         sms = sms_of(message)
         tree = {
@@ -111,7 +111,7 @@ def _templates_of(loaded: Loaded) -> tuple[Template, ...]:
 
     if not loaded.config.rcs.templates_dir:
         refuse("rcs.templates_dir is empty in the configuration: name a folder of templates")
-    found, faults = read_all(loaded.templates, frozenset(loaded.config.accounts))
+    found, faults = read_all(loaded.templates, frozenset(loaded.config.accounts), loaded.media)
     for fault in faults:
         typer.echo(str(fault), err=True)
     if faults:

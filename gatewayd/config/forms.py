@@ -27,6 +27,9 @@ _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
 _HOURS_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+_SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*", re.ASCII)
+_RECEIPT_WORD = re.compile(r"[A-Z]{0,7}", re.ASCII)
+_RECEIPT_STATES = frozenset(["ENROUTE", "ACCEPTD", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"])
 _PREFIX = re.compile(r"[0-9]{0,15}\*|[0-9]{1,15}", re.ASCII)
 
 
@@ -160,6 +163,22 @@ def _word(text: str) -> Verdict:
     return f"{shown(text)} is not one word", "use printable ASCII characters without blanks"
 
 
+def _scope(text: str) -> Verdict:
+    """RFC 6749 section 3.3: words with one blank between them."""
+    if _SCOPE.fullmatch(text):
+        return None
+    return f"{shown(text)} is no scope", 'write words with one blank between them, or "-" for none'
+
+
+def _receipt_word(text: str) -> Verdict:
+    """What ``stat:`` can say (SMPP 3.4 appendix B) and does not say of anything else."""
+    if text in _RECEIPT_STATES:
+        return f"{shown(text)} means something else in a receipt", 'write another word, such as "READ"'
+    if _RECEIPT_WORD.fullmatch(text):
+        return None
+    return f"{shown(text)} is no word for a receipt", 'write up to 7 capital letters, such as "READ"'
+
+
 def _hours_of_day(text: str) -> Verdict:
     if _HOURS_OF_DAY.fullmatch(text) and text[:5] != text[6:]:
         return None
@@ -177,6 +196,8 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "password_hash": _password_hash,
     "pattern": _pattern,
     "prefix": _prefix,
+    "receipt_word": _receipt_word,
+    "scope": _scope,
     "system_id": system_id,
     "system_type": _system_type,
     "url": _url,

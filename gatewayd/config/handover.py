@@ -47,6 +47,7 @@ def pack(loaded: Loaded) -> dict[str, Any]:
         "config": msgspec.to_builtins(loaded.config),
         "secrets": dict(loaded.secrets),
         "templates": dict(loaded.templates),
+        "media": dict(loaded.media),
     }
 
 
@@ -58,6 +59,7 @@ def unpack(packed: Mapping[str, Any]) -> Loaded:
         warnings=(),
         secrets=packed["secrets"],
         templates=packed["templates"],
+        media=packed["media"],
     )
 
 

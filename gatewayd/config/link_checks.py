@@ -16,6 +16,8 @@ _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "gsma": ("server_root", "bot_id", "token_url", "client_id", "client_secret_file", "webhook_token_file"),
     "rbm": ("server_root", "bot_id", "service_account_file", "webhook_token_file"),
 }
+# What a dialect needs beside that: without the key that signs, Orange's second layer of credentials has nothing to say.
+_DIALECT_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {"orange": ("bot_key_file",)}
 _RBM_TRAFFIC_TYPES: Final = ("AUTHENTICATION", "TRANSACTION", "PROMOTION", "SERVICEREQUEST", "ACKNOWLEDGEMENT")
 
 
@@ -36,9 +38,12 @@ def check_links(draft: Draft, findings: Findings) -> None:
 
 def _check_keys(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
     """Keys of the other kind would be ignored, and whoever wrote them would wait for their effect."""
-    for name in _REQUIRED[link.kind]:
+    needs = dict.fromkeys(_REQUIRED[link.kind], f"a link of kind {link.kind} needs it")
+    if link.kind == "gsma":
+        needs |= dict.fromkeys(_DIALECT_REQUIRED.get(link.dialect, ()), f"dialect {link.dialect} needs it")
+    for name, remedy in needs.items():
         if not getattr(link, name) and not findings.is_faulty(f"{where}.{name}"):
-            findings.fault(f"{where}.{name}", "is missing", f"a link of kind {link.kind} needs it")
+            findings.fault(f"{where}.{name}", "is missing", remedy)
     for name in sorted(given & schema.FOREIGN_LINK_KEYS[link.kind]):
         problem = f"means nothing for a link of kind {link.kind}"
         findings.fault(f"{where}.{name}", problem, "remove it, or correct the kind")
@@ -76,10 +81,12 @@ def _check_dialect(where: str, link: schema.Link, findings: Findings) -> None:
     if link.dialect not in known and not findings.is_faulty(f"{where}.dialect"):
         findings.fault(f"{where}.dialect", f"there is no dialect {shown(link.dialect)}", guess(link.dialect, known))
     ways = [name for name in ("assertion_header", "assertion_url") if getattr(link, name)]
-    if link.bot_key_file and len(ways) != 1:
-        problem = "stands beside assertion_header" if ways else "is missing, and assertion_header too"
-        findings.fault(f"{where}.assertion_url", problem, "with bot_key_file, give one of them")
-    if ways and not link.bot_key_file:
+    if len(ways) == 2:
+        findings.fault(f"{where}.assertion_url", "stands beside assertion_header", "give one of them")
+    if link.bot_key_file and not ways:
+        problem = "is not given, nor assertion_url: the dialect's own guess of a header is used"
+        findings.warn(f"{where}.assertion_header", problem, "ask the operator how the assertion travels")
+    if ways and not link.bot_key_file and not findings.is_faulty(f"{where}.bot_key_file"):
         findings.fault(f"{where}.bot_key_file", "is missing", f"{ways[0]} needs the key that signs")
 
 

@@ -17,6 +17,7 @@ from gatewayd.config import checks, schema
 from gatewayd.config.billing_checks import check_rule_sets
 from gatewayd.config.draft import read_draft
 from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
+from gatewayd.config.media_files import read_media
 from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
 from gatewayd.config.template_files import read_templates
 
@@ -28,7 +29,7 @@ class Loaded:
     """A configuration that can be run. Paths in ``config`` are absolute. The repr shows the path alone.
 
     ``secrets`` is keyed by the dotted key that names the file: ``links.orange.password_file``. ``templates`` are the
-    texts of the files in rcs.templates_dir, by their paths, in order.
+    texts of the files in rcs.templates_dir, by their paths, in order; ``media`` the sizes of those in rcs.media_dir.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Loaded:
     warnings: tuple[Fault, ...] = dataclasses.field(repr=False)
     secrets: Mapping[str, str] = dataclasses.field(repr=False)
     templates: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict)
+    media: Mapping[str, int] = dataclasses.field(repr=False, default_factory=dict)
 
     def link_secret(self, link: str, key: str) -> str:
         """The content of one of a link's files: ``link_secret("orange", "password_file")``."""
@@ -75,6 +77,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
     check_tls_files(draft.config, places, findings)
     check_rule_sets(draft.config, places.folder, findings)
     templates = read_templates(draft.config, places.folder, findings)
+    media = read_media(draft.config, places.folder, findings)
     findings.raise_if_any()
     return Loaded(
         path=path.absolute(),
@@ -82,6 +85,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
         warnings=tuple(findings.warnings),
         secrets=secrets,
         templates=templates,
+        media=media,
     )
 
 

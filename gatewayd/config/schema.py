@@ -56,7 +56,9 @@ Moment = Annotated[str, Meta(extra={"form": "moment"})]
 Pattern = Annotated[str, Meta(extra={"form": "pattern"})]
 Prefix = Annotated[str, Meta(extra={"form": "prefix"})]
 HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
+OAuthScope = Annotated[str, Meta(extra={"form": "scope"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
+ReceiptWord = Annotated[str, Meta(extra={"form": "receipt_word"})]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,9 +159,13 @@ class Billing(_Table, frozen=True, kw_only=True):
 
 
 class Rcs(_Table, frozen=True, kw_only=True):
-    """What RCS links have in common. An empty ``templates_dir``: every message goes as the text it is."""
+    """What RCS links have in common. An empty ``templates_dir``: every message goes as the text it is.
+
+    ``media_dir`` holds the files that templates name (``file:NAME``); empty: there are none.
+    """
 
     templates_dir: str = ""
+    media_dir: str = ""
 
 
 class ApiKey(_Table, frozen=True, kw_only=True):
@@ -191,6 +197,8 @@ class Account(_Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
+    displayed_receipts: ReceiptWord = ""
+    displayed_wait_h: Hours = 168.0
     sinks: tuple[Sink, ...] = ("smpp",)
     events: tuple[News, ...] = ("receipt", "mo", "session")
     endpoint: str = ""
@@ -283,6 +291,7 @@ class Link(_Table, frozen=True, kw_only=True):
     token_url: Url = ""
     client_id: str = ""
     client_secret_file: str = ""
+    token_scope: OAuthScope = ""
     dialect: Word = "standard"
     bot_key_file: str = ""
     assertion_audience: str = ""
@@ -293,6 +302,7 @@ class Link(_Table, frozen=True, kw_only=True):
     service_account_file: str = ""
     webhook_token_file: str = ""
     new_user_text: str = "NEW USER"
+    file_validity_h: Hours = 720.0
     operators: dict[str, AgentState] = {}
     operators_otherwise: AgentState = "draft"
     test_numbers: tuple[Word, ...] = ()
@@ -315,6 +325,7 @@ GSMA_ONLY_KEYS: Final = frozenset(
     {
         "client_id",
         "client_secret_file",
+        "token_scope",
         "dialect",
         "bot_key_file",
         "assertion_audience",
@@ -323,6 +334,7 @@ GSMA_ONLY_KEYS: Final = frozenset(
         "assertion_url",
         "assertion_issuer_in_list",
         "new_user_text",
+        "file_validity_h",
     }
 )
 RBM_ONLY_KEYS: Final = frozenset({"service_account_file"})

@@ -221,7 +221,11 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
             records_dir=str(places.folder / (config.billing.records_dir or f"{daemon.spool_dir}/cdr")),
             rules_dir=_absolute(config.billing.rules_dir, places),
         ),
-        rcs=replace(config.rcs, templates_dir=_absolute(config.rcs.templates_dir, places)),
+        rcs=replace(
+            config.rcs,
+            templates_dir=_absolute(config.rcs.templates_dir, places),
+            media_dir=_absolute(config.rcs.media_dir, places),
+        ),
         numbers=replace(
             config.numbers,
             ported=_absolute(config.numbers.ported, places),

@@ -38,11 +38,15 @@ class Aliases:
 
     def addressed(self, link: str, inbound: Inbound) -> Inbound:
         """The same, from an address that stands for nobody else."""
+        return msgspec.structs.replace(inbound, source=self.address(link, inbound.destination, inbound.alias))
+
+    def address(self, link: str, bot_id: str, alias: str) -> str:
+        """The address of an alias: one that stands for nobody else."""
         for meeting in range(_MEETINGS_MAX):
-            address = address_of(inbound.destination, inbound.alias, meeting)
-            if alias_of(self._journal, link, address) in ("", inbound.alias):
-                return msgspec.structs.replace(inbound, source=address)
-        return inbound  # a hundred strangers at addresses of equal chance: not in this world
+            address = address_of(bot_id, alias, meeting)
+            if alias_of(self._journal, link, address) in ("", alias):
+                return address
+        return address_of(bot_id, alias)  # a hundred strangers at addresses of equal chance: not in this world
 
     def keep(self, link: str, address: str, alias: str) -> None:
         """Remember it, and for how long; written anew once a day at most."""

@@ -52,6 +52,7 @@ class Community:
             on_down=self._on_down,
         )
         dispatcher.ask_around(self.crossing.ask_around)
+        dispatcher.linking.tell = self.crossing.go_on
 
     async def start(self) -> None:
         """Meet the others."""

@@ -16,11 +16,12 @@ from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.shared_link import NO_CREDIT_RETRY_S, SharedLink
 from gatewayd.flow.strays import Strays
-from gatewayd.message import Deferred, Message, Receipt
+from gatewayd.message import Deferred, Linked, Message, Receipt
+from gatewayd.policy.aliases import address_of
 from gatewayd.policy.homes import home_of
 from gatewayd.runtime.mesh import Mesh
 from gatewayd.store.kinds import PARKED
-from gatewayd.store.records import Delivery
+from gatewayd.store.records import Delivery, Session
 from gatewayd.store.repeats import key_of
 from gatewayd.store.spool import Journey, Spool
 
@@ -30,7 +31,7 @@ HOME_WAIT_S: Final = 5.0
 """So long what belongs to a home that is away waits for it. A worker that dies is back well before."""
 
 # What may wait for a worker that is away. All else is said to one that is there and means nothing to the next.
-_PATIENT: Final = (parcels.Submit, parcels.Told)
+_PATIENT: Final = (parcels.Submit, parcels.Told, parcels.Continue)
 _TOKEN_BITS: Final = 56
 
 
@@ -125,6 +126,7 @@ class Crossing:
             parcels.Known: self._on_known,
             parcels.Ask: self._on_question,
             parcels.Reply: self._on_question,
+            parcels.Continue: self._on_continue,
         }
         self.join(dispatcher.bureau)
 
@@ -383,6 +385,16 @@ class Crossing:
         link = self._links.get(parcel.link)
         if link is not None:
             self.dispatcher.claimed(link, parcel.receipt)
+
+    # -- users with two addresses ---------------------------------------------------------------------------------
+
+    def go_on(self, link: str, linked: Linked, session: Session) -> None:
+        """A conversation of this home's is told to the home of the user's other address."""
+        other = linked.number if linked.to_number else address_of(linked.bot_id, linked.alias)
+        self.send_or_do(home_of(other, self.count), parcels.Continue(link, linked, session))
+
+    def _on_continue(self, peer: int, parcel: parcels.Continue) -> None:
+        self.dispatcher.linking.take(parcel.link, parcel.linked, parcel.session)
 
     def _on_snapshot(self, peer: int, parcel: parcels.Snapshot) -> None:
         self.snapshot(peer, parcel)  # set by the community after this was built

@@ -16,6 +16,7 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
+from gatewayd.flow import displaying
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, TTL_OF_NOBODY_H, copies, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State
@@ -167,7 +168,7 @@ class Desk:
         """Make a decision true. ``was_queued`` is the queue that already holds the message, if any does."""
         progress = journey.progress
         if progress.is_cancelled:
-            step = of_cancelled(progress, step, self.now())
+            step = of_cancelled(progress, step, journey.message.expires_at, self.now())
         match step:
             case steps.Finish(state, error, at):
                 self.finish(journey, state, error, at)
@@ -184,7 +185,7 @@ class Desk:
                     self._count_fallback(journey)
                 self._queue(journey, link, front, was_queued)
             case steps.Revoke(link, carrier_id):
-                self._revoke(link, progress.id, carrier_id)
+                self._revoke(journey, link, carrier_id)
             case steps.Ignore():
                 return
         self.spool.save(journey)
@@ -201,10 +202,12 @@ class Desk:
             self.queues[link].fair.push(progress.lane, progress.account, weight, progress.id)
         self.wake(link)
 
-    def _revoke(self, link: str, message_id: int, carrier_id: str) -> None:
+    def _revoke(self, journey: Journey, link: str, carrier_id: str) -> None:
         waiting = self.revokes.get(link)
-        if waiting is not None:  # else the link is gone from the configuration, and the timeout says so
-            waiting.append((message_id, carrier_id))
+        if waiting is None:  # gone from the configuration: as if it had been asked, and gave no answer
+            steps.on_revoke_sent(journey.progress, journey.message.expires_at, self.now())
+        else:
+            waiting.append((journey.progress.id, carrier_id))
             self.wake(link)
 
     def _count_fallback(self, journey: Journey) -> None:
@@ -223,10 +226,12 @@ class Desk:
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         spool.finish(journey)
-        self._owe_receipt(journey.message, channel, state, error, at)
+        owed = [self._owe_receipt(journey.message, channel, state, error, at)]
         for member in members:
             spool.finish(member)
-            self._owe_receipt(member.message, channel, state, error, at)
+            owed.append(self._owe_receipt(member.message, channel, state, error, at))
+        if progress.rcs_id:
+            self._keep_name(progress, owed)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
         self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
         if self.operator_of is not None:
@@ -249,20 +254,23 @@ class Desk:
         for segment in progress.segments:
             if segment.carrier_id:
                 self.spool.forget_name(link, segment.carrier_id)
-        if progress.rcs_id:
-            # Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's.
-            ended = Sent(progress.id, ended=True, due=self.now() + ENDED_NAME_TTL_S)
-            self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
+
+    def _keep_name(self, progress: Progress, owed: list[Delivery | None]) -> None:
+        """Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's."""
+        told = displaying.telling(self.accounts, owed)
+        keep_s = max(ENDED_NAME_TTL_S, displaying.wait_s(self.accounts, told))
+        ended = Sent(progress.id, ended=True, due=self.now() + keep_s, told=told)
+        self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
 
     # -- what is owed to the application ------------------------------------------------------------------------
 
-    def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
+    def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> Delivery | None:
         if self.results_s:
             self._keep_result(message, channel, state, error, at)
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
             self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
-            return
+            return None
         now = self.now()
         account = self.accounts.get(message.account)
         delivery = Delivery(
@@ -288,6 +296,7 @@ class Desk:
             self._owe(delivery)
         else:
             self.owe(delivery, Facts(channel, message.concat))
+        return delivery
 
     def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         account, now = self.accounts.get(message.account), self.now()

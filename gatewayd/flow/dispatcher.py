@@ -16,6 +16,7 @@ from gatewayd.flow.desk import Desk, LinkQueue
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
+from gatewayd.flow.linking import Linking
 from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Numbers, Reach
@@ -25,7 +26,7 @@ from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
 from gatewayd.runtime.instruments import OTHER
-from gatewayd.store.kinds import ALIAS, CAPABILITY, RESULT, SEEN, SENT, SESSION, TAKEN
+from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, RESULT, SEEN, SENT, SESSION, TAKEN
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Dispatcher:
         self._reach = Reach(desk)
         self.bureau = Bureau(desk, self._reach, limits.__getitem__)
         self._outbound = Outbound(desk, self._reach, limits, session_window_h)
-        self._inbound = InboundDesk(desk)
+        self._inbound = InboundDesk(desk, self._reach)
         self._outbound.on_named = self._inbound.on_named
         self._joiner = Joiner(desk, incomplete_max)
         self._loop = asyncio.get_running_loop()
@@ -229,6 +230,11 @@ class Dispatcher:
         """Call this for receipts whose message is not known here."""
         self._inbound.ask_around = ask
 
+    @property
+    def linking(self) -> Linking:
+        """Where conversations go from one address of a user to the other."""
+        return self._inbound.linking
+
     def claim(self, link: Link, receipt: Receipt) -> bool:
         """Take a receipt that another worker could not match, if this one knows the message."""
         return self._inbound.claim(link, receipt)
@@ -308,7 +314,7 @@ class Dispatcher:
             desk.spool.look_ahead()
             if desk.tells_sessions:
                 self._outbound.news.close_due()
-            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS))
+            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS, FILE))
             self._reach.look_ahead()
             self._inbound.purge()
             if desk.ledger is not None:

@@ -1,7 +1,7 @@
 """The error-ratio guard at work: asks before a message goes over RCS, and tells how each message fared.
 
-What it decides is policy.ratio_guard's; what it counts is shared by all workers. It also remembers what an attempt
-taught about a handset, so that a number that failed once is not tried again.
+What it decides is policy.ratio_guard's; what it counts is shared by all workers. What an attempt taught about a handset
+is for flow.reach to remember.
 """
 
 from __future__ import annotations
@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING
 
 from gatewayd.message import Accepted, Deferred, Outcome, Receipt, Refused, State, Unknown
 from gatewayd.policy import ratio_guard
-from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.ratio_guard import Fate, GuardState, Terms, Verdict
 from gatewayd.runtime.shared_ratio import RatioSlot
-from gatewayd.store.kinds import CAPABILITY
-from gatewayd.store.records import Capability
-from gatewayd.store.spool import Journey
 
 if TYPE_CHECKING:
     from gatewayd.flow.desk import Desk
@@ -30,10 +26,6 @@ log = logging.getLogger(__name__)
 LOOK_AGAIN_S = 0.25
 """How soon those that wait for room are looked at again: other workers may have made some."""
 _RELEASED_AT_ONCE = 8
-_HOUR_S = 3_600.0
-# A refusal while sending may be the platform's mistake about all handsets: it is not believed for months.
-_REFUSED_KEEP_H = 24.0
-_NOT_ASKED = ("assumed", "untried")
 
 
 class Guard:
@@ -86,26 +78,20 @@ class Guards:
         """Each application's guard, by its name."""
         return {guard.slot.name: guard for guard in self._of.values()}
 
+    def watches(self, link: str) -> bool:
+        """Whether a link is guarded."""
+        return link in self._of
+
     # -- before it goes -------------------------------------------------------------------------------------------
 
-    def admit(self, link: str, journey: Journey, handset: str, known: Capability | None) -> Verdict | str:
-        """Whether it may go now: a Verdict, or a word on why a number that failed before is not tried again.
-
-        ``known`` is what the platform said of the handset; None when it said so of this very message.
-        """
+    def admit(self, link: str, message_id: int, is_known: bool) -> Verdict:
+        """Whether it may go now; ``is_known``: its handset is known to take RCS."""
         guard = self._of.get(link)
         if guard is None:
             return Verdict.SEND
-        if known is not None and known.reason in _NOT_ASKED:
-            learned = self._learned(link, handset)
-            if learned is not None and not learned.capable:
-                return f"not_rcs_{learned.reason}"
-            is_known = learned is not None
-        else:
-            is_known = True
         verdict = guard.admit(is_known, self._desk.now())
         if verdict is Verdict.SEND_RESERVED:
-            self.reserved[journey.progress.id] = guard
+            self.reserved[message_id] = guard
         return verdict
 
     def hold(self, link: str, lane: int, message_id: int) -> None:
@@ -133,7 +119,7 @@ class Guards:
 
     # -- how it fared ---------------------------------------------------------------------------------------------
 
-    def on_outcome(self, link: str, message_id: int, journey: Journey | None, outcome: Outcome) -> None:
+    def on_outcome(self, link: str, message_id: int, outcome: Outcome) -> None:
         """The platform answered."""
         guard = self._of.get(link)
         if guard is None:
@@ -141,27 +127,30 @@ class Guards:
         match outcome:
             case Accepted():
                 self._watch(guard, message_id)
-            case Refused(error, unreachable):
+            case Refused(unreachable=unreachable):
                 self._settle(guard, message_id, Fate.ERROR if unreachable else Fate.FINE)
-                if unreachable and journey is not None:
-                    self._learn(link, journey, False, error)
             case Deferred():
                 self._settle(guard, message_id, Fate.NOT_SENT)
             case Unknown():
                 self._settle(guard, message_id, Fate.UNCLEAR)
 
-    def on_receipt(self, link: str, journey: Journey, receipt: Receipt) -> None:
-        """What the platform said later of one that it had taken."""
-        guard, message_id = self._of.get(link), journey.progress.id
-        if guard is None or not receipt.state.is_final:
-            return
-        if receipt.state is not State.DELIVRD and (receipt.unreachable or receipt.error in guard.errors):
-            self._settle(guard, message_id, Fate.ERROR)
-            self._learn(link, journey, False, receipt.error)
-        elif message_id in self.reserved:
-            if receipt.state is State.DELIVRD:
-                self._learn(link, journey, True, "delivered")
-            self._settle(guard, message_id, Fate.FINE)
+    def on_receipt(self, link: str, message_id: int, receipt: Receipt) -> bool | None:
+        """What the platform said later of one that it had taken; returns what that teaches of the handset.
+
+        False: it is unreachable. True: it was reached, and nobody had vouched for it. None: nothing new.
+        """
+        guard = self._of.get(link)
+        if not receipt.state.is_final:
+            return None
+        is_delivered = receipt.state is State.DELIVRD
+        if not is_delivered and (receipt.unreachable or (guard is not None and receipt.error in guard.errors)):
+            if guard is not None:
+                self._settle(guard, message_id, Fate.ERROR)
+            return False
+        if guard is None or message_id not in self.reserved:
+            return None
+        self._settle(guard, message_id, Fate.FINE)
+        return True if is_delivered else None
 
     def on_left(self, message_id: int) -> None:
         """It ended or went on over another link, and nobody called it unreachable."""
@@ -213,19 +202,3 @@ class Guards:
         """Look at nothing any more."""
         if self._timer is not None:
             self._timer.cancel()
-
-    # -- what it taught -------------------------------------------------------------------------------------------
-
-    def _learned(self, link: str, handset: str) -> Capability | None:
-        known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
-        return known if known is not None and known.due > self._desk.now() else None
-
-    def _learn(self, link: str, journey: Journey, capable: bool, reason: str) -> None:
-        settings = self._desk.settings.get(link)
-        if settings is None:
-            return
-        message, now = journey.message, self._desk.now()
-        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
-        keep_h = settings.capability_yes_h if capable else min(_REFUSED_KEEP_H, settings.capability_no_h)
-        kept = Capability(capable=capable, reason=reason, at=now, due=now + keep_h * _HOUR_S)
-        self._desk.spool.journal.put(CAPABILITY, f"{link}|{handset}", kept)

@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
-from gatewayd.flow import notes
+from gatewayd.flow import displaying, notes
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
-from gatewayd.message import Channel, Inbound, Receipt, State
+from gatewayd.flow.linking import Linking
+from gatewayd.flow.reach import Reach
+from gatewayd.message import Channel, Inbound, Linked, Receipt, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
 from gatewayd.policy.numbering import handset_of
@@ -29,13 +31,15 @@ _HOUR_S = 3_600.0
 class InboundDesk:
     """Takes reports from links."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, reach: Reach) -> None:
         self._desk = desk
+        self._reach = reach
         self._then = desk.spool.journal.then
         self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
         self._owners: dict[str, str] = {}
         self._aliases = Aliases(desk.spool.journal, desk.now)
+        self.linking = Linking(desk, self._aliases)
         self.learn_owners()
 
     def learn_owners(self) -> None:
@@ -49,7 +53,9 @@ class InboundDesk:
             content = report.content
             if type(content) is Receipt:
                 self._on_receipt(link, content)
-            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the other half of the union
+            elif type(content) is Linked:
+                self.linking.on_linked(link, content)
+            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the rest of the union
                 link.acknowledge([report.token], False)
                 continue
             self._then(self._durable, (link, report.token))
@@ -88,6 +94,8 @@ class InboundDesk:
             notes.of_late_receipt(desk.spool, link.name, sent.message_id, receipt)
         else:
             self._join(link, journey, sent.segment, receipt)
+        if receipt.displayed:
+            displaying.on_displayed(desk, link.name, receipt.carrier_id, receipt.at)
         return True
 
     def _account(self, link: Link, journey: Journey | None, message_id: int, receipt: Receipt) -> None:
@@ -119,10 +127,18 @@ class InboundDesk:
             desk.metrics.receipt_events.labels(link.name, "late_delivered").value += 1
         if type(step) is not steps.Ignore:
             if is_rcs:
-                desk.guards.on_receipt(link.name, journey, receipt)
+                self._learn(link.name, journey, receipt)
         else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
         desk.apply(journey, step, was_queued)
+
+    def _learn(self, link: str, journey: Journey, receipt: Receipt) -> None:
+        """Whether a handset is reached is best known when a message came there, or did not."""
+        is_reached = self._desk.guards.on_receipt(link, journey.progress.id, receipt)
+        if is_reached:
+            self._reach.on_reached(link, journey.message)
+        elif is_reached is False:
+            self._reach.on_unreachable(link, journey.message, receipt.error)
 
     def _count_ended(self, link: Link, receipt: Receipt) -> None:
         if receipt.displayed:
@@ -245,6 +261,8 @@ class InboundDesk:
             udh=inbound.udh,
             tlvs=inbound.tlvs,
             postback=inbound.postback,
+            attachment=inbound.attachment,
+            place=inbound.place,
             session_id=session.id if session else "",
             session_number=session.message_id & 0xFF if session else 0,
             session_sequence=session.replies if session else 0,

@@ -17,6 +17,7 @@ from typing import Final
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
+from gatewayd.flow.desk import whole
 from gatewayd.message import Channel, Inbound, Message
 from gatewayd.policy import billing
 from gatewayd.policy.billing import BASIC_OCTETS_MAX, Event, Pair, Record
@@ -125,7 +126,9 @@ class Ledger:
         if not billing.delivered(pair, f"{message_id:x}", at_ms):
             if journey is None or not self._is_accounted(link, journey.message):
                 return
-            billing.note(pair, self._event(link, journey, journey.message, True, at_ms))
+            # Nobody awaited it: its answer was lost, or the platform had called it failed.
+            event = self._event(link, journey, whole(journey), journey.progress.is_plain, at_ms)
+            billing.note(pair, event)
         self._changed(key, pair, book)
 
     def on_mt_failed(self, link: Link, journey: Journey) -> None:

@@ -12,6 +12,7 @@ from gatewayd.message import Scope
 from gatewayd.policy.pacing import Rate
 from gatewayd.policy.quota import ALL_CALLS, Call
 from gatewayd.runtime.shared_limits import Slot, take_all
+from gatewayd.runtime.shared_windows import Window, take_one
 
 REASON_THROTTLED = 1
 ALONE = -1
@@ -22,8 +23,9 @@ class Limits:
     """The limits of one link, the narrowest scope first: the agent, its application, its provider.
 
     ``pause_slot`` is what rests when a carrier asks for a pause without saying of what, ``scopes`` what rests when it
-    does. ``counted`` are the calls that take a token. ``gates`` hold what was taken until it really may leave: between
-    the turn that a message took and its leaving lies a commit, and a slow one bunches what was paced.
+    does. ``counted`` are the calls that take a token. ``gates`` hold what was taken until it really may leave, each
+    with its quota of a second: no pace keeps every second and uses it up, and between the turn that a message took and
+    its leaving lies a commit, which bunches what was paced when it is slow.
     """
 
     __slots__ = ("_clock", "_counted", "_gates", "_scopes", "pause_slot", "slots", "worker")
@@ -37,7 +39,7 @@ class Limits:
         scopes: Mapping[Scope, Slot] | None = None,
         worker: int = ALONE,
         counted: Collection[Call] = ALL_CALLS,
-        gates: Sequence[tuple[Slot, Rate]] = (),
+        gates: Sequence[tuple[Window, int]] = (),
     ) -> None:
         self.slots = tuple(slots)
         self.pause_slot = pause_slot
@@ -53,12 +55,11 @@ class Limits:
             return take_all(self.slots, wanted, self._clock())
         return take_all(self.slots, wanted, self._clock(), lane, self.worker)
 
-    def leave(self) -> float:
-        """0 when one message may leave now, else the seconds until it is worth asking again."""
-        if not self._gates:
+    def leave(self, call: Call = "message") -> float:
+        """0 when one such call may leave now, and is counted; else the seconds until it is worth asking again."""
+        if not self._gates or call not in self._counted:
             return 0.0
-        granted, wait_s = take_all(self._gates, 1, self._clock())
-        return 0.0 if granted else max(wait_s, 0.001)
+        return take_one(self._gates, self._clock())
 
     def give_back(self, unused: int) -> None:
         """Return what was taken and not sent."""

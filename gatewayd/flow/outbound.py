@@ -50,6 +50,8 @@ class Outbound:
         self._intents: dict[str, deque[tuple[Link, Journey, list[int]]]] = {}
         self._held: set[str] = set()
         self._guarded: set[int] = set()  # those whose wait for the guard is noted
+        # Links over which a question could not leave, in a second that was full; until their timer.
+        self._shut: set[str] = set()
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
         self._unwritten: Counter[str] = Counter()
         self._is_stopping = False
@@ -68,6 +70,7 @@ class Outbound:
 
     def on_ready(self, link: Link) -> None:
         """The link can take more."""
+        self._shut.discard(link.name)
         self.wake(link.name)
 
     def set_limits(self, link: str, limits: Limits) -> None:
@@ -88,7 +91,7 @@ class Outbound:
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
         for name in dirty:
-            if not self._is_stopping and name in self._desk.links:
+            if not self._is_stopping and name in self._desk.links and name not in self._shut:
                 self._pump(self._desk.links[name])
 
     def _pump(self, link: Link) -> None:
@@ -144,9 +147,14 @@ class Outbound:
             journey = self._desk.journey(message_id)
             if journey is not None and journey.progress.stage is Stage.REVOKING:
                 granted, wait_s = limits.take(1, REVOKE_LANE) if limits.counts("revoke") else (1, 0.0)
+                if granted and (wait_s := limits.leave("revoke")):
+                    limits.give_back(granted)
+                    granted = 0
                 if not granted:
                     self._wait(link.name, wait_s)
                     return
+                steps.on_revoke_sent(journey.progress, journey.message.expires_at, self._desk.now())
+                self._desk.spool.save(journey)
                 link.revoke(message_id, carrier_id)
                 self._desk.spool.note(message_id, "revoke_asked", link=link.name)
             waiting.popleft()
@@ -165,6 +173,7 @@ class Outbound:
 
     def _wait_over(self, name: str) -> None:
         del self._timers[name]
+        self._shut.discard(name)
         self.wake(name)
 
     # -- sending ------------------------------------------------------------------------------------------------
@@ -216,12 +225,16 @@ class Outbound:
         return todo
 
     def _send_rcs(self, link: Link, journey: Journey) -> int:
-        """Reach first: a platform that must be asked is asked now, within the same limits."""
+        """Reach first: a platform that must be asked is asked now, within the same limits.
+
+        What went before under its name, and had no answer, was asked about then, and only the guard counts it anew.
+        """
         progress, desk = journey.progress, self._desk
+        is_repeat = steps.is_on_rcs(progress)
         message = journey.message
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         refusal = self._reach.refusal(link.name, handset)
-        if refusal:
+        if refusal and not is_repeat:
             progress.queue = ""
             desk.apply(journey, steps.next_link(progress, refusal, State.UNDELIV, refusal, message.expires_at))
             return 0
@@ -230,15 +243,20 @@ class Outbound:
         known = None
         if not progress.is_checked:
             known = self._reach.of(link.name, handset)
-            if known is None:
+            if known is None and not is_repeat:
+                if wait_s := self._limits[link.name].leave("capability"):
+                    desk.queues[link.name].give_back(progress.lane, progress.id)
+                    self._shut.add(link.name)
+                    self._wait(link.name, wait_s)
+                    return 0
                 self._reach.ask(link, handset, journey)
                 return int(self._limits[link.name].counts("capability"))
-            if not known.capable:
+            if known is not None and not known.capable and not is_repeat:
                 notes.of_capability(desk.spool, link.name, progress.id, known)
                 progress.stage, progress.queue = Stage.CHECKING, ""
                 desk.apply(journey, steps.on_capability(progress, False, known.reason, message.expires_at))
                 return 0
-        if not self._is_admitted(link, journey, handset, known):
+        if not self._is_admitted(link, journey, known):
             return 0
         notes.of_capability(desk.spool, link.name, progress.id, known)
         desk.flying[progress.id] = journey
@@ -246,10 +264,10 @@ class Outbound:
         self._intend(link, journey, [0])
         return int(self._limits[link.name].counts("message"))
 
-    def _is_admitted(self, link: Link, journey: Journey, handset: str, known: Capability | None) -> bool:
+    def _is_admitted(self, link: Link, journey: Journey, known: Capability | None) -> bool:
         """Whether the guard lets it go now. Else it waits for those that went before, or goes another way."""
         progress = journey.progress
-        verdict = self._desk.guards.admit(link.name, journey, handset, known)
+        verdict = self._desk.guards.admit(link.name, progress.id, self._reach.is_known(known))
         if verdict in (Verdict.SEND, Verdict.SEND_RESERVED):
             self._guarded.discard(progress.id)
             if verdict is Verdict.SEND_RESERVED:
@@ -262,8 +280,9 @@ class Outbound:
             self._desk.guards.hold(link.name, progress.lane, progress.id)
             return False
         self._guarded.discard(progress.id)
-        word = verdict if isinstance(verdict, str) else verdict.value
-        step = steps.next_link(progress, word, State.UNDELIV, word, journey.message.expires_at)
+        word = verdict.value
+        expires_at, now = journey.message.expires_at, self._desk.now()
+        step = steps.leave_rcs(progress, word, State.UNDELIV, word, expires_at, now)
         self._desk.apply(journey, step)
         return False
 
@@ -330,7 +349,7 @@ class Outbound:
         self._count(link.name, outcome)
         journey = desk.journey(result.message_id)
         if link.channel is Channel.RCS:
-            desk.guards.on_outcome(link.name, result.message_id, journey, outcome)
+            desk.guards.on_outcome(link.name, result.message_id, outcome)
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
@@ -353,6 +372,8 @@ class Outbound:
         elif type(outcome) is Unknown and outcome.carrier_id:
             # Whatever is reported of it comes under this name, if it was taken at all.
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
+        if link.channel is Channel.RCS and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
+            progress.is_plain = False
         if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
             is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
             desk.ledger.on_mt_sent(link, journey, whole(journey), is_plain)

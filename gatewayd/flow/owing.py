@@ -38,9 +38,12 @@ def tells_sessions(accounts: Iterable[schema.Account]) -> bool:
 def copies(
     delivery: Delivery, account: schema.Account, facts: Facts | None, new_id: Callable[[], int]
 ) -> Iterator[Delivery]:
-    """One delivery for each sink; the first keeps the id. ``facts`` are for those that can tell them."""
+    """One delivery for each sink; SMPP's keeps the id, by which another may follow it, else the first one's.
+
+    ``facts`` are for those that can tell them.
+    """
     delivery_id = delivery.id
-    for sink in sinks_of(account, delivery.kind):
+    for sink in sorted(sinks_of(account, delivery.kind), key=lambda sink: sink != SMPP):
         if sink == SMPP:
             yield msgspec.structs.replace(delivery, id=delivery_id)
         else:

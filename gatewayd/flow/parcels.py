@@ -8,8 +8,8 @@ from __future__ import annotations
 import msgspec
 
 from gatewayd.carriers.link import Result
-from gatewayd.message import Inbound, Message, Receipt
-from gatewayd.store.records import Delivery
+from gatewayd.message import Inbound, Linked, Message, Receipt
+from gatewayd.store.records import Delivery, Session
 
 
 class _Parcel(msgspec.Struct, array_like=True, gc=False):
@@ -79,7 +79,7 @@ class Told(_Parcel, tag=9):
 
     link: str
     token: int
-    content: Receipt | Inbound
+    content: Receipt | Inbound | Linked
 
 
 class Acked(_Parcel, tag=10):
@@ -176,6 +176,14 @@ class Learned(_Parcel, tag=19):
     others: list[str]
 
 
+class Continue(_Parcel, tag=20):
+    """To the home of a user's other address: the conversation that was begun under the one that is not its own."""
+
+    link: str
+    linked: Linked
+    session: Session
+
+
 Parcel = (
     Submit
     | Stored
@@ -199,4 +207,5 @@ Parcel = (
     | Known
     | Ask
     | Reply
+    | Continue
 )

@@ -102,7 +102,8 @@ class Pausing:
 
     def _go_on(self, journey: Journey, reason: str) -> None:
         """Its place in the old queue is no longer true, and is passed over when its turn comes."""
-        step = steps.next_link(journey.progress, reason, State.EXPIRED, reason, journey.message.expires_at)
+        expires_at, now = journey.message.expires_at, self._desk.now()
+        step = steps.leave_rcs(journey.progress, reason, State.EXPIRED, reason, expires_at, now)
         self._desk.apply(journey, step)
 
 

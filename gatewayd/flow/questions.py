@@ -300,7 +300,7 @@ class Questions:
             result = self._desk.spool.result(args["id"])
             return Cancelling("too_late") if result is not None and result.account == args["account"] else None
         journey = found[1]
-        step = intervention.cancel(journey.progress, self._desk.now())
+        step = intervention.cancel(journey.progress, journey.message.expires_at, self._desk.now())
         if step is None:
             return Cancelling("under_way" if journey.progress.is_cancelled else "too_late")
         self._desk.apply(journey, step, journey.progress.queue)

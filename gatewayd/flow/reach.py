@@ -78,15 +78,21 @@ class Reach:
     def of(self, link: str, handset: str) -> Capability | None:
         """What is known, or None when the platform must be asked before anything is sent."""
         settings = self._desk.settings[link]
-        if settings.capability == "assume":
+        if settings.capability == "assume" and not self._desk.guards.watches(link):
             return _ASSUMED
         known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
         if known is not None and known.due > self._desk.now():
             return known
+        if settings.capability == "assume":
+            return _ASSUMED
         if settings.capability == "query":
             return None
         self._want_new(link, handset, settings)
         return _UNTRIED if settings.capability_unknown == "try" else _UNTESTED
+
+    def is_known(self, known: Capability | None) -> bool:
+        """Whether somebody said so; None is what the platform just said of this very message."""
+        return known is not _ASSUMED and known is not _UNTRIED
 
     def ask(self, link: Link, handset: str, journey: Journey) -> None:
         """Put the question once, however many messages wait for its answer."""
@@ -118,17 +124,30 @@ class Reach:
             desk.apply(journey, step, was_queued)
 
     def on_unreachable(self, link: str, message: Message, error: str) -> None:
-        """The platform refused a message because of its handset: the next one need not be refused as well."""
+        """The platform refused a message because of its handset: the next one need not be refused as well.
+
+        Where all are assumed capable, only a guard would rather know.
+        """
         settings = self._desk.settings.get(link)
-        if settings is None or settings.capability == "assume":
+        if settings is None or (settings.capability == "assume" and not self._desk.guards.watches(link)):
             return
         self._desk.metrics.capability_answers.labels(link, "refusal", "no").value += 1
-        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
-        now, journal = self._desk.now(), self._desk.spool.journal
-        keep_h = min(REFUSED_KEEP_H, settings.capability_no_h)
-        journal.put(CAPABILITY, f"{link}|{handset}", Capability(False, error, now, now + keep_h * _HOUR_S))
+        key = self._learned(link, message, False, error, min(REFUSED_KEEP_H, settings.capability_no_h))
         if settings.capability == "bulk":
-            journal.put(WANTED, f"{link}|{handset}", Wanted(now))
+            self._desk.spool.journal.put(WANTED, key, Wanted(self._desk.now()))
+
+    def on_reached(self, link: str, message: Message) -> None:
+        """A message arrived at a handset that nobody had vouched for."""
+        settings = self._desk.settings.get(link)
+        if settings is not None:
+            self._learned(link, message, True, "delivered", settings.capability_yes_h)
+
+    def _learned(self, link: str, message: Message, capable: bool, reason: str, keep_h: float) -> str:
+        """Keep what an attempt taught; returns the key."""
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        now, key = self._desk.now(), f"{link}|{handset}"
+        self._desk.spool.journal.put(CAPABILITY, key, Capability(capable, reason, now, now + keep_h * _HOUR_S))
+        return key
 
     def _remember(self, link: str, handset: str, capable: bool, reason: str) -> None:
         settings = self._desk.settings[link]

@@ -12,7 +12,8 @@ Knows no link, store or clock. What was held or taken back still comes to exactl
 from __future__ import annotations
 
 from gatewayd.message import State
-from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs, revoke
+from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs
+from gatewayd.policy.rcs_leg import revoke
 
 CANCELLED = "cancelled"
 
@@ -35,7 +36,7 @@ def release(progress: Progress, expires_at: float) -> Step | None:
     return enqueue(progress, expires_at) if progress.stage is Stage.HELD else None
 
 
-def cancel(progress: Progress, now: float) -> Step | None:
+def cancel(progress: Progress, expires_at: float, now: float) -> Step | None:
     """Take it back; None when that is too late, or asked for already."""
     if progress.is_cancelled:
         return None
@@ -44,17 +45,17 @@ def cancel(progress: Progress, now: float) -> Step | None:
             return None
         case Stage.SENT:
             progress.is_cancelled = True
-            return revoke(progress, now)
+            return revoke(progress, expires_at, now)
         case Stage.SENDING | Stage.REVOKING | Stage.SETTLING:
             progress.is_cancelled = True
             return _WAIT
     progress.is_cancelled = True
     if is_on_rcs(progress):  # it was perhaps sent before, and waits to be sent again
-        return revoke(progress, now)
+        return revoke(progress, expires_at, now)
     return Finish(State.DELETED, CANCELLED)
 
 
-def of_cancelled(progress: Progress, step: Step, now: float) -> Step:
+def of_cancelled(progress: Progress, step: Step, expires_at: float, now: float) -> Step:
     """What a step becomes for a message that was taken back: it may end, and be revoked, and nothing else."""
     match step:
         case Queue():
@@ -62,7 +63,7 @@ def of_cancelled(progress: Progress, step: Step, now: float) -> Step:
         case Finish(State.EXPIRED | State.UNDELIV):
             return Finish(State.DELETED, CANCELLED)
         case Wait() if progress.stage is Stage.SENT and is_on_rcs(progress):
-            return revoke(progress, now)
+            return revoke(progress, expires_at, now)
         case Wait() if progress.stage is Stage.POSTPONED:
-            return revoke(progress, now) if is_on_rcs(progress) else Finish(State.DELETED, CANCELLED)
+            return revoke(progress, expires_at, now) if is_on_rcs(progress) else Finish(State.DELETED, CANCELLED)
     return step

@@ -9,6 +9,8 @@ import math
 
 import msgspec
 
+from gatewayd.policy.quota import with_headroom
+
 # Clock readings are floats: an instant that is due must not be missed by the rounding of the last bit. In messages,
 # so it is far too small to let one more through in any window.
 _ROUNDING = 1e-6
@@ -20,7 +22,9 @@ _BURST_SHARE_OF_QUOTA = 10
 # Who counts is at the other end of a network and of busy machines: what was sent a little more than a minute apart may
 # arrive within one. So much later may a message be than another one.
 _SPREAD_OF_ARRIVALS_S = 0.1
-_ALMOST_ONE = 0.95
+
+# A turn that comes late has not lost its messages: so much of lost time is made up for. More than this was idleness.
+LATE_S = 0.1
 _DOUBLINGS_MAX = 60
 
 
@@ -44,6 +48,8 @@ class Ramp(msgspec.Struct, frozen=True, gc=False):
 class Rate(msgspec.Struct, frozen=True, gc=False):
     """A steady pace and what may go at once after idleness: never more than ``rate_per_s * w + burst`` in w seconds.
 
+    With ``late_s``, a turn that comes up to so much too late makes up for it, and w is that much longer.
+
     The state of a limit is one number, ``tat`` (theoretical arrival time): the moment until which the pace has been
     used up. 0 is the state of a new limit. ``burst`` is at least 1; ``rate_per_s`` is above 0, or infinite.
 
@@ -56,6 +62,7 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
     ramp: Ramp | None = None
     whole: float = 0.0
     horizon_s: float = 0.0
+    late_s: float = 0.0
 
     def at(self, since_s: float) -> Rate:
         """The rate so long after the end of a pause: slower for a while, and without bursts, when it has a ramp."""
@@ -79,7 +86,8 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
         interval_s = 1.0 / self.rate_per_s
         horizon = now + self.burst * interval_s
         if tat < now:
-            tat = now
+            if now - tat > self.late_s:
+                tat = now
         elif not tat <= horizon:  # also true of a NaN
             latest = max(horizon, now + self.horizon_s)
             tat = min(latest, tat)  # in this order: the minimum of a NaN and a number is the first of them
@@ -104,24 +112,39 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
 UNLIMITED = Rate(math.inf)
 
 
-def rate_of(per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1, per_second: int = 0) -> Rate:
+def rate_of(
+    per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1, per_second: int = 0, headroom: float = 0.0
+) -> Rate:
     """The pace that keeps all limits; a limit of 0 is none, and a burst below 1 counts as 1.
 
-    In no window of 60 s more than ``per_minute`` go and in none of 1 s more than ``per_second``, bursts included; in
-    none of 1 s more than ``rate_per_s + burst``. With a quota the burst is at most a tenth of it, so that nine tenths
-    can always be used.
+    In no window of 60 s more than ``per_minute`` go, bursts and late turns included, in none of 1 s more than
+    ``rate_per_s + burst``, and on average the ``headroom`` of each quota is left. A quota of a second is kept on
+    average only: no pace could keep each window and use it up, see ``window_of``. With a quota the burst is at most a
+    tenth of it, so that nine tenths can always be used.
     """
     size = max(1, int(burst))
     for quota in (per_minute, per_second):
         if quota > 0:
             size = min(size, max(1, quota // _BURST_SHARE_OF_QUOTA))
     pace = rate_per_s if rate_per_s > 0 else math.inf
+    # A pace that an operator gave is kept in each second, late turns or not.
+    late_s = LATE_S if (per_minute > 0 or per_second > 0) and rate_per_s <= 0 else 0.0
     if per_minute > 0:
         spread = per_minute / 60.0 * _SPREAD_OF_ARRIVALS_S
         # A quota of one a minute leaves nothing beside its burst of one: half a message more than nothing still
         # rounds down to the quota in every window.
-        pace = min(pace, max(per_minute - size - spread, 0.5) / 60.0)
+        most = max(per_minute - size - spread, 0.5) / (60.0 + late_s)
+        pace = min(pace, most, with_headroom(per_minute, headroom) / 60.0)
     if per_second > 0:
-        # Beside the burst almost one more fits in: what a window holds is rounded down.
-        pace = min(pace, per_second - size + _ALMOST_ONE)
-    return Rate(pace, size)
+        pace = min(pace, float(with_headroom(per_second, headroom)))
+    return Rate(pace, size, late_s=late_s)
+
+
+def window_of(per_second: int, headroom: float) -> int:
+    """How many may go in any one second: half of the headroom beside the pace, that late turns can be made up for.
+
+    Each turn that is late in a full window is lost for ever, since the same window one second later is full as well.
+    The other half of the headroom is for the way to the platform.
+    """
+    steady = with_headroom(per_second, headroom)
+    return steady + (per_second - steady + 1) // 2

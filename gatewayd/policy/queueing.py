@@ -104,7 +104,6 @@ class _Lane(Generic[T]):
                 self.virtual = 0.0
         return item
 
-
     def discard(self, gone: Collection[T]) -> None:
         """Take these out, wherever they wait. Shares stay as they were used."""
         for _, _, flow in self.heap:

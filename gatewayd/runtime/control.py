@@ -74,11 +74,11 @@ class Channel:
 class WorkerChannel(Channel):
     """The worker's end: ``orders`` is what the supervisor said first.
 
-    Then come ``{"drain": seconds}``, ``{"reload": true, …}`` and every few seconds ``{"news": …}``; the worker says
-    ``{"ready": …}``, ``{"beat": …}`` each second, ``{"reloaded": [fault, …]}`` and, before it ends for a reason,
-    ``{"fatal": sentence}``. Between that
-    come questions, ``{"ask": n, "what": name, "args": {…}}``, to be answered in any order with ``{"answered": n,
-    "value": …}`` or ``{"answered": n, "fault": sentence}``. When the iteration ends, the supervisor is gone, and the worker must be gone at once too.
+    Then come ``{"drain": seconds}``, ``{"reload": true, …}``, every few seconds ``{"news": …}``, and questions,
+    ``{"ask": n, "what": name, "args": {…}}``. The worker says ``{"ready": …}``, ``{"beat": …}`` each second,
+    ``{"reloaded": [fault, …]}`` and, before it ends for a reason, ``{"fatal": sentence}``; it answers in any order with
+    ``{"answered": n, "value": …}`` or ``{"answered": n, "fault": sentence}``. When the iteration ends, the supervisor
+    is gone, and the worker must be gone at once too.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

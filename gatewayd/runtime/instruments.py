@@ -154,6 +154,10 @@ class Counters(Family[Tally]):
         self.name = name
         self.meaning = help_text
 
+    def count(self, *labels: str) -> None:
+        """One more."""
+        self.labels(*labels).value += 1
+
     def figure(self) -> Figure:
         """What is shown now."""
         rows: Rows = [(values, [tally.value]) for values, tally in self.items()]

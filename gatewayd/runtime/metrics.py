@@ -246,6 +246,15 @@ class Metrics:
             "answer",
         )
         self.bulk_questions = counters("bulk_questions", "Questions about many handsets at once.", "link", "outcome")
+        self.webhook_ignored = counters(
+            "webhook_ignored", "Events from platforms that mean nothing here, by their names.", "link", "event"
+        )
+        self.uploads = counters(
+            "uploads",
+            "Local files brought to platforms: stored, refused, later, not_ready, unreadable, gone.",
+            "link",
+            "outcome",
+        )
         self.limiter_waits = counters("limiter_waits", "Times that a limit made us wait.", "limit")
         self.limiter_pauses = counters(
             "limiter_pauses",

@@ -42,10 +42,11 @@ SWEEP_S = 30.0
 class Box:
     """What one account is owed: ids in order, and the binds that can take them.
 
-    ``ids`` are new, ``returned`` came back and go first, ``postponed`` were refused for now and wait for their time.
+    ``ids`` are new, ``returned`` came back and go first, ``postponed`` were refused for now and wait for their time, or
+    for the delivery that they follow: ``followers`` are those, by what they follow.
     """
 
-    __slots__ = ("account", "depth_max", "hot", "ids", "postponed", "receivers", "returned", "window")
+    __slots__ = ("account", "depth_max", "followers", "hot", "ids", "postponed", "receivers", "returned", "window")
 
     def __init__(self, account: str, depth_max: int, window: int) -> None:
         self.account = account
@@ -54,6 +55,7 @@ class Box:
         self.ids: deque[int] = deque()
         self.returned: list[int] = []
         self.postponed: dict[int, None] = {}
+        self.followers: dict[int, int] = {}
         self.hot: dict[int, Delivery] = {}
         self.receivers: deque[EsmeConnection] = deque()
 
@@ -280,12 +282,22 @@ class Outbox:
                 self.wake(box)
 
     def load(self, box: Box, ids: list[int]) -> Iterable[Delivery]:
-        """The deliveries of these ids; settled ones are left out."""
+        """The deliveries of these ids; settled ones are left out, and those that must wait for another one."""
         if all(delivery_id in box.hot for delivery_id in ids):
-            return [box.hot.pop(delivery_id) for delivery_id in ids]
-        for delivery_id in ids:
-            box.hot.pop(delivery_id, None)
-        return self._spool.deliveries(ids)
+            loaded = [box.hot.pop(delivery_id) for delivery_id in ids]
+        else:
+            for delivery_id in ids:
+                box.hot.pop(delivery_id, None)
+            loaded = self._spool.deliveries(ids)
+        return [delivery for delivery in loaded if not delivery.follows or self._is_free(box, delivery)]
+
+    def _is_free(self, box: Box, delivery: Delivery) -> bool:
+        """Whether what it follows is settled. Else it waits for that, over however many binds the two may go."""
+        if not self._spool.deliveries([delivery.follows]):
+            return True
+        box.followers[delivery.follows] = delivery.id
+        box.postponed[delivery.id] = None
+        return False
 
     def end_expired(self, box: Box, delivery: Delivery) -> bool:
         """Whether its time is over; then it is ended."""
@@ -325,6 +337,13 @@ class Outbox:
         box.hot.pop(delivery_id, None)
         self._spool.settle_delivery(delivery_id)
         self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
+        self._metrics.deliveries.labels(box.account, kind, outcome).value += 1
+        if box.followers:
+            follower = box.followers.pop(delivery_id, None)
+            if follower in box.postponed:  # else it was dropped meanwhile
+                del box.postponed[follower]
+                heapq.heappush(box.returned, follower)
+                self.wake(box)
 
     def give_back(self, box: Box, delivery: Delivery) -> None:
         """It was not sent: it keeps its place."""

@@ -16,8 +16,15 @@ from protocol.smpp.pdu import DeliverSm
 # Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
 TAG_SESSION_ID = 0x1490
 TAG_POSTBACK = 0x1491
+TAG_MEDIA_TYPE = 0x1492
+TAG_MEDIA_SIZE = 0x1493
+TAG_MEDIA_NAME = 0x1494
+TAG_PLACE = 0x1495
+TAG_DISPLAYED = 0x1496
 SHORT_MESSAGE_MAX = 254
 _POSTBACK_MAX = 2_048
+_MEDIA_TYPE_MAX, _MEDIA_NAME_MAX = 127, 255
+_SIZE_MAX = 0xFFFF_FFFF
 _ERROR_SIZE = 3
 
 _Tlvs = tuple[tuple[int, bytes], ...]
@@ -43,7 +50,11 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         _moment(int(delivery.submitted_at)),
         _moment(int(delivery.done_at)),
         error_code(delivery.error),
+        word=delivery.displayed,
     )
+    tlvs = receipt.build_tlvs(message_id, state) + _reference(delivery)
+    if delivery.displayed:
+        tlvs += ((TAG_DISPLAYED, b"\x01"),)
     return DeliverSm(
         source_addr_ton=delivery.source_ton,
         source_addr_npi=delivery.source_npi,
@@ -53,7 +64,7 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         destination_addr=delivery.destination,
         esm_class=ESM_RECEIPT,
         short_message=body,
-        tlvs=receipt.build_tlvs(message_id, state) + _reference(delivery),
+        tlvs=tlvs,
     )
 
 
@@ -78,7 +89,7 @@ def _moment(unix: int) -> datetime:
 def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
     payload, data_coding = _coded(delivery, account)
     body = delivery.udh + payload
-    own = _reference(delivery) + _session(delivery)
+    own = _reference(delivery) + _session(delivery) + _media(delivery)
     tags = {tag for tag, _ in own}
     tlvs = tuple(tlv for tlv in delivery.tlvs if tlv[0] not in tags) + own
     if len(body) > SHORT_MESSAGE_MAX:
@@ -128,6 +139,26 @@ def _session(delivery: Delivery) -> _Tlvs:
         info = session_info(delivery.session_sequence, delivery.session_number)
         tlvs = ((Tag.ITS_SESSION_INFO, info), (TAG_SESSION_ID, delivery.session_id.encode()))
     if delivery.postback:
-        whole = delivery.postback.encode()[:_POSTBACK_MAX].decode(errors="ignore")  # never half a character
-        tlvs += ((TAG_POSTBACK, whole.encode()),)
+        tlvs += ((TAG_POSTBACK, _cut(delivery.postback, _POSTBACK_MAX)),)
     return tlvs
+
+
+def _media(delivery: Delivery) -> _Tlvs:
+    """What the address in the text leads to, as far as the platform told it, and where the user is."""
+    tlvs: _Tlvs = ()
+    attachment = delivery.attachment
+    if attachment is not None:
+        if attachment.mime_type:
+            tlvs += ((TAG_MEDIA_TYPE, _cut(attachment.mime_type, _MEDIA_TYPE_MAX)),)
+        if attachment.size > 0:
+            tlvs += ((TAG_MEDIA_SIZE, min(attachment.size, _SIZE_MAX).to_bytes(4, "big")),)
+        if attachment.name:
+            tlvs += ((TAG_MEDIA_NAME, _cut(attachment.name, _MEDIA_NAME_MAX)),)
+    if delivery.place:
+        tlvs += ((TAG_PLACE, delivery.place.encode()),)
+    return tlvs
+
+
+def _cut(text: str, size_max: int) -> bytes:
+    """UTF-8, so many octets at most, and never half a character."""
+    return text.encode()[:size_max].decode(errors="ignore").encode()

@@ -20,7 +20,7 @@ ENTRIES_MAX = 200_000
 # SMPP 3.4 appendix B to the letter.
 _RECEIPT = re.compile(
     rb"id:(\S+) sub:(\d{3}) dlvrd:(\d{3}) submit date:(\d{10}(?:\d\d)?) done date:(\d{10}(?:\d\d)?)"
-    rb" stat:([A-Z]{7}) err:(\w{3}) text:(.*)",
+    rb" stat:([A-Z]{1,7}) err:(\w{3}) text:(.*)",
     re.IGNORECASE | re.DOTALL,
 )
 _STATES = {
@@ -35,6 +35,10 @@ _STATES = {
 }
 
 
+# The gateway's own TLV on a receipt for a message that was read; its word is the account's choice.
+DISPLAYED = 0x1496
+
+
 class Submitted(msgspec.Struct):
     """One submit_sm; ``status`` is None until an answer came, ``lost`` says why none will."""
 
@@ -47,7 +51,10 @@ class Submitted(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """One receipt. ``state`` and ``message_id`` are of the text; ``faults`` says what of it is not as it must be."""
+    """One receipt. ``state`` and ``message_id`` are of the text; ``faults`` says what of it is not as it must be.
+
+    ``is_displayed``: it tells that the message was read, and ``state`` is the word for that.
+    """
 
     at: float
     pdu: DeliverSm
@@ -55,6 +62,7 @@ class Receipt(msgspec.Struct):
     state: str
     error: str
     faults: tuple[str, ...] = ()
+    is_displayed: bool = False
 
 
 class Text(msgspec.Struct):
@@ -118,10 +126,14 @@ def read_receipt(pdu: DeliverSm, at: float) -> Receipt:
     receipted = tlvs.get(Tag.RECEIPTED_MESSAGE_ID)
     if receipted is not None and receipted.rstrip(b"\0").decode("latin-1") != message_id:
         faults.append("receipted_message_id names another message")
+    is_displayed = tlvs.get(DISPLAYED) == b"\x01"
+    expected = "DELIVRD" if is_displayed else state
     number = tlvs.get(Tag.MESSAGE_STATE)
-    if number is not None and _STATES.get(int.from_bytes(number)) != state:
+    if number is not None and _STATES.get(int.from_bytes(number)) != expected:
         faults.append("message_state is not the state of the text")
-    return Receipt(at, pdu, message_id, state, error, tuple(faults))
+    if (state in _STATES.values()) == is_displayed:
+        faults.append("the state of the text is not a word for it")
+    return Receipt(at, pdu, message_id, state, error, tuple(faults), is_displayed)
 
 
 def part_of(pdu: DeliverSm) -> tuple[int, int, int]:

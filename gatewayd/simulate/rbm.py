@@ -5,21 +5,16 @@ It judges the gateway's RBM side, so it shares no code with it: everything here 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
 import msgspec
-import uvloop
-from aiohttp import web
 
-from gatewayd.simulate.rbm_behaviour import RbmBehaviour, load_rbm_behaviour
+from gatewayd.simulate.rbm_behaviour import RbmBehaviour
 from gatewayd.simulate.rbm_control import RbmControlDesk, UserEventKind
 from gatewayd.simulate.rbm_files import RbmFileDesk
 from gatewayd.simulate.rbm_http import TOKEN_PATH, RbmDoor, Repeat, RevokeSemantics
@@ -32,9 +27,10 @@ from gatewayd.simulate.rbm_validation import MessageChecks, Use
 from gatewayd.simulate.rcs_disturbance import Wishes
 from gatewayd.simulate.rcs_quota import Quota
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy, WebhookSender
+from gatewayd.simulate.rule_files import load
 from gatewayd.simulate.schedule import Schedule
+from gatewayd.simulate.serving import Site, run
 
-SHUTDOWN_S = 1.0
 VALIDATION_TIMEOUT_S = 10.0
 # Google repeats for seven days, at most ten minutes apart.
 WEBHOOKS = WebhookPolicy(attempts=1018)
@@ -92,7 +88,7 @@ class RbmPlatform:
         self._door = RbmDoor(self.tokens, self.ledger, self._lives, self._schedule, wall)
         self.files = RbmFileDesk(self._door.enter, wall)
         self._reach = ReachDesk(self._door.enter, lambda: self._lives.behaviour, clock)
-        self._runner: web.AppRunner | None = None
+        self._site = Site()
         self._set_up(options)
         self._lives.push = options.push
         self.set_webhook(options.webhook_url)
@@ -115,25 +111,17 @@ class RbmPlatform:
         self._reach.add_routes(app)
         self.files.add_routes(app)
         RbmControlDesk(self).add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
+        bound = await self._site.open(app, host, port)
         self._webhooks.start()
         self._schedule.resume()
-        return int(self._runner.addresses[0][1])
+        return bound
 
     async def stop(self) -> None:
         """Stop listening, and leave waiting requests without answer; what is still to come waits for ``start``."""
         self._door.close()
         self._schedule.pause()
         await self._webhooks.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._site.close()
 
     def new_client(self, token_uri: str) -> bytes:
         """The key file (JSON) of a service account that the platform knows from now on."""
@@ -144,6 +132,10 @@ class RbmPlatform:
     def trust(self, account: ServiceAccount) -> None:
         """Know a service account by its key."""
         self.tokens.trust(account)
+
+    def revoke_tokens(self) -> None:
+        """Take back every token."""
+        self.tokens.revoke_all()
 
     def set_behaviour(self, behaviour: RbmBehaviour) -> None:
         """Rules for what comes from now on; messages under way keep theirs."""
@@ -237,31 +229,13 @@ def run_command(
 
     A ``key_file`` that is not there is written: the service account's key for the gateway, of mode 0600.
     """
-    try:
-        host, port = _address(listen)
-        behaviour = load_rbm_behaviour(rules) if rules is not None else RbmBehaviour()
+
+    def make() -> RbmPlatform:
+        behaviour = load(rules, RbmBehaviour) if rules is not None else RbmBehaviour()
         push = PushOptions(client_token=client_token)
-        options = RbmOptions(webhook_url=webhook, push=push, quota_per_s=quota_per_s)
-        uvloop.run(_serve(host, port, options, behaviour, key_file))
-    except (OSError, ValueError) as error:
-        print(f"rbm platform: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        return RbmPlatform(RbmOptions(webhook_url=webhook, push=push, quota_per_s=quota_per_s), behaviour)
 
-
-async def _serve(host: str, port: int, options: RbmOptions, behaviour: RbmBehaviour, key_file: Path) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    platform = RbmPlatform(options, behaviour)
-    bound = await platform.start(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    try:
-        _know_client(platform, key_file, f"http://{shown}:{bound}{TOKEN_PATH}")
-        print(f"rbm platform listening on http://{shown}:{bound}", flush=True)
-        await stopping.wait()
-    finally:
-        await platform.stop()
+    run("rbm platform", listen, make, lambda platform, url: _know_client(platform, key_file, url + TOKEN_PATH))
 
 
 def _know_client(platform: RbmPlatform, key_file: Path, token_uri: str) -> None:
@@ -283,10 +257,3 @@ def _told_how(secret: str, body: bytes, header: str) -> str:
     except msgspec.DecodeError:
         return ""
     return "json" if isinstance(decoded, dict) and decoded.get("secret") == secret else ""
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError(f"{listen!r} is not an address; give host:port, such as 127.0.0.1:8443")
-    return host.removeprefix("[").removesuffix("]"), int(port)

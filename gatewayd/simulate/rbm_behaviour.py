@@ -5,12 +5,11 @@ Pure; knows nothing of HTTP, clocks or messages under way.
 
 from __future__ import annotations
 
-import re
-import tomllib
-from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from gatewayd.simulate.rule_files import check, first_match
 
 FEATURES = (
     "RICHCARD_STANDALONE",
@@ -86,16 +85,6 @@ class RbmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     webhook_reorder: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.handset)
-        except re.error as error:
-            raise ValueError(f"handset is not a regular expression: {error}") from None
-        if not 0 <= self.webhook_duplicates <= 100:
-            raise ValueError("webhook_duplicates must be 0 to 100")
-        if not 400 <= self.refuse_status <= 599 or not (
-            self.capability_status == 0 or 400 <= self.capability_status <= 599
-        ):
-            raise ValueError("refuse_status and capability_status are HTTP errors, 400 to 599")
         if min(self.reply_suggestion, self.submit_times, self.promotions_max) < 0:
             raise ValueError("reply_suggestion, submit_times and promotions_max are not negative")
         delays = (
@@ -106,8 +95,7 @@ class RbmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             self.reply_after_s,
             self.webhook_delay_s,
         )
-        if any(delay is not None and not 0.0 <= delay <= 86400.0 for delay in delays):
-            raise ValueError("every delay must be 0 to 86400 seconds")
+        check(self, delays)
 
     def loses(self, event: str) -> bool:
         """Whether a webhook of this type is lost on the way."""
@@ -124,20 +112,9 @@ class RbmBehaviour(msgspec.Struct, forbid_unknown_fields=True):
 
     def rule_of(self, handset: str) -> RbmRule:
         """The first rule that matches the whole number."""
-        for rule in self.rule:
-            if re.fullmatch(rule.handset, handset):
-                return rule
-        return DEFAULT_RULE
+        return first_match(self.rule, handset, DEFAULT_RULE)
 
 
 def rbm_behaviour(*rules: RbmRule) -> RbmBehaviour:
     """Rules in the order given."""
     return RbmBehaviour(list(rules))
-
-
-def load_rbm_behaviour(path: Path) -> RbmBehaviour:
-    """Read ``[[rule]]`` tables from a TOML file; raises ``ValueError`` or ``OSError`` with a sentence."""
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RbmBehaviour)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from error

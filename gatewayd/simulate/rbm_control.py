@@ -5,18 +5,17 @@ For people and scripts; knows the platform only through the calls it is given.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import msgspec
 from aiohttp import web
 
+from gatewayd.simulate.controls import Controls, bad, read, report
 from gatewayd.simulate.rbm_behaviour import RbmBehaviour
 from gatewayd.simulate.rbm_ledger import RbmLedger
 from gatewayd.simulate.rbm_pushes import Signing
 from gatewayd.simulate.rbm_tokens import GoogleTokens
 from gatewayd.simulate.rcs_disturbance import Wishes
-
-T = TypeVar("T")
 
 UserEventKind = Literal["IS_TYPING", "SUBSCRIBE", "UNSUBSCRIBE"]
 Reportable = Literal["DELIVERED", "READ", "TTL_EXPIRATION_REVOKED", "TTL_EXPIRATION_REVOKE_FAILED"]
@@ -42,15 +41,6 @@ class SetThrottle(msgspec.Struct, forbid_unknown_fields=True):
     per_user: bool = False
 
 
-class SetTokens(msgspec.Struct, forbid_unknown_fields=True):
-    """Take all tokens back, change the life time of new ones, let the next requests for one fail."""
-
-    revoke_all: bool = False
-    lifetime_s: float | None = None
-    fail_next: int = 0
-    fail_status: int = 503
-
-
 class SetWebhook(msgspec.Struct, forbid_unknown_fields=True):
     """Where webhooks go from now on, and how they are signed."""
 
@@ -72,6 +62,8 @@ class RbmControlled(Protocol):
 
     ledger: RbmLedger
     tokens: GoogleTokens
+
+    def revoke_tokens(self) -> None: ...
 
     def set_behaviour(self, behaviour: RbmBehaviour) -> None: ...
 
@@ -100,19 +92,16 @@ class RbmControlDesk:
 
     def add_routes(self, app: web.Application) -> None:
         """Put the endpoints into ``app``."""
+        Controls(self._platform, RbmBehaviour, "phone").add_routes(app)
         app.router.add_post("/control/mo", self._say)
-        app.router.add_post("/control/rules", self._rules)
         app.router.add_post("/control/throttle", self._throttle)
-        app.router.add_post("/control/tokens", self._tokens)
         app.router.add_post("/control/webhook", self._webhook)
-        app.router.add_post("/control/events", self._events)
         app.router.add_post("/control/status", self._status)
-        app.router.add_get("/control/ledger", self._ledger)
 
     async def _say(self, request: web.Request) -> web.StreamResponse:
-        said = await _read(request, Say)
+        said = await read(request, Say)
         if [bool(said.text), bool(said.reply), bool(said.members), bool(said.event)].count(True) != 1:
-            raise _bad("give a text, a reply, members or an event")
+            raise bad("give a text, a reply, members or an event")
         if said.event:
             told = self._platform.send_event(said.phone, said.event, said.agent)
         elif said.reply:
@@ -121,54 +110,17 @@ class RbmControlDesk:
             told = self._platform.say(said.phone, said.members or {"text": said.text}, said.agent)
         return web.json_response({"id": told}, status=202)
 
-    async def _rules(self, request: web.Request) -> web.StreamResponse:
-        self._platform.set_behaviour(await _read(request, RbmBehaviour))
-        return web.Response(status=204)
-
     async def _throttle(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetThrottle)
+        told = await read(request, SetThrottle)
         self._platform.throttle_next(told.count, told.retry_after_s, per_user=told.per_user)
         return web.Response(status=204)
 
-    async def _tokens(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetTokens)
-        office = self._platform.tokens
-        if told.revoke_all:
-            office.revoke_all()
-        if told.lifetime_s is not None:
-            office.lifetime_s = told.lifetime_s
-        office.fail_next, office.fail_status = told.fail_next, told.fail_status
-        return web.Response(status=204)
-
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetWebhook)
+        told = await read(request, SetWebhook)
         self._platform.set_webhook(told.url, told.client_token, told.signing)
         how = await self._platform.validate_webhook() if told.validate else ""
         return web.json_response({"validated": how})
 
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        self._platform.disturb(await _read(request, Wishes))
-        return web.Response(status=204)
-
     async def _status(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetStatus)
-        try:
-            self._platform.report(told.msg_id, told.event)
-        except KeyError:
-            raise web.HTTPNotFound(text="no such message\n") from None
-        return web.Response(status=204)
-
-    async def _ledger(self, request: web.Request) -> web.StreamResponse:
-        body = self._platform.ledger.as_json(request.query.get("phone", ""))
-        return web.Response(body=body, content_type="application/json")
-
-
-async def _read(request: web.Request, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.DecodeError as error:
-        raise _bad(str(error)) from None
-
-
-def _bad(reason: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=reason + "\n")
+        told = await read(request, SetStatus)
+        return report(lambda: self._platform.report(told.msg_id, told.event))

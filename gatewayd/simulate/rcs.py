@@ -5,24 +5,19 @@ It judges the gateway's RCS side, so it shares no code with it: everything here 
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-import uvloop
-from aiohttp import web
 
 from gatewayd.simulate.rcs_assertion import ANYONE, public_key_of
-from gatewayd.simulate.rcs_behaviour import Behaviour, load_behaviour
+from gatewayd.simulate.rcs_behaviour import Behaviour
 from gatewayd.simulate.rcs_bulk import BulkDesk
 from gatewayd.simulate.rcs_control import ControlDesk
 from gatewayd.simulate.rcs_dialects import dialect_of
 from gatewayd.simulate.rcs_disturbance import Wishes
-from gatewayd.simulate.rcs_files import FileDesk, Shelf
+from gatewayd.simulate.rcs_files import FileDesk, FileStatus, Shelf
 from gatewayd.simulate.rcs_http import FrontDoor
 from gatewayd.simulate.rcs_layers import LayerOptions, SecondLayer
 from gatewayd.simulate.rcs_ledger import Ledger
@@ -32,9 +27,9 @@ from gatewayd.simulate.rcs_quota import Quota
 from gatewayd.simulate.rcs_tokens import TokenOffice
 from gatewayd.simulate.rcs_validation import TEXT_MAX
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy, WebhookSender
+from gatewayd.simulate.rule_files import load
 from gatewayd.simulate.schedule import Schedule
-
-SHUTDOWN_S = 1.0
+from gatewayd.simulate.serving import Site, run
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +106,7 @@ class RcsPlatform:
         quota = Quota(options.quota_per_minute, options.quota_per_s)
         self._door = FrontDoor(self.tokens, quota, self.ledger, self._lives, self._schedule, wall)
         self._root = (options.root or self.dialect.root).rstrip("/")
-        self._runner: web.AppRunner | None = None
+        self._site = Site()
         self._lives.shape = self.dialect.shape
         self._door.dialect = self.dialect
         self._door.layer = self._second_layer(options)
@@ -119,7 +114,8 @@ class RcsPlatform:
         self._door.suspension = Suspension(
             options.unreachable_share_max, options.unreachable_sample, options.suspension_s
         )
-        self._files = FileDesk(Shelf(wall), self._schedule, wall, self._door.enter, self._lives.tell_file)
+        self.files = Shelf(wall)
+        self._files = FileDesk(self.files, self._schedule, wall, self._door.enter, self._lives.tell_file)
         self._files.ready_after_s, self._files.fail_types = options.file_ready_after_s, options.file_fail_types
         self._bulk = BulkDesk(self._schedule, wall, self._door.enter, lambda: self._lives.behaviour)
         self._bulk.zone, self._bulk.any_hour, self._bulk.job_s = (
@@ -144,25 +140,17 @@ class RcsPlatform:
         self._files.add_routes(app, bot_path)
         self._bulk.add_routes(app, self._root, bot_path, self.dialect)
         ControlDesk(self).add_routes(app)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_S)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
+        bound = await self._site.open(app, host, port)
         self._webhooks.start()
         self._schedule.resume()
-        return int(self._runner.addresses[0][1])
+        return bound
 
     async def stop(self) -> None:
         """Stop listening, and leave waiting requests without answer; what is still to come waits for ``start``."""
         self._door.close()
         self._schedule.pause()
         await self._webhooks.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._site.close()
 
     def set_behaviour(self, behaviour: Behaviour) -> None:
         """Rules for what comes from now on; messages under way keep theirs."""
@@ -232,6 +220,10 @@ class RcsPlatform:
         """Bring a message into a state now, whatever its rule says; raises ``KeyError`` for an unknown id."""
         self._lives.report(self.ledger.messages[msg_id], status, code)
 
+    def report_file(self, file_id: str, status: FileStatus) -> None:
+        """Bring an uploaded file into a state now; raises ``KeyError`` for an unknown id."""
+        self._files.report(self.files.files[file_id], status)
+
     def tick(self) -> None:
         """Do what is due by the clock that was given."""
         self._schedule.tick()
@@ -255,9 +247,8 @@ def run_command(
     bot_key: Path | None = None,
 ) -> None:
     """Run a platform until SIGINT or SIGTERM; exits with status 2 and a sentence when it cannot start."""
-    try:
-        host, port = _address(listen)
-        behaviour = load_behaviour(rules) if rules is not None else Behaviour()
+
+    def make() -> RcsPlatform:
         keys = {ANYONE: bot_key.read_text(encoding="utf-8")} if bot_key is not None else {}
         options = Options(
             dialect=dialect_of(dialect).name,
@@ -268,27 +259,6 @@ def run_command(
             client_secret=client_secret,
             quota_per_minute=quota_per_minute,
         )
-        uvloop.run(_serve(host, port, options, behaviour))
-    except (OSError, ValueError) as error:
-        print(f"rcs platform: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+        return RcsPlatform(options, load(rules, Behaviour) if rules is not None else Behaviour())
 
-
-async def _serve(host: str, port: int, options: Options, behaviour: Behaviour) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
-    platform = RcsPlatform(options, behaviour)
-    bound = await platform.start(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    print(f"rcs platform listening on http://{shown}:{bound}", flush=True)
-    await stopping.wait()
-    await platform.stop()
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, colon, port = listen.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError(f"{listen!r} is not an address; give host:port, such as 127.0.0.1:8443")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    run("rcs platform", listen, make)

@@ -5,12 +5,11 @@ Pure; knows nothing of HTTP, clocks or messages under way.
 
 from __future__ import annotations
 
-import re
-import tomllib
-from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+from gatewayd.simulate.rule_files import check, first_match
 
 CAPABILITIES = ("chat", "fileTransfer", "chatBotCommunication")
 
@@ -73,21 +72,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     webhook_reorder: bool = False
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.handset)
-        except re.error as error:
-            raise ValueError(f"handset is not a regular expression: {error}") from None
-        if not 0 <= self.webhook_duplicates <= 100:
-            raise ValueError("webhook_duplicates must be 0 to 100")
-        if not 400 <= self.refuse_status <= 599 or not (
-            self.capability_status == 0 or 400 <= self.capability_status <= 599
-        ):
-            raise ValueError("refuse_status and capability_status are HTTP errors, 400 to 599")
         if self.reply_suggestion < 0:
             raise ValueError("reply_suggestion counts from 1")
-        self._check_delays()
-
-    def _check_delays(self) -> None:
         delays = (
             self.retry_after_s,
             self.answer_after_s,
@@ -97,8 +83,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             self.reply_after_s,
             self.webhook_delay_s,
         )
-        if any(delay is not None and not 0.0 <= delay <= 86400.0 for delay in delays):
-            raise ValueError("every delay must be 0 to 86400 seconds")
+        check(self, delays)
 
     @property
     def is_reachable(self) -> bool:
@@ -120,20 +105,9 @@ class Behaviour(msgspec.Struct, forbid_unknown_fields=True):
 
     def rule_of(self, contact: str) -> Rule:
         """The first rule that matches the whole contact."""
-        for rule in self.rule:
-            if re.fullmatch(rule.handset, contact):
-                return rule
-        return DEFAULT_RULE
+        return first_match(self.rule, contact, DEFAULT_RULE)
 
 
 def behaviour(*rules: Rule) -> Behaviour:
     """Rules in the order given."""
     return Behaviour(list(rules))
-
-
-def load_behaviour(path: Path) -> Behaviour:
-    """Read ``[[rule]]`` tables from a TOML file; raises ``ValueError`` or ``OSError`` with a sentence."""
-    try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Behaviour)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: {error}") from error

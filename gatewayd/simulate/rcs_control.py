@@ -5,17 +5,16 @@ For people and scripts; knows the platform only through the calls it is given.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import msgspec
 from aiohttp import web
 
+from gatewayd.simulate.controls import Controls, bad, read, report
 from gatewayd.simulate.rcs_behaviour import Behaviour
 from gatewayd.simulate.rcs_disturbance import Wishes
 from gatewayd.simulate.rcs_ledger import Ledger
 from gatewayd.simulate.rcs_tokens import TokenOffice
-
-T = TypeVar("T")
 
 Reportable = Literal["sent", "delivered", "displayed", "failed", "cancelled"]
 
@@ -40,15 +39,6 @@ class SetThrottle(msgspec.Struct, forbid_unknown_fields=True):
 
     count: int
     retry_after_s: float | None = None
-
-
-class SetTokens(msgspec.Struct, forbid_unknown_fields=True):
-    """Take all tokens back, change the life time of new ones, let the next requests for one fail."""
-
-    revoke_all: bool = False
-    lifetime_s: float | None = None
-    fail_next: int = 0
-    fail_status: int = 503
 
 
 class SetWebhook(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,19 +89,16 @@ class ControlDesk:
 
     def add_routes(self, app: web.Application) -> None:
         """Put the endpoints into ``app``."""
+        Controls(self._platform, Behaviour, "contact").add_routes(app)
         app.router.add_post("/control/mo", self._inject)
-        app.router.add_post("/control/rules", self._rules)
         app.router.add_post("/control/throttle", self._throttle)
-        app.router.add_post("/control/tokens", self._tokens)
         app.router.add_post("/control/webhook", self._webhook)
         app.router.add_post("/control/status", self._status)
-        app.router.add_post("/control/events", self._events)
-        app.router.add_get("/control/ledger", self._ledger)
 
     async def _inject(self, request: web.Request) -> web.StreamResponse:
-        inject = await _read(request, Inject)
+        inject = await read(request, Inject)
         if [bool(inject.text), bool(inject.reply), bool(inject.members)].count(True) != 1:
-            raise _bad("give a text, a reply or members")
+            raise bad("give a text, a reply or members")
         if inject.members:
             msg_id = self._platform.say(inject.contact, inject.members, inject.event, inject.bot)
         elif inject.reply:
@@ -120,53 +107,16 @@ class ControlDesk:
             msg_id = self._platform.send_text(inject.contact, inject.text, inject.bot)
         return web.json_response({"msgId": msg_id}, status=202)
 
-    async def _rules(self, request: web.Request) -> web.StreamResponse:
-        self._platform.set_behaviour(await _read(request, Behaviour))
-        return web.Response(status=204)
-
     async def _throttle(self, request: web.Request) -> web.StreamResponse:
-        throttle = await _read(request, SetThrottle)
+        throttle = await read(request, SetThrottle)
         self._platform.throttle_next(throttle.count, throttle.retry_after_s)
         return web.Response(status=204)
 
-    async def _tokens(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetTokens)
-        office = self._platform.tokens
-        if told.revoke_all:
-            self._platform.revoke_tokens()
-        if told.lifetime_s is not None:
-            office.lifetime_s = told.lifetime_s
-        office.fail_next, office.fail_status = told.fail_next, told.fail_status
-        return web.Response(status=204)
-
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetWebhook)
+        told = await read(request, SetWebhook)
         self._platform.set_webhook(told.url, told.authorization)
         return web.Response(status=204)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
-        told = await _read(request, SetStatus)
-        try:
-            self._platform.report(told.msg_id, told.status, told.code)
-        except KeyError:
-            raise web.HTTPNotFound(text="no such message") from None
-        return web.Response(status=204)
-
-    async def _events(self, request: web.Request) -> web.StreamResponse:
-        self._platform.disturb(await _read(request, Wishes))
-        return web.Response(status=204)
-
-    async def _ledger(self, request: web.Request) -> web.StreamResponse:
-        body = self._platform.ledger.as_json(request.query.get("contact", ""))
-        return web.Response(body=body, content_type="application/json")
-
-
-async def _read(request: web.Request, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await request.read(), type=kind)
-    except msgspec.DecodeError as error:
-        raise _bad(str(error)) from None
-
-
-def _bad(reason: str) -> web.HTTPBadRequest:
-    return web.HTTPBadRequest(text=reason + "\n")
+        told = await read(request, SetStatus)
+        return report(lambda: self._platform.report(told.msg_id, told.status, told.code))

@@ -146,10 +146,14 @@ class FileDesk:
         octets = content or b""
         return StoredFile(file_id, bot, fields["fileType"], url, until, octets, len(octets))
 
+    def report(self, stored: StoredFile, status: FileStatus) -> None:
+        """Bring a file into a state now, and tell its bot."""
+        stored.status = status
+        self._tell(stored, stored.bot)
+
     def _settle(self, stored: StoredFile) -> None:
-        if self._shelf.files.get(stored.id) is stored:
-            stored.status = "failed" if stored.mime_type in self.fail_types else "ready"
-            self._tell(stored, stored.bot)
+        if self._shelf.files.get(stored.id) is stored and stored.status == "pending":
+            self.report(stored, "failed" if stored.mime_type in self.fail_types else "ready")
 
     async def _look(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(described(self._shelf.get(self._enter(request), request.match_info["file_id"])))

@@ -22,7 +22,10 @@ Strategy = Literal["header", "exchange"]
 
 
 class LayerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bot proves that it is itself. ``bot_keys``: public or private keys (PEM) by bot, ``*`` for any bot."""
+    """How a bot proves that it is itself. ``bot_keys``: public or private keys (PEM) by bot, ``*`` for any bot.
+
+    ``header`` and ``prefix`` are a guess, no published fact: the same that the dialect makes, held equal by a test.
+    """
 
     strategy: Strategy = "header"
     header: str = "X-Bot-Authorization"

@@ -75,12 +75,12 @@ def _migrate_3(connection: sqlite3.Connection) -> None:
 
 
 def _migrate_4(connection: sqlite3.Connection) -> None:
-    """Dead letters: what no endpoint took in its time."""
+    """Files that were uploaded to a platform: what it calls them."""
     _create(connection, KINDS_SINCE_VERSION_5)
 
 
 def _migrate_5(connection: sqlite3.Connection) -> None:
-    """Senders' own keys of submits, and how messages ended, for those who ask."""
+    """Dead letters: what no endpoint took in its time. Senders' own keys of submits, and how messages ended."""
     _create(connection, KINDS_SINCE_VERSION_6)
 
 

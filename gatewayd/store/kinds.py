@@ -18,6 +18,7 @@ from gatewayd.store.records import (
     Capability,
     Cdr,
     Delivery,
+    File,
     Order,
     Parked,
     Result,
@@ -80,21 +81,23 @@ ORDER = Kind("bulk_order", Order, False)
 
 ALIAS = Kind("alias", Alias, False, {"due": _due_of})
 
+FILE = Kind("file", File, False, {"due": _due_of})
+
 DEAD_LETTER = Kind("dead_letter", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
 
 TAKEN = Kind("taken", Taken, False, {"due": _due_of})
 RESULT = Kind("result", Result, True, {"due": _due_of})
 
 # What the journal tells beside the records, for people who ask later: an entry under a message's or a delivery's id, or
-# under 0 when it is about a link. It is in no table, and a replay passes over it (since version 5).
+# under 0 when it is about a link. It is in no table, and a replay passes over it (since version 6).
 NOTE = "note"
 
 KINDS_OF_VERSION_1: tuple[Kind, ...] = (MESSAGE, PROGRESS, SENT, DELIVERY, SESSION, PARKED, CAPABILITY, SEEN)
 KINDS_SINCE_VERSION_2: tuple[Kind, ...] = (BILLING, CDR)
 KINDS_SINCE_VERSION_3: tuple[Kind, ...] = (WANTED, ORDER)
 KINDS_SINCE_VERSION_4: tuple[Kind, ...] = (ALIAS,)
-KINDS_SINCE_VERSION_5: tuple[Kind, ...] = (DEAD_LETTER,)
-KINDS_SINCE_VERSION_6: tuple[Kind, ...] = (TAKEN, RESULT)
+KINDS_SINCE_VERSION_5: tuple[Kind, ...] = (FILE,)
+KINDS_SINCE_VERSION_6: tuple[Kind, ...] = (DEAD_LETTER, TAKEN, RESULT)
 KINDS: tuple[Kind, ...] = (
     *KINDS_OF_VERSION_1,
     *KINDS_SINCE_VERSION_2,

@@ -1,5 +1,5 @@
 """The stored records beside the message itself: correlation, deliveries, sessions, parked receipts, capabilities,
-billing records, handsets to be asked about.
+billing records, handsets to be asked about, uploaded files.
 
 Times are Unix seconds. ``due`` is the moment after which the record has had its time.
 """
@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Channel, Encoding, Receipt, State
+from gatewayd.message import Attachment, Channel, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
 
 
@@ -22,12 +22,14 @@ class Sent(_Record):
     """Under a carrier's message id: whose segment it is. Key: ``link|carrier id``.
 
     ``ended`` tells that the message has its final fate already: what comes now is only counted, until ``due``.
+    ``told`` are the receipts that its application was owed then, where it wants another one once they were read.
     """
 
     message_id: int
     segment: int = 0
     ended: bool = False
     due: float = 0.0
+    told: tuple[Delivery, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -50,6 +52,8 @@ class Delivery(_Record):
 
     ``sink`` is empty for SMPP. A session's news: ``submitted_at`` and ``done_at`` are its begin and its end,
     ``session_sequence`` counts its replies.
+    ``displayed`` makes a receipt one of a message that was read: the account's word for it. It never goes while the
+    delivery that it ``follows`` is still owed.
     """
 
     id: int
@@ -71,6 +75,8 @@ class Delivery(_Record):
     error: str = "000"
     submitted_at: float = 0.0
     done_at: float = 0.0
+    displayed: str = ""
+    follows: int = 0
     # an MO
     payload: bytes = b""
     encoding: Encoding = Encoding.GSM
@@ -83,6 +89,8 @@ class Delivery(_Record):
     session_number: int = 0
     session_sequence: int = 0
     postback: str = ""
+    attachment: Attachment | None = None
+    place: str = ""
     # for other sinks than SMPP
     sink: str = ""
     facts: Facts | None = None
@@ -195,4 +203,20 @@ class Alias(_Record):
     """What a platform calls the user behind a pseudonymous address. Key: ``link|address``."""
 
     alias: str
+    due: float
+
+
+class File(_Record):
+    """What a platform calls a file that we uploaded, until it drops it (``due``). Key: ``link|SHA-256 in hex``.
+
+    ``owner`` is whose file it is there: another bot could not use it. ``is_ready`` tells that it may be sent.
+    """
+
+    owner: str
+    ref: str
+    file_id: str
+    mime_type: str
+    size: int
+    is_ready: bool
+    sent_at: float
     due: float

@@ -151,7 +151,9 @@ class _Move:
         self._move_kind(slot, kinds.WANTED, homes.of_last_word)
         self._move_kind(slot, kinds.ORDER, lambda key, value: slot if slot < self._count else 0)
         self._move_kind(slot, kinds.PARKED, homes.of_parked)
-        self._copy_seen(slot)
+        # These name no handset: every home learns them.
+        self._copy_to_all(slot, kinds.SEEN)
+        self._copy_to_all(slot, kinds.FILE, replaces=False)
 
     def _move_kind(self, slot: int, kind: Kind, home: Callable[[Any, Any], int | None]) -> None:
         """``home`` gives None for what belongs to nobody: it stays, unless its file goes."""
@@ -171,14 +173,13 @@ class _Move:
                 self._copy(slot % self._count, kind, orphans, replaces=False)
             self._drop(slot, kind, [key for of_home in (*leaving.values(), orphans) for key, _ in of_home])
 
-    def _copy_seen(self, slot: int) -> None:
-        """What was seen already names no handset: every home learns it."""
-        for rows in _batches(self._files[slot], kinds.SEEN):
+    def _copy_to_all(self, slot: int, kind: Kind, *, replaces: bool = True) -> None:
+        for rows in _batches(self._files[slot], kind):
             for to in range(self._count):
                 if to != slot:
-                    self._copy(to, kinds.SEEN, rows)
+                    self._copy(to, kind, rows, replaces=replaces)
             if slot >= self._count:
-                self._drop(slot, kinds.SEEN, [key for key, _ in rows])
+                self._drop(slot, kind, [key for key, _ in rows])
 
     def _copy(self, to: int, kind: Kind, rows: _Rows, *, replaces: bool = True) -> None:
         target = self._files[to]
@@ -237,7 +238,9 @@ class _Homes:
         return None
 
     def of_sent(self, key: str, value: Any) -> int | None:
-        """The home of the message that a carrier's id names."""
+        """The home of the message that a carrier's id names, or of the handset that may still read it."""
+        if value.told:
+            return home_of(value.told[0].source, self._count)
         return self.of_message_id(value.message_id)
 
     def of_parked(self, key: str, value: Any) -> int:

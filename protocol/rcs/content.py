@@ -11,7 +11,17 @@ from typing import Literal
 import msgspec
 
 from protocol.rcs.errors import ContentFault
-from protocol.rcs.limits import Limits, check_length, check_number, check_place, check_size, check_url
+from protocol.rcs.limits import (
+    Limits,
+    check_length,
+    check_number,
+    check_place,
+    check_size,
+    check_source,
+    check_type,
+    check_url,
+    is_uploaded,
+)
 from protocol.rcs.suggestions import (
     AnySuggestion,
     CalendarEvent,
@@ -60,6 +70,7 @@ __all__ = [
     "Text",
     "Thumbnail",
     "check",
+    "geo_uri",
     "plain_text",
 ]
 
@@ -180,15 +191,17 @@ def check(content: Content, limits: Limits) -> None:
             check_length(text, name, limits.text_max)
         case File():
             _check_file(content, limits)
-        case Audio(url=url, size=size):
-            check_url(url, f"{name}.url", limits)
-            check_size(size, f"{name}.size", limits)
+        case Audio():
+            _check_audio(content, limits)
         case Location(latitude=latitude, longitude=longitude, label=label):
             check_place(latitude, longitude, name)
             check_length(label, f"{name}.label", limits.label_max, least=0)
+            if content.radius_m < 0:
+                raise ContentFault("out_of_range", f"{name}.radius_m", "is negative")
         case RichCard():
             _check_rich_card(content, limits)
         case Carousel(cards=cards):
+            _check_style(content.style_url, f"{name}.style_url", limits)
             check_number(cards, f"{name}.cards", limits.cards_max, least=limits.cards_min)
             for index, card in enumerate(cards):
                 at = f"{name}.cards[{index}]"
@@ -196,6 +209,8 @@ def check(content: Content, limits: Limits) -> None:
                 if content.width == "small" and card.media is not None and card.media.height == "tall":
                     raise ContentFault("contradiction", f"{at}.media.height", "a small carousel has no tall media")
     check_suggestions(content.suggestions, f"{name}.suggestions", limits, limits.chips_max)
+    if limits.files_size_max:
+        check_size(sum(_sizes_of(content)), name, limits.files_size_max)
 
 
 def plain_text(content: Content) -> str:
@@ -207,6 +222,11 @@ def plain_text(content: Content) -> str:
     return "\n".join(line for line in lines if line)
 
 
+def geo_uri(latitude: float, longitude: float) -> str:
+    """A place in WGS 84 degrees as RFC 5870 writes it, to about a decimetre."""
+    return f"geo:{latitude:.6f},{longitude:.6f}"
+
+
 def _words(content: Content) -> str:
     match content:
         case Text(text=text):
@@ -214,7 +234,7 @@ def _words(content: Content) -> str:
         case File(url=url) | Audio(url=url):
             return url
         case Location(latitude=latitude, longitude=longitude, label=label):
-            place = f"geo:{latitude:.6f},{longitude:.6f}"
+            place = geo_uri(latitude, longitude)
             return f"{label} {place}" if label else place
         case RichCard(card=card):
             return _words_of_card(card)
@@ -229,14 +249,53 @@ def _words_of_card(card: Card) -> str:
 
 
 def _check_file(file: File, limits: Limits) -> None:
-    check_url(file.url, "file.url", limits)
-    check_size(file.size, "file.size", limits)
+    check_source(file.url, "file.url", limits)
+    check_size(file.size, "file.size", limits.file_size_max)
+    check_type(file.mime_type, "file.mime_type", limits.media_types)
     if file.thumbnail is not None:
-        _check_thumbnail(file.thumbnail, "file.thumbnail", limits)
+        _check_thumbnail(file.thumbnail, "file.thumbnail", limits, file.url)
 
 
-def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits) -> None:
-    check_url(thumbnail.url, f"{at}.url", limits)
+def _check_audio(audio: Audio, limits: Limits) -> None:
+    check_source(audio.url, "audio.url", limits)
+    check_size(audio.size, "audio.size", limits.file_size_max)
+    check_type(audio.mime_type, "audio.mime_type", limits.media_types)
+    if audio.length_s < 0:
+        raise ContentFault("out_of_range", "audio.length_s", "is negative")
+
+
+def _check_style(url: str, at: str, limits: Limits) -> None:
+    if url:
+        check_url(url, at, limits)
+
+
+def _sizes_of(content: Content) -> list[int]:
+    """The sizes of all files that a message names, as far as they are known."""
+    match content:
+        case Audio(size=size):
+            return [size]
+        case File(size=size, thumbnail=thumbnail):
+            return [size, thumbnail.size if thumbnail is not None else 0]
+        case RichCard(card=card):
+            return _sizes_of_media(card.media)
+        case Carousel(cards=cards):
+            return [size for card in cards for size in _sizes_of_media(card.media)]
+        case _:
+            return []
+
+
+def _sizes_of_media(media: Media | None) -> list[int]:
+    if media is None:
+        return []
+    return [media.size, media.thumbnail.size if media.thumbnail is not None else 0]
+
+
+def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits, url: str) -> None:
+    check_source(thumbnail.url, f"{at}.url", limits)
+    if is_uploaded(thumbnail.url) != is_uploaded(url):
+        raise ContentFault("contradiction", f"{at}.url", "of a file and its thumbnail, only one was uploaded")
+    check_size(thumbnail.size, f"{at}.size", limits.thumbnail_size_max)
+    check_type(thumbnail.mime_type, f"{at}.mime_type", limits.thumbnail_types)
     if limits.needs_media_facts:
         _check_facts(thumbnail.mime_type, thumbnail.size, at)
 
@@ -250,6 +309,7 @@ def _check_facts(mime_type: str, size: int, at: str) -> None:
 
 def _check_rich_card(content: RichCard, limits: Limits) -> None:
     _check_card(content.card, "rich_card.card", limits)
+    _check_style(content.style_url, "rich_card.style_url", limits)
     if content.orientation == "vertical" and content.image_alignment is not None:
         raise ContentFault("contradiction", "rich_card.image_alignment", "is for a horizontal card only")
     if content.orientation == "horizontal" and content.image_alignment is None:
@@ -270,10 +330,13 @@ def _check_card(card: Card, at: str, limits: Limits) -> None:
 
 
 def _check_media(media: Media, at: str, limits: Limits) -> None:
-    check_url(media.url, f"{at}.url", limits)
-    check_size(media.size, f"{at}.size", limits)
+    check_source(media.url, f"{at}.url", limits)
+    check_size(media.size, f"{at}.size", limits.file_size_max)
+    check_type(media.mime_type, f"{at}.mime_type", limits.media_types)
+    if not limits.has_sound_in_cards and media.mime_type.startswith("audio/"):
+        raise ContentFault("unsupported", f"{at}.mime_type", "a card shows no recording on this platform")
     check_length(media.description, f"{at}.description", limits.media_description_max, least=0)
     if limits.needs_media_facts:
         _check_facts(media.mime_type, media.size, at)
     if media.thumbnail is not None:
-        _check_thumbnail(media.thumbnail, f"{at}.thumbnail", limits)
+        _check_thumbnail(media.thumbnail, f"{at}.thumbnail", limits, media.url)

@@ -13,7 +13,7 @@ class RcsFault(Exception):
     ``http_status`` is what a webhook that met the fault answers. The kinds:
 
     from a webhook call: ``unauthorized``, ``not_json``, ``bad_shape``, ``unknown_event``, ``unknown_status``,
-    ``no_msg_id``, ``no_content``, ``bad_position``, ``other_agent``;
+    ``no_msg_id``, ``no_content``, ``bad_position``;
     from the contact of an event: ``anonymous_contact``, ``bad_contact``;
     from a token answer: ``token_http_NNN``, ``token_bad_shape``; from a key that signs: ``bad_key``.
     """
@@ -29,7 +29,8 @@ class ContentFault(RcsFault):
 
     ``element`` is the way to it (``carousel.cards[3].title``, counted from 0), ``problem`` says what is wrong in
     numbers, never in words of the message. The kinds: ``missing``, ``empty``, ``too_long``, ``too_few``,
-    ``too_many``, ``too_large``, ``out_of_range``, ``contradiction``, ``bad_value``, ``unsupported``.
+    ``too_many``, ``too_large``, ``out_of_range``, ``contradiction``, ``bad_value``, ``unsupported``,
+    ``not_uploaded``.
     """
 
     def __init__(self, kind: str, element: str, problem: str) -> None:

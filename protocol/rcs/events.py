@@ -15,7 +15,9 @@ from protocol.rcs import timestamps
 from protocol.rcs.answers import JSON_FAULTS, MsgId, code_of
 from protocol.rcs.content import Inbound
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.files import NotStored, Stored
 from protocol.rcs.gsma_content import UserContent, decode
+from protocol.rcs.gsma_files import read_event
 
 NEW_USER_POSTBACK = "new_bot_user_initiation"
 
@@ -77,13 +79,26 @@ class ResponseEvent(msgspec.Struct, frozen=True, gc=False):
     is_new_user: bool = False
 
 
+class FileEvent(msgspec.Struct, frozen=True, gc=False):
+    """What became of a file that we uploaded, by the id that its upload was answered with."""
+
+    file_id: str
+    answer: Stored | NotStored
+
+
+class AliasEvent(msgspec.Struct, frozen=True, gc=False):
+    """The number and the alias of the contact are one user's."""
+
+    contact: Contact
+
+
 class IgnoredEvent(msgspec.Struct, frozen=True, gc=False):
-    """Known, and of no use to a gateway of texts: ``name`` is isTyping, alias, fileStatus or sharedData."""
+    """Known, and of no use to a gateway of texts: ``name`` is isTyping, sharedData, alias or fileStatus (of none)."""
 
     name: str
 
 
-Event = StatusEvent | MessageEvent | ResponseEvent | IgnoredEvent
+Event = StatusEvent | MessageEvent | ResponseEvent | FileEvent | AliasEvent | IgnoredEvent
 
 
 class _Contact(msgspec.Struct, rename="camel"):
@@ -219,6 +234,16 @@ def _new_user(envelope: _Envelope) -> Event:
     )
 
 
+def _file(envelope: _Envelope) -> Event:
+    told = read_event(envelope.file or {})
+    return FileEvent(*told) if told is not None else IgnoredEvent("fileStatus")
+
+
+def _alias(envelope: _Envelope) -> Event:
+    contact = _contact_of(envelope)
+    return AliasEvent(contact) if contact.number and contact.alias else IgnoredEvent("alias")
+
+
 def _ignored(name: str) -> Callable[[_Envelope], Event]:
     event = IgnoredEvent(name)
     return lambda envelope: event
@@ -232,8 +257,8 @@ _READERS: dict[str, Callable[[_Envelope], Event]] = {
     "message_status": _status,
     "newUser": _new_user,
     "isTyping": _ignored("isTyping"),
-    "alias": _ignored("alias"),
-    "fileStatus": _ignored("fileStatus"),
+    "alias": _alias,
+    "fileStatus": _file,
 }
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from protocol.rcs import answers, timestamps
+from protocol.rcs import answers, gsma_files, timestamps
 from protocol.rcs.answers import CapabilityAnswer, RevokeAnswer, SendAnswer
 from protocol.rcs.callers import is_authorized
 from protocol.rcs.content import Limits, check
 from protocol.rcs.errors import ContentFault
 from protocol.rcs.events import Contact, Event, read_webhook
 from protocol.rcs.exchange import JSON_HEADERS, Request
+from protocol.rcs.files import FileAnswer, FileApi
 from protocol.rcs.gsma_content import encode
 from protocol.rcs.platform import Outgoing, Platform, Reading
 from protocol.rcs.tokens import Credentials, Grant, client_credentials
@@ -31,8 +32,9 @@ _encode = msgspec.json.Encoder().encode
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """What makes one platform differ from the others that speak FNW.11; the defaults are the standard's.
 
-    Paths stand below the server root, with ``{bot}`` and ``{msg_id}``. ``expiry``: an absolute moment inside the
-    message, or seconds (``ttl``) beside it. ``revoke_word`` is the status that asks for a revocation.
+    Paths stand below the server root, with ``{bot}`` and ``{msg_id}``; an empty ``files_path`` takes no
+    files. ``expiry``: an absolute moment inside the message, or seconds (``ttl``) beside it. ``revoke_word`` is the
+    status that asks for a revocation.
     ``unreachable_codes`` say that the number is not an RCS user's, or not of this operator.
     """
 
@@ -40,6 +42,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     send_path: str = "/bot/v1/{bot}/messages"
     status_path: str = "/bot/v1/{bot}/messages/{msg_id}/status"
     capability_path: str = "/bot/v1/{bot}/contactCapabilities"
+    files_path: str = "/bot/v1/{bot}/files"
     expiry: Literal["absolute", "ttl"] = "absolute"
     revoke_word: str = "cancelled"
     unreachable_codes: frozenset[str] = answers.UNREACHABLE_CODES
@@ -63,6 +66,20 @@ def platform_of(dialect: Dialect) -> Platform:
         read_capability=partial(_read_capability, dialect),
         admits=_admits,
         read_call=partial(_read_call, dialect),
+        unreachable_codes=dialect.unreachable_codes,
+        files=_files_of(dialect) if dialect.files_path else None,
+    )
+
+
+def _files_of(dialect: Dialect) -> FileApi:
+    """How a dialect takes files."""
+    read = partial(_read_file, dialect)
+    return FileApi(
+        upload=lambda bot_id, file: gsma_files.upload(_path(dialect.files_path, bot_id), file),
+        read_upload=read,
+        status=lambda bot_id, file_id: Request("GET", f"{_path(dialect.files_path, bot_id)}/{quote(file_id, safe='')}"),
+        read_status=read,
+        size_max=dialect.limits.file_size_max,
     )
 
 
@@ -97,8 +114,15 @@ def capability_request(dialect: Dialect, bot_id: str, contact: Contact, unique: 
     return Request("GET", _path(dialect.capability_path, bot_id), query=tuple(_contact(contact).items()))
 
 
+@lru_cache(maxsize=256)
+def _bot_path(template: str, bot_id: str) -> str:
+    """The same for every message of a bot."""
+    return template.format(bot=quote(bot_id, safe="@:"), msg_id="{msg_id}")
+
+
 def _path(template: str, bot_id: str, msg_id: str = "") -> str:
-    return template.format(bot=quote(bot_id, safe="@:"), msg_id=quote(msg_id, safe=""))
+    path = _bot_path(template, bot_id)
+    return path.replace("{msg_id}", quote(msg_id, safe="")) if msg_id else path
 
 
 def _contact(contact: Contact) -> dict[str, str]:
@@ -118,6 +142,11 @@ def _read_revoke(dialect: Dialect, status: int, body: bytes) -> RevokeAnswer:
 def _read_capability(dialect: Dialect, status: int, body: bytes) -> CapabilityAnswer:
     code = dialect.read_error_code(body) if status >= 300 else ""
     return answers.read_capability_response(status, body, code, dialect.unreachable_codes)
+
+
+def _read_file(dialect: Dialect, status: int, body: bytes, retry_after: str | None, now_unix: float) -> FileAnswer:
+    code = dialect.read_error_code(body) if status >= 300 else ""
+    return gsma_files.read_answer(status, body, retry_after, code)
 
 
 def _admits(headers: Mapping[str, str], token: str) -> bool:

@@ -1,6 +1,7 @@
 """Content in the spelling of the GSMA chatbot API (FNW.11, RCC.07): written for a handset, read from one.
 
-Knows neither requests nor events; limits are checked before, in ``content``.
+Knows neither requests nor events; limits are checked before, in ``content``. Of a place, ``timestamp``, ``expiry`` and
+``timeOffset`` are not written: a place that we send is no reader's position, and platforms differ in the offset's sign.
 """
 
 from __future__ import annotations
@@ -194,7 +195,7 @@ def _place(action: ShowLocation) -> _Tree:
 
 
 class _File(msgspec.Struct, rename="camel"):
-    file_url: str
+    file_url: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
     file_name: str | None = None
     mime_type: str | None = msgspec.field(default=None, name="fileMIMEType")
     file_size: int | None = None
@@ -203,7 +204,7 @@ class _File(msgspec.Struct, rename="camel"):
 
 class _Position(msgspec.Struct):
     pos: str
-    label: str | None = None
+    label: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)] | None = None
 
 
 class UserContent(msgspec.Struct, rename="camel"):

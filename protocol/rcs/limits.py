@@ -11,13 +11,22 @@ import msgspec
 
 from protocol.rcs.errors import ContentFault
 
+LOCAL = "file:"
+"""Begins the URL of a file of ours that is still to be uploaded: no platform knows it."""
+
+UPLOADED = "uploaded:"
+"""Begins the URL of an uploaded file on platforms that name files instead of giving them an address."""
+
 
 class Limits(msgspec.Struct, frozen=True):
     """What one platform takes. Lengths are characters, sizes octets; the defaults are those of RCC.07 and Samsung.
 
     ``unsupported`` names content by its tag (``audio``); ``dropped`` are suggestions by theirs, which a platform does
     not know and which its encoding leaves out. ``needs_media_facts``: media must say their type and their size, and a
-    thumbnail its own (FNW.11). ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
+    thumbnail its own (FNW.11). ``media_types`` are all that it takes, ``thumbnail_types`` of thumbnails; empty is any.
+    ``has_sound_in_cards``: a card's media may be a recording. ``files_size_max`` bounds all files of a message,
+    together; 0 does not. ``needs_postback``: the schema lets an absent one pass, Samsung's platform does not.
+    ``names_uploads``: an uploaded file has a name and no URL, which is written ``uploaded:NAME`` here.
     """
 
     text_max: int = 3072
@@ -40,9 +49,15 @@ class Limits(msgspec.Struct, frozen=True):
     event_description_max: int = 500
     compose_text_max: int = 100
     file_size_max: int = 100 * 1024 * 1024
+    thumbnail_size_max: int = 100 * 1024 * 1024
+    files_size_max: int = 0
     payload_size_max: int = 250_000
     needs_media_facts: bool = True
     needs_postback: bool = True
+    names_uploads: bool = False
+    has_sound_in_cards: bool = True
+    media_types: frozenset[str] = frozenset()
+    thumbnail_types: frozenset[str] = frozenset()
     unsupported: frozenset[str] = frozenset()
     dropped: frozenset[str] = frozenset()
 
@@ -68,14 +83,37 @@ def check_url(url: str, at: str, limits: Limits) -> None:
     check_length(url, at, limits.url_max)
     if "://" not in url and ":" not in url:
         raise ContentFault("bad_value", at, "is no URL: it has no scheme")
+    if url[: len(LOCAL)].lower() == LOCAL:
+        raise ContentFault("bad_value", at, "is a local file, and was not uploaded")
+    if url[: len(UPLOADED)].lower() == UPLOADED:
+        raise ContentFault("bad_value", at, "is the name of an uploaded file, and no URL")
 
 
-def check_size(size: int, at: str, limits: Limits) -> None:
+def is_uploaded(url: str) -> bool:
+    """Whether it is no URL but the name of an uploaded file."""
+    return url.startswith(UPLOADED)
+
+
+def check_source(url: str, at: str, limits: Limits) -> None:
+    """Raise ContentFault unless a platform with these limits can get a file from there."""
+    if limits.names_uploads and is_uploaded(url):
+        check_length(url, at, limits.url_max, least=len(UPLOADED) + 1)
+    else:
+        check_url(url, at, limits)
+
+
+def check_size(size: int, at: str, most: int) -> None:
     """Raise ContentFault unless a file's size (0 = not known) is within bounds."""
     if size < 0:
         raise ContentFault("out_of_range", at, "is negative")
-    if size > limits.file_size_max:
-        raise ContentFault("too_large", at, f"{size} octets, at most {limits.file_size_max}")
+    if size > most:
+        raise ContentFault("too_large", at, f"{size} octets, at most {most}")
+
+
+def check_type(mime_type: str, at: str, known: frozenset[str]) -> None:
+    """Raise ContentFault for a media type (empty = not known) that is not among the known ones (none = any)."""
+    if mime_type and known and mime_type.partition(";")[0].strip().lower() not in known:
+        raise ContentFault("unsupported", at, f"{mime_type} is not taken by this platform")
 
 
 def check_place(latitude: float, longitude: float, at: str) -> None:

@@ -5,6 +5,7 @@ No code of its own; ``gsma`` and ``rbm`` fill it in.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -14,6 +15,7 @@ from protocol.rcs.answers import CapabilityAnswer, RevokeAnswer, SendAnswer
 from protocol.rcs.content import Content, Limits
 from protocol.rcs.events import Contact, Event
 from protocol.rcs.exchange import Request
+from protocol.rcs.files import FileApi
 from protocol.rcs.tokens import Credentials, Grant
 
 
@@ -33,10 +35,14 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """What a webhook call brought, in order; ``reply`` is the text that it wants to be answered with, if any."""
+    """What a webhook call brought, in order; ``reply`` is the text that it wants to be answered with, if any.
+
+    ``bot`` is the one that it is for, as the platform names it, where that is another one than was expected.
+    """
 
     events: list[Event]
     reply: str = ""
+    bot: str = ""
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +59,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
     ``admits`` judges a webhook call by its headers and our secret before its body is read. ``read_call`` is given
     headers, body, secret and bot; it raises RcsFault for what is not to be believed or understood. Names of headers
-    are in their usual spelling.
+    are in their usual spelling. ``is_bot`` tells whether a name in a call is that of a bot. ``unreachable_codes`` are
+    the errors of messages that failed later because their number is not to be reached. ``files`` is how it takes files
+    of ours, None where it takes none.
     """
 
     name: str
@@ -71,3 +79,6 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     repeats_safely: bool = False
     name_of: Callable[[Outgoing], str] = lambda outgoing: ""
     revoke_grace_s: float = 0.0
+    is_bot: Callable[[str, str], bool] = operator.eq
+    unreachable_codes: frozenset[str] = frozenset()
+    files: FileApi | None = None

@@ -31,6 +31,7 @@ from protocol.rcs.events import Contact
 from protocol.rcs.exchange import JSON_HEADERS, Request
 from protocol.rcs.platform import Outgoing, Platform, Reading
 from protocol.rcs.rbm_content import LIMITS, encode
+from protocol.rcs.rbm_files import FILES
 from protocol.rcs.tokens import Credentials, Grant, read_token_response
 
 SCOPE = "https://www.googleapis.com/auth/rcsbusinessmessaging"
@@ -188,7 +189,9 @@ def read_call(headers: Mapping[str, str], body: bytes, token: str, bot_id: str) 
         return Reading([], envelope.secret)
     if not is_signed(headers.get("X-Goog-Signature", ""), token, envelope.data, body):
         raise RcsFault("unauthorized", 401)
-    return Reading([rbm_events.read(envelope.data, agent_id=bot_id)])
+    event, agent = rbm_events.read_addressed(envelope.data)
+    # A partner may have one address for all of its agents.
+    return Reading([event], bot="" if not agent or rbm_events.is_agent(agent, bot_id) else agent)
 
 
 def _phone(number: str) -> str:
@@ -211,4 +214,6 @@ PLATFORM = Platform(
     repeats_safely=True,
     name_of=name_of,
     revoke_grace_s=REVOKE_GRACE_S,
+    is_bot=rbm_events.is_agent,
+    files=FILES,
 )

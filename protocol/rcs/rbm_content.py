@@ -32,9 +32,17 @@ from protocol.rcs.content import (
     plain_text,
 )
 from protocol.rcs.errors import RcsFault
+from protocol.rcs.files import MEDIA_TYPES
+from protocol.rcs.limits import UPLOADED, is_uploaded
 
 LIMITS = Limits(
     needs_media_facts=False,
+    names_uploads=True,
+    thumbnail_size_max=100_000,
+    files_size_max=100 * 1024 * 1024,
+    has_sound_in_cards=False,
+    media_types=MEDIA_TYPES | {"image/jpg"},
+    thumbnail_types=frozenset({"image/gif", "image/jpeg", "image/jpg", "image/png"}),
     dropped=frozenset(
         {
             "dial_enriched",
@@ -47,7 +55,11 @@ LIMITS = Limits(
         }
     ),
 )
-"""``compose_…`` is paused by Google, the others were never there: they are left out, and the rest is sent."""
+"""``compose_…`` is paused by Google, the others were never there: they are left out, and the rest is sent.
+
+A PDF in a card is shown by Google Messages in India alone; no handset is asked for that here, so it is let through.
+``forceRefresh`` of a file and the ``parameters`` of a webview have no place in its encoding.
+"""
 
 TEXT_LENGTH_MAX = 16_000
 
@@ -73,9 +85,9 @@ def _members(content: Content) -> _Tree:
         case Text(text=text):
             return {"text": text}
         case File(url=url, thumbnail=thumbnail):
-            return {"contentInfo": _info(url, thumbnail.url if thumbnail is not None else "")}
+            return _source(url, thumbnail.url if thumbnail is not None else "")
         case Audio(url=url):
-            return {"contentInfo": _info(url)}
+            return _source(url)
         case Location():
             return {"text": plain_text(Location(content.latitude, content.longitude, content.label))}
         case RichCard(card=card):
@@ -88,8 +100,12 @@ def _members(content: Content) -> _Tree:
             return {"richCard": {"carouselCard": carousel}}
 
 
-def _info(url: str, thumbnail_url: str = "") -> _Tree:
-    return {"fileUrl": url} | ({"thumbnailUrl": thumbnail_url} if thumbnail_url else {})
+def _source(url: str, thumbnail_url: str = "") -> _Tree:
+    """Where Google finds a file: at a URL, or among the agent's uploads under its name."""
+    if is_uploaded(url):
+        thumbnail = {"thumbnailName": thumbnail_url.removeprefix(UPLOADED)} if thumbnail_url else {}
+        return {"uploadedRbmFile": {"fileName": url.removeprefix(UPLOADED)} | thumbnail}
+    return {"contentInfo": {"fileUrl": url} | ({"thumbnailUrl": thumbnail_url} if thumbnail_url else {})}
 
 
 def _card(card: Card) -> _Tree:
@@ -108,7 +124,7 @@ def _card(card: Card) -> _Tree:
 
 def _media(media: Media) -> _Tree:
     thumbnail_url = media.thumbnail.url if media.thumbnail is not None else ""
-    return {"height": media.height.upper(), "contentInfo": _info(media.url, thumbnail_url)}
+    return {"height": media.height.upper()} | _source(media.url, thumbnail_url)
 
 
 def _suggestions(suggestions: Sequence[AnySuggestion]) -> list[_Tree]:
@@ -160,7 +176,7 @@ def _open_url(action: OpenUrl) -> _Tree:
 
 
 class _Payload(msgspec.Struct, rename="camel"):
-    file_uri: str
+    file_uri: Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
     mime_type: str | None = None
     file_size_bytes: int | str | None = None
     file_name: str | None = None

@@ -51,19 +51,28 @@ _payload = msgspec.json.Decoder(_Payload)
 _gsma = msgspec.json.Decoder(gsma_content.UserContent)
 
 
-def read(data: bytes, statuses: Mapping[str, Status] = STATUSES, agent_id: str = "") -> Event:
-    """The event in the octets of one push; raises RcsFault and nothing else.
+def is_agent(named: str, agent_id: str) -> bool:
+    """Whether a name is that of an agent, with its domain or without."""
+    return named.partition("@")[0] == agent_id.partition("@")[0]
 
-    ``agent_id``: an event that names another agent is a fault (``other_agent``); it is not for this link.
-    """
+
+def read(data: bytes, statuses: Mapping[str, Status] = STATUSES) -> Event:
+    """The event in the octets of one push; raises RcsFault and nothing else."""
+    return read_addressed(data, statuses)[0]
+
+
+def read_addressed(data: bytes, statuses: Mapping[str, Status] = STATUSES) -> tuple[Event, str]:
+    """The same, and the agent that it is for; empty when it names none."""
     try:
         payload = _payload.decode(data)
     except msgspec.ValidationError:
         raise RcsFault("bad_shape") from None
     except JSON_FAULTS:
         raise RcsFault("not_json") from None
-    if agent_id and payload.agent_id and payload.agent_id.partition("@")[0] != agent_id.partition("@")[0]:
-        raise RcsFault("other_agent")
+    return _read(payload, data, statuses), payload.agent_id or ""
+
+
+def _read(payload: _Payload, data: bytes, statuses: Mapping[str, Status]) -> Event:
     if payload.event_type is not None:
         return _event(payload, payload.event_type, statuses)
     if payload.sender_phone_number is None:

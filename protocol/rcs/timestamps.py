@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,4 +31,10 @@ def write(unix: float) -> str:
 
     The second that has begun counts: what should live for half a second must not have expired already.
     """
-    return datetime.fromtimestamp(math.ceil(unix), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _written(math.ceil(unix))
+
+
+@lru_cache(maxsize=64)
+def _written(second: int) -> str:
+    # All that is sent within a second has the same deadline, most times.
+    return datetime.fromtimestamp(second, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -40,8 +40,9 @@ class Token(msgspec.Struct, frozen=True, gc=False):
 class Credentials(msgspec.Struct, frozen=True):
     """What one agent was given to prove itself with; what its platform has no use for is empty.
 
-    ``private_key`` is PEM. ``assertion_…``: who an assertion is for, in which header it goes after which prefix, or at
-    which URL it is exchanged; ``issuer_in_list`` writes its issuer as a list of one.
+    ``scope``: what a token is asked for with; None is the dialect's own, empty none. ``private_key`` is PEM.
+    ``assertion_…``: who an assertion is for, in which header it goes after which prefix, or at which URL it is
+    exchanged; ``issuer_in_list`` writes its issuer as a list of one.
     """
 
     bot_id: str

@@ -80,13 +80,22 @@ class ParsedReceipt(msgspec.Struct, frozen=True, gc=False):
 
 
 def build_text(
-    message_id: str, state: str, submitted_at: datetime, done_at: datetime, error: str = "000", text: bytes = b""
+    message_id: str,
+    state: str,
+    submitted_at: datetime,
+    done_at: datetime,
+    error: str = "000",
+    text: bytes = b"",
+    word: str = "",
 ) -> bytes:
-    """Return the text of appendix B for one message; twenty octets of its own ``text`` are shown."""
+    """Return the text of appendix B for one message; twenty octets of its own ``text`` are shown.
+
+    ``word`` stands in the place of the state, for what appendix B has no word for.
+    """
     delivered = "001" if state == "DELIVRD" else "000"
     head = (
         f"id:{message_id} sub:001 dlvrd:{delivered} submit date:{_minutes(submitted_at)}"
-        f" done date:{_minutes(done_at)} stat:{state} err:{error:0>3} text:"
+        f" done date:{_minutes(done_at)} stat:{word or state} err:{error:0>3} text:"
     )
     return head.encode("latin-1") + text[:_TEXT_MAX]
 

@@ -16,8 +16,9 @@ from tests.daemon.process import secret_file
 from tests.daemon.scene import WAIT_S, Scene
 
 HANDSET = "+33620000001"
-AGENT = "shop_agent"
+AGENT, SISTER = "shop_agent", "bank_agent"
 CLIENT_TOKEN = "client-token"
+POSTBACK, MEDIA_TYPE, MEDIA_SIZE, MEDIA_NAME, PLACE = range(0x1491, 0x1496)
 # An expiry is told in whole seconds, so a deadline below one would have passed before it is read.
 SOON_S = 1.05
 
@@ -51,7 +52,7 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
     root = f"http://127.0.0.1:{port}"
     key = platform.new_client(root + TOKEN_PATH).decode()
 
-    async def opened(deadline_s: float = 300.0) -> Google:
+    async def opened(deadline_s: float = 300.0, numbers: tuple[str, ...] = ()) -> Google:
         link = {
             "kind": "rbm",
             "server_root": root,
@@ -60,8 +61,18 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
             "webhook_token_file": secret_file(tmp_path / "google.webhook", CLIENT_TOKEN),
             "deadline_s": deadline_s,
         }
-        routes = [{"links": ["google", "carrier"], "prefixes": ["3362"]}, {"links": ["carrier"]}]
-        return Google(await stage({"links": {"google": link}, "routes": routes}), platform)
+        sister = link | {"bot_id": SISTER}
+        routes = [
+            {"links": ["google", "carrier"], "prefixes": ["3362"]},
+            {"links": ["sister", "carrier"], "prefixes": ["3363"]},
+            {"links": ["carrier"]},
+        ]
+        tables = {
+            "links": {"google": link, "sister": sister},
+            "accounts": {"shop": {"numbers": ["33700000001", *numbers]}},
+            "routes": routes,
+        }
+        return Google(await stage(tables), platform)
 
     yield opened
     await platform.stop()
@@ -142,3 +153,55 @@ async def test_a_webhook_proves_itself_and_takes_only_what_is_signed(google: Ope
     it.platform.set_webhook(it.url, CLIENT_TOKEN)
     it.platform.report(it.platform.ledger.to(HANDSET)[0].id, "DELIVERED")
     assert await it.scene.final(esme, message_id) == "DELIVRD"
+
+
+async def test_what_users_send_is_words_with_facts_beside_them(google: Open) -> None:
+    it = await google(numbers=(AGENT,))
+    esme = await it.scene.esme()
+    it.platform.send_event(HANDSET, "IS_TYPING", AGENT)
+    await it.scene.until_samples(
+        lambda s: s.value("gatewayd_webhook_ignored_total", link="google", event="isTyping") == 1
+    )
+    it.platform.send_reply(HANDSET, "Oui", "answer=oui", AGENT)
+    await esme.wait_for(lambda: len(esme.ledger.texts) == 1, WAIT_S)
+    it.platform.send_location(HANDSET, 48.8566, 2.3522, AGENT)
+    await esme.wait_for(lambda: len(esme.ledger.texts) == 2, WAIT_S)
+    it.platform.send_file(HANDSET, "https://files.example/1", "image/png", 9, "a.png", AGENT)
+    await esme.wait_for(lambda: len(esme.ledger.texts) == 3, WAIT_S)
+    assert [(each.text, dict(each.pdus[0].tlvs)) for each in esme.ledger.texts] == [
+        ("Oui", {POSTBACK: b"answer=oui"}),
+        ("geo:48.856600,2.352200", {PLACE: b"geo:48.856600,2.352200"}),
+        (
+            "https://files.example/1",
+            {MEDIA_TYPE: b"image/png", MEDIA_SIZE: (9).to_bytes(4), MEDIA_NAME: b"a.png"},
+        ),
+    ]
+
+
+async def test_one_address_serves_all_agents_of_a_partner(google: Open) -> None:
+    """The platform calls the address of one link; receipts and replies find the link of the agent that they name."""
+    it = await google()
+    it.tell(RbmRule(reply_text="Oui"))
+    esme = await it.scene.esme()
+    handset = HANDSET.replace("+3362", "+3363")
+    message_id = await it.scene.send(esme, handset, "?")
+    assert await it.scene.final(esme, message_id) == "DELIVRD"
+    assert [record.agent for record in it.platform.ledger.to(handset)] == [SISTER]
+    await esme.wait_for(lambda: bool(esme.ledger.texts), WAIT_S)
+    samples = await it.scene.samples()
+    assert samples.value("gatewayd_mo_total", link="sister", fate="session") == 1
+    assert samples.value("gatewayd_receipts_total", link="sister", state="DELIVRD") == 1
+    assert it.carried() == []
+
+
+async def test_what_is_for_an_agent_of_nobody_s_does_not_hold_up_the_others(google: Open) -> None:
+    it = await google(numbers=(AGENT,))
+    esme = await it.scene.esme()
+    it.platform.send_text(HANDSET, "lost", "strange_agent")
+    await it.scene.until_samples(
+        lambda s: s.value("gatewayd_webhook_ignored_total", link="google", event="other_agent") == 1
+    )
+    it.platform.send_text(HANDSET, "Oui", AGENT)
+    await esme.wait_for(lambda: bool(esme.ledger.texts), WAIT_S)
+    assert [text.text for text in esme.ledger.texts] == ["Oui"]
+    assert {hook.http_status for hook in it.platform.ledger.webhooks} == {200}

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from gatewayd.carriers.link import LinkListener, Report, Result
 from gatewayd.message import Accepted, Channel, Message, Receipt, State
+from gatewayd.simulate.population import UNREACHED
 
 ANSWER_S, RECEIPT_S, AGAIN_S = 0.05, 2.0, 5.0
 WINDOW = 100
-UNREACHED = "99"
-"""Handsets that end so cannot be reached by SMS."""
 
 
 class Carrier:

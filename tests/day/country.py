@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.config import schema
 from gatewayd.policy.homes import home_of
 from gatewayd.runtime.tasks import spawn
+from gatewayd.simulate.population import Population, handset_of
 from gatewayd.simulate.rcs import Options, RcsPlatform
-from gatewayd.simulate.rcs_behaviour import Behaviour, Rule
 from gatewayd.simulate.rcs_disturbance import Wishes
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy
 from tests.day.station import HOOK_TOKEN, SECRET, WORKERS, Station, Town
@@ -36,46 +35,6 @@ SETTLING_S = 300.0
 """What comes due at once after a leap of time is looked at in portions."""
 
 Mishap = Callable[[], Awaitable[None]]
-
-
-def _rules() -> dict[int, Rule]:
-    """Of a hundred handsets, by their last two digits: 34 cannot be reached over RCS, 20 are difficult."""
-    read = Rule(deliver_after_s=1.0, display_after_s=3.0)
-    kinds: list[tuple[int, Rule]] = [
-        (30, Rule(capable=False)),
-        (4, Rule(foreign=True)),
-        (2, Rule(delivery="fail", fail_code=41200, deliver_after_s=2.0)),
-        (2, Rule(delivery="fail", fail_code=41000, deliver_after_s=2.0)),
-        (2, msgspec.structs.replace(read, submit="refuse", refuse_status=503, refuse_code=41000)),
-        (3, Rule(deliver_after_s=1.0, webhook_delay_s=40.0)),
-        (7, msgspec.structs.replace(read, webhook_duplicates=2)),
-        (7, msgspec.structs.replace(read, webhook_reorder=True)),
-        (3, Rule(delivery="never", on_expiry="ignore")),
-        (1, Rule(deliver_after_s=500.0, on_expiry="ignore", revoke="raced")),
-        (1, Rule(delivery="never", on_expiry="ignore", revoke="too_late")),
-        (1, Rule(submit="silent", taken=False)),
-        (1, msgspec.structs.replace(read, submit="silent")),
-        (1, msgspec.structs.replace(read, submit="reset")),
-        (10, Rule(deliver_after_s=1.0, reply_text="OK", reply_after_s=5.0)),
-        (5, msgspec.structs.replace(read, submit="slow", answer_after_s=2.5)),
-    ]
-    rules = [rule for count, rule in kinds for _ in range(count)]
-    return dict(enumerate([*rules, *[read] * (100 - len(rules))]))
-
-
-class Population(Behaviour):
-    """Handsets by their last digits. Where submits fail, every other one is taken after all."""
-
-    kinds: dict[int, Rule] = msgspec.field(default_factory=_rules)
-    asked: Counter[str] = msgspec.field(default_factory=Counter)
-
-    def rule_of(self, contact: str) -> Rule:
-        rule = self.kinds[int(contact[-2:])]
-        if rule.submit == "refuse":
-            self.asked[contact] += 1
-            if self.asked[contact] % 3 == 0:
-                return msgspec.structs.replace(rule, submit="accept")
-        return rule
 
 
 def _config() -> schema.Config:
@@ -205,8 +164,7 @@ class Country:
         await pass_time(0.1)
 
     def _handset(self) -> str:
-        number = self.rng.randrange(max(100, self.count // 5))
-        return f"336{1 + number % 7 // 4}{number:07}"
+        return handset_of(self.rng.randrange(max(100, self.count // 5)))
 
     def _submit(self, account: str, handset: str) -> None:
         station = self.stations.get(home_of(handset, WORKERS))

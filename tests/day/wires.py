@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gatewayd.carriers.rcs_http import Answer, Flight, NoAnswerError, NotSentError
+from gatewayd.carriers.rcs_http import Answer, Flight, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.runtime.tasks import spawn
 from gatewayd.simulate.rcs import RcsPlatform
@@ -55,8 +55,12 @@ class Call:
         self.headers = CIMultiDict(headers)
         self.content_type = self.headers.get("Content-Type", "").partition(";")[0]
         self.transport = Transport()
+        self.content = self
         self.match_info: dict[str, str] = {}
         self._body = body
+
+    def is_eof(self) -> bool:
+        return True
 
     async def read(self) -> bytes:
         return self._body
@@ -136,8 +140,11 @@ class Caller:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def call(self, request: Request, authorization: str = "", flight: Flight | None = None) -> Answer:
-        """As HttpCaller does."""
+    async def call(
+        self, request: Request, authorization: str = "", flight: Flight | None = None, body: Streamed | None = None
+    ) -> Answer:
+        """As HttpCaller does; nobody uploads anything here."""
+        assert body is None
         return await self._wire.call(request, authorization, flight or Flight())
 
 
@@ -158,8 +165,8 @@ class Hooks:
             self.refused += 1
             raise ConnectionRefusedError
         call: Any = Call("POST", url, headers, data)
-        call.match_info["link"] = url.rpartition("/")[2].partition("@")[0]
-        yield await server._receive(call)
+        call.path = f"/rcs/{url.rpartition('/')[2].partition('@')[0]}"
+        yield await server.answer(call)
 
 
 def start_webhooks(platform: RcsPlatform, hooks: Hooks) -> None:

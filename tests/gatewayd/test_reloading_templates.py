@@ -18,7 +18,7 @@ async def test_templates_are_read_again_and_stay_as_they_are_when_one_is_faulty(
     message = message_of("shop", "SHOP", "?")
 
     def made(house: House) -> list[Content]:
-        return [worker.templates.content_of(message) for worker in house.workers]
+        return [worker.enriching.templates.content_of(message) for worker in house.workers]
 
     async with house_of(tmp_path, "a", workers=workers) as house:
         assert made(house) == [Text("?")] * workers

@@ -104,6 +104,48 @@ def test_everything_is_put_in_place(site: Site) -> None:
     assert "systemctl enable --now gatewayd.socket gatewayd.service" in said
 
 
+def test_what_the_configuration_may_name_is_put_beside_it(site: Site) -> None:
+    site.install()
+    for folder in ("templates", "numbers"):
+        shipped = {path.name: path.read_text() for path in (site.source / "conf" / folder).iterdir()}
+        assert {path.name: path.read_text() for path in (site.config.parent / folder).iterdir()} == shipped
+    share = site.root / "usr/local/share/gatewayd"
+    assert share.readlink() == Path("/opt/gatewayd/current/share/gatewayd")
+    shown = site.root / "opt/gatewayd/releases" / site.current() / "share/gatewayd"
+    assert {path.name for path in shown.iterdir()} == {path.name for path in (site.source / "conf").iterdir()}
+    assert (shown / "billing/orange_fr.toml").is_file()
+    site.uninstall()
+    assert not share.is_symlink()
+
+
+def test_templates_that_were_edited_or_removed_stay_so(site: Site) -> None:
+    site.install()
+    edited, removed, followed = (
+        site.config.parent / "templates" / name for name in ("10-otp.toml", "90-stop.toml", "20-parcel.toml")
+    )
+    edited.write_text("mine")
+    removed.unlink()
+    site.install()
+    assert not edited.with_suffix(".toml.new").exists(), "nothing new to show"
+    for path in (edited, removed, followed):
+        (site.source / "conf/templates" / path.name).write_text("new")
+    site.install()
+    assert edited.read_text() == "mine"
+    assert edited.with_suffix(".toml.new").read_text() == "new"
+    assert not removed.exists()
+    assert followed.read_text() == "new"
+
+
+def test_a_rule_set_or_a_template_makes_another_release(site: Site) -> None:
+    site.install()
+    for name in ("gatewayd/billing/rules/orange_fr.toml", "conf/templates/10-otp.toml"):
+        with (site.source / name).open("a") as file:
+            file.write("# another\n")
+        before = site.current()
+        site.install()
+        assert site.current() != before
+
+
 def test_another_prefix_is_in_the_units_too(site: Site) -> None:
     site.install("--prefix", "/srv/gw")
     assert len(site.releases("srv/gw")) == 1

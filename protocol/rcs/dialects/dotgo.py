@@ -14,7 +14,7 @@ STATUSES = {**rbm_events.STATUSES, "SENT": Status.SENT, "FAILED": Status.FAILED}
 
 
 def grant(credentials: Credentials, now_unix: float) -> Grant:
-    """Client credentials, with the grant in the URL and no body."""
+    """Client credentials, with the grant in the URL and no body; a scope only where one is given."""
     pair = b64encode(f"{credentials.client_id}:{credentials.client_secret}".encode()).decode()
     # A form with nothing in it: some servers insist on its type all the same.
     headers = {
@@ -22,7 +22,7 @@ def grant(credentials: Credentials, now_unix: float) -> Grant:
         "Content-Type": "application/x-www-form-urlencoded",
         "Accept": "application/json",
     }
-    query = (("grant_type", "client_credentials"),)
+    query = (("grant_type", "client_credentials"),) + ((("scope", credentials.scope),) if credentials.scope else ())
     status, body = yield Request("POST", credentials.token_url, query=query, headers=headers)
     return read_token_response(status, body)
 

@@ -11,6 +11,9 @@ from protocol.rcs.gsma import Dialect
 from protocol.rcs.tokens import Credentials, Grant, Token, read_token_response, token_request
 
 SCOPE = "Chatbot message"
+ASSERTION_HEADER, ASSERTION_PREFIX = "X-Bot-Authorization", "Bearer "
+"""Where the assertion goes when the operator's configuration does not say: a guess, no published fact."""
+
 AUDIENCE = "https://api.orange.com/bothub/v1/gsma"
 
 
@@ -29,8 +32,14 @@ def grant(credentials: Credentials, now_unix: float) -> Grant:
         bearer = f"Bearer {application.value}"
         status, body = yield assertions.exchange_request(credentials.assertion_url, assertion, bearer)
         return read_token_response(status, body)
-    header = (credentials.assertion_header, credentials.assertion_prefix + assertion)
-    return Token(application.value, min(application.lifetime_s, assertions.LIFETIME_S), (header,))
+    lifetime_s = min(application.lifetime_s, assertions.LIFETIME_S)
+    return Token(application.value, lifetime_s, (_header(credentials, assertion),))
+
+
+def _header(credentials: Credentials, assertion: str) -> tuple[str, str]:
+    if credentials.assertion_header:
+        return credentials.assertion_header, credentials.assertion_prefix + assertion
+    return ASSERTION_HEADER, (credentials.assertion_prefix or ASSERTION_PREFIX) + assertion
 
 
 DIALECT = Dialect(name="orange", grant=grant)

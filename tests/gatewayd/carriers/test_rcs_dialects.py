@@ -24,17 +24,33 @@ from protocol.rcs.dialects.orange import AUDIENCE
 from protocol.rcs.events import NEW_USER_POSTBACK
 from tests.gatewayd.carriers.rcs_platform import Listener, a_message
 from tests.protocol.rcs.keys import private_key
+from tests.support.watch import Watch
 
 BOT = "bot@rcs.example"
 HANDSET = "33612345678"
 
 
+class Faults(list[str]):
+    """The faults that were told, and waiting for the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._watch = Watch()
+
+    def append(self, kind: str) -> None:
+        super().append(kind)
+        self._watch.ring()
+
+    async def until_any(self) -> None:
+        await self._watch.until(lambda: self)
+
+
 @asynccontextmanager
 async def linked(
     dialect: str, rule: Rule | None = None, layer: LayerOptions | None = None, key: str = "", **changes: Any
-) -> AsyncIterator[tuple[RcsPlatform, RcsLink, Listener, list[str]]]:
+) -> AsyncIterator[tuple[RcsPlatform, RcsLink, Listener, Faults]]:
     """A link that was started, its platform, its listener and its faults."""
-    listener, faults, links = Listener(), list[str](), dict[str, RcsLink]()
+    listener, faults, links = Listener(), Faults(), dict[str, RcsLink]()
     server = WebhookServer(schema.Webhooks(listen="127.0.0.1:0"), links, on_fault=faults.append)
     await server.start()
     layer = layer or LayerOptions(bot_keys={"*": private_key()})
@@ -86,6 +102,8 @@ EXCHANGE = {"assertion_url": "BASE/oauth/bot/token"}
     [
         ("standard", {}, {}),
         ("orange", HEADER, {}),
+        ("orange", {}, {}),
+        ("standard", {"token_scope": "-"}, {}),
         ("orange", EXCHANGE, {"strategy": "exchange"}),
         ("orange", {**HEADER, "assertion_issuer_in_list": True}, {"issuer_in_list": True}),
         ("orange", {**HEADER, "assertion_audience": "us"}, {"audience": "us"}),
@@ -114,6 +132,13 @@ async def test_a_message_its_receipts_and_a_reply(dialect: str, changes: Any, la
         assert isinstance(reply, Inbound)
         assert (reply.source, reply.payload, reply.postback) == (HANDSET, b"OK", "ack:42")
         assert faults == []
+
+
+async def test_the_scope_that_is_configured_is_asked_for() -> None:
+    async with linked("standard", token_scope="another") as (_, link, _listener, faults):
+        await faults.until_any()
+        assert not link.is_up
+        assert set(faults) == {"token_http_400"}  # invalid_scope: the platform has one scope only
 
 
 @pytest.mark.parametrize("layer", [{"audience": "another"}, {"bot_keys": {"*": new_key()}}], ids=["aud", "signature"])

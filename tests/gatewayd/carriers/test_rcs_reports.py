@@ -7,11 +7,21 @@ import asyncio
 import pytest
 
 from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of, settle_all
-from gatewayd.message import Encoding, Inbound, Receipt, State
+from gatewayd.message import Attachment, Encoding, Inbound, Linked, Receipt, State
+from gatewayd.policy.aliases import address_of
 from gatewayd.runtime.tasks import spawn
-from protocol.rcs.content import Location, Text
+from protocol.rcs.content import Audio, File, Location, Text
 from protocol.rcs.errors import RcsFault
-from protocol.rcs.events import Contact, Event, IgnoredEvent, MessageEvent, ResponseEvent, Status, StatusEvent
+from protocol.rcs.events import (
+    AliasEvent,
+    Contact,
+    Event,
+    IgnoredEvent,
+    MessageEvent,
+    ResponseEvent,
+    Status,
+    StatusEvent,
+)
 
 HANDSET = Contact("+33612345678")
 
@@ -20,6 +30,7 @@ def only(event: Event) -> Receipt | Inbound:
     contents, ignored = contents_of([event], "bot-1")
     assert ignored == []
     (content,) = contents
+    assert not isinstance(content, Linked)
     return content
 
 
@@ -62,6 +73,31 @@ def test_a_place_becomes_words() -> None:
     inbound = only(MessageEvent("u-1", HANDSET, Location(1.0, 2.0), 0.0))
     assert isinstance(inbound, Inbound)
     assert inbound.payload == b"geo:1.000000,2.000000"
+    assert (inbound.place, inbound.attachment) == ("geo:1.000000,2.000000", None)
+
+
+def test_a_place_has_its_name_in_the_words_alone() -> None:
+    inbound = only(MessageEvent("u-1", HANDSET, Location(48.8566, 2.3522, "Paris"), 0.0))
+    assert isinstance(inbound, Inbound)
+    assert (inbound.payload, inbound.place) == (b"Paris geo:48.856600,2.352200", "geo:48.856600,2.352200")
+
+
+@pytest.mark.parametrize(
+    ("content", "attachment"),
+    [
+        (File("https://x/y", "a.pdf", "application/pdf", 42), Attachment("application/pdf", 42, "a.pdf")),
+        (Audio("https://x/y", mime_type="audio/aac"), Attachment("audio/aac")),
+        (File("https://x/y"), Attachment()),
+    ],
+)
+@pytest.mark.parametrize("contact", [HANDSET, Contact("", "tok-1")])
+def test_a_file_becomes_its_address_and_what_is_known_of_it(
+    content: File | Audio, attachment: Attachment, contact: Contact
+) -> None:
+    inbound = only(MessageEvent("u-1", contact, content, 0.0))
+    assert isinstance(inbound, Inbound)
+    assert (inbound.payload, inbound.attachment, inbound.place) == (b"https://x/y", attachment, "")
+    assert inbound.alias == contact.alias
 
 
 def test_a_tapped_suggestion_is_its_words_and_its_postback() -> None:
@@ -94,9 +130,19 @@ def test_a_contact_that_cannot_be_answered_is_a_fault(contact: Contact, kind: st
     assert caught.value.kind == kind
 
 
+def test_two_addresses_of_one_user_are_told_to_the_homes_of_both() -> None:
+    contents, ignored = contents_of([AliasEvent(Contact("tel:+33612345678", "tok-1"))], "bot-1")
+    pseudonym = address_of("bot-1", "tok-1")
+    assert contents == [
+        Linked("33612345678", "bot-1", "tok-1", "33612345678", to_number=False),
+        Linked(pseudonym, "bot-1", "tok-1", "33612345678", to_number=True),
+    ]
+    assert ignored == []
+
+
 def reports(count: int) -> tuple[Acknowledgement, list[object]]:
     acknowledgement = Acknowledgement(count)
-    contents: list[Receipt | Inbound] = [Receipt("m", State.DELIVRD)] * count
+    contents: list[Receipt | Inbound | Linked] = [Receipt("m", State.DELIVRD)] * count
     return acknowledgement, [report.token for report in reports_of(contents, acknowledgement)]
 
 

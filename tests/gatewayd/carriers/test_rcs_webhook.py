@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Self
 
@@ -32,14 +34,14 @@ class Bench:
     def __init__(self, store_timeout_s: float = 5.0) -> None:
         self.listener = Listener()
         self.faults: list[str] = []
-        self.ignored: list[str] = []
+        self.ignored: list[tuple[str, str]] = []
         settings = schema.Link(kind="gsma", bot_id="bot-1")
         self.link = RcsLink("orange", settings, None, "secret", self.listener, webhook_token=TOKEN)
         self.server = WebhookServer(
             schema.Webhooks(listen="127.0.0.1:0", body_size_max=2048),
             {"orange": self.link},
             on_fault=self.faults.append,
-            on_ignored=self.ignored.append,
+            on_ignored=lambda link, name: self.ignored.append((link, name)),
             store_timeout_s=store_timeout_s,
         )
         self._session: aiohttp.ClientSession | None = None
@@ -117,7 +119,7 @@ async def test_requests_of_one_loop_turn_are_reported_together(bench: Bench) -> 
 async def test_what_is_of_no_use_is_answered_and_named(bench: Bench, body: object) -> None:
     assert await bench.call(body) == 200
     assert bench.listener.reports == []
-    assert bench.ignored in (["isTyping"], ["status_sent"])
+    assert bench.ignored in ([("orange", "isTyping")], [("orange", "status_sent")])
 
 
 @pytest.mark.parametrize("authorization", ["", "wrong", "Bearer", "Bearer wrong", f"bearer{TOKEN}", f"{TOKEN}x"])
@@ -153,10 +155,100 @@ async def test_nobody_is_at_any_other_address(bench: Bench) -> None:
     assert await bench.call(DELIVERED, link="nobody") == 404
     assert await bench.call(DELIVERED, link="orange/more") == 404
     assert await bench.call(DELIVERED, method="PUT") == 405
-    assert bench.faults == ["unknown_link"]
+    assert bench.faults == ["unknown_link", "unknown_link"]
 
 
 async def test_an_address_that_is_taken_is_said_so(bench: Bench) -> None:
     other = WebhookServer(schema.Webhooks(listen=f"127.0.0.1:{bench.server.port}"), {})
     with pytest.raises(OSError, match="address"):
         await other.start()
+
+
+async def test_a_number_that_was_not_to_be_reached_is_told_from_other_failures(bench: Bench) -> None:
+    for code in (41200, 41000):
+        message = {"msgId": "m-1", "status": "failed", "reason": {"code": code}}
+        assert await bench.call({"event": "messageStatus", "RCSMessage": message}) == 200
+    assert [report.content for report in bench.listener.reports] == [
+        Receipt("m-1", State.UNDELIV, "41200", unreachable=True),
+        Receipt("m-1", State.UNDELIV, "41000"),
+    ]
+
+
+# -- one address for all agents of a partner ---------------------------------------------------------------------------
+
+
+class Partner:
+    """Google's agents ``shop`` and ``bank`` share a secret, ``other`` has one of its own; ``away`` is being changed."""
+
+    def __init__(self) -> None:
+        self.listener = Listener()
+        self.faults: list[str] = []
+        self.ignored: list[tuple[str, str]] = []
+        secrets = {"shop": TOKEN, "bank": TOKEN, "other": "another-token"}
+        links = {name: self._link(name, token) for name, token in secrets.items()}
+        settings = schema.Link(kind="gsma", bot_id="maap")
+        links["maap"] = RcsLink("maap", settings, None, "secret", self.listener, webhook_token=TOKEN)
+        self.server = WebhookServer(
+            schema.Webhooks(listen="127.0.0.1:0"),
+            links,
+            on_fault=self.faults.append,
+            on_ignored=lambda link, name: self.ignored.append((link, name)),
+            bots=lambda: {"shop-agent@rbm.goog", "bank-agent", "other-agent", "away-agent"},
+        )
+
+    def _link(self, name: str, token: str) -> RcsLink:
+        settings = schema.Link(kind="rbm", bot_id=f"{name}-agent", service_account_file="x")
+        return RcsLink(name, settings, None, "{}", self.listener, webhook_token=token)
+
+    async def call(self, link: str, agent: str, token: str = TOKEN) -> int:
+        data = msgspec.json.encode(
+            {"senderPhoneNumber": "+33612345678", "agentId": agent, "messageId": "u-1", "text": "Oui"}
+        )
+        signature = b64encode(hmac.digest(token.encode(), data, "sha512")).decode()
+        body = msgspec.json.encode({"message": {"data": b64encode(data).decode()}})
+        url = f"http://127.0.0.1:{self.server.port}/rcs/{link}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=body, headers={"X-Goog-Signature": signature}) as response,
+        ):
+            return response.status
+
+    @property
+    def told(self) -> list[str]:
+        """Whom texts were for."""
+        contents = [report.content for report in self.listener.reports]
+        return [content.destination for content in contents if isinstance(content, Inbound)]
+
+
+@pytest.fixture
+async def partner() -> AsyncIterator[Partner]:
+    it = Partner()
+    await it.server.start()
+    yield it
+    await it.server.stop()
+
+
+async def test_what_is_for_another_agent_goes_to_its_link(partner: Partner) -> None:
+    assert await partner.call("shop", "bank-agent") == 200
+    assert await partner.call("bank", "shop-agent@rbm.goog") == 200
+    assert await partner.call("shop", "shop-agent") == 200
+    assert partner.told == ["bank-agent", "shop-agent", "shop-agent"]
+    assert (partner.faults, partner.ignored) == ([], [])
+
+
+async def test_what_is_for_nobody_s_agent_is_taken_and_counted(partner: Partner) -> None:
+    assert await partner.call("shop", "strange-agent") == 200
+    assert (partner.told, partner.faults, partner.ignored) == ([], [], [("shop", "other_agent")])
+
+
+@pytest.mark.parametrize("agent", ["other-agent", "away-agent"])
+async def test_an_agent_with_another_secret_or_without_its_link_is_to_be_told_again(
+    partner: Partner, agent: str
+) -> None:
+    assert await partner.call("shop", agent) == 503
+    assert (partner.told, partner.faults, partner.ignored) == ([], ["other_agent"], [])
+
+
+async def test_a_stranger_cannot_name_an_agent(partner: Partner) -> None:
+    assert await partner.call("shop", "other-agent", "another-token") == 401
+    assert partner.told == []

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd.config.house import dialects
+from gatewayd.config.link_checks import _DIALECT_REQUIRED
+from protocol.rcs.dialects import named
+from protocol.rcs.errors import RcsFault
+from protocol.rcs.tokens import Credentials
+
 if TYPE_CHECKING:
     from tests.gatewayd.config.conftest import Desk
 
@@ -16,6 +22,7 @@ TOKEN_URL = 'token_url = "https://rcs.example/token"\n'
 ORANGE = 'dialect = "orange"\nbot_key_file = "bot.pem"\n'
 PEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
 ACCOUNT = json.dumps({"client_email": "a@b", "private_key": PEM, "token_uri": "https://o/t"}, indent=2)
+SCOPE_REMEDY = 'write words with one blank between them, or "-" for none'
 RBM = [(KIND, 'kind = "rbm"'), (TOKEN_URL, ""), (CLIENT, 'service_account_file = "google.json"\n')]
 
 
@@ -69,18 +76,48 @@ def test_a_dialect_is_one_that_there_is(desk: Desk) -> None:
         ('assertion_header = "X-Bot"\n', ""),
         ('assertion_url = "https://rcs.example/bot"\n', ""),
         (
-            "",
-            "links.orange.assertion_url: is missing, and assertion_header too; with bot_key_file, give one of them",
-        ),
-        (
             'assertion_header = "X-Bot"\nassertion_url = "https://rcs.example/bot"\n',
-            "links.orange.assertion_url: stands beside assertion_header; with bot_key_file, give one of them",
+            "links.orange.assertion_url: stands beside assertion_header; give one of them",
         ),
     ],
 )
 def test_an_assertion_travels_one_way(desk: Desk, more: str, line: str) -> None:
     desk.put("bot.pem", PEM)
     assert desk.faults((CLIENT, CLIENT + ORANGE + more)) == ([line] if line else [])
+
+
+def test_orange_needs_the_bots_key_whatever_way_the_assertion_travels(desk: Desk) -> None:
+    line = "links.orange.bot_key_file: is missing; dialect orange needs it"
+    for more in ("", 'assertion_header = "X-Bot"\n', 'assertion_url = "https://rcs.example/bot"\n'):
+        assert desk.faults((CLIENT, f'{CLIENT}dialect = "orange"\n{more}')) == [line]
+
+
+def test_without_a_way_the_dialects_guess_is_used_and_said_so(desk: Desk) -> None:
+    desk.put("bot.pem", PEM)
+    (line,) = [line for line in desk.warnings((CLIENT, CLIENT + ORANGE)) if "assertion" in line]
+    assert line.endswith("a header is used; ask the operator how the assertion travels")
+
+
+@pytest.mark.parametrize("dialect", dialects())
+def test_what_a_dialect_needs_is_what_its_grant_cannot_do_without(dialect: str) -> None:
+    signs = False
+    grant = named(dialect).grant(Credentials("bot", "https://h/t", "c", "s"), 0.0)
+    try:
+        next(grant)
+        grant.send((200, b'{"access_token":"abc"}'))
+    except StopIteration:
+        pass
+    except RcsFault as fault:
+        signs = fault.kind == "bad_key"
+    assert ("bot_key_file" in _DIALECT_REQUIRED.get(dialect, ())) == signs
+
+
+@pytest.mark.parametrize(
+    ("scope", "is_sound"), [("sms", True), ("a b", True), ("-", True), ("a  b", False), ("é", False)]
+)
+def test_a_scope_is_words(desk: Desk, scope: str, is_sound: bool) -> None:
+    faults = desk.faults((CLIENT, f'{CLIENT}token_scope = "{scope}"\n'))
+    assert faults == ([] if is_sound else [f'links.orange.token_scope: "{scope}" is no scope; {SCOPE_REMEDY}'])
 
 
 def test_an_assertion_needs_a_key(desk: Desk) -> None:

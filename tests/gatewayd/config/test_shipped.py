@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tomllib
@@ -58,6 +59,9 @@ def shown_keys() -> dict[str, dict[str, list[tuple[bool, str]]]]:
 
 @pytest.mark.parametrize("path", CONFIGURATIONS, ids=lambda path: path.stem)
 def test_it_loads_without_a_warning(desk: Desk, path: Path) -> None:
+    desk.put("secret", "secret\n")
+    key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
+    desk.put("rbm-key.json", json.dumps({"client_email": "a@b", "private_key": key, "token_uri": "https://o/t"}))
     loaded = load(Path(shutil.copy(path, desk.folder)))
     assert loaded.warnings == ()
 

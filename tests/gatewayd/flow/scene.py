@@ -17,7 +17,7 @@ from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Encoding, Inbound, Message, Outcome, Receipt, State
+from gatewayd.message import Accepted, Channel, Encoding, Inbound, Linked, Message, Outcome, Receipt, State
 from gatewayd.policy.journey import OnUnknown, Progress, Stage
 from gatewayd.policy.pacing import UNLIMITED, Rate
 from gatewayd.policy.routing import RouteTable, Rule
@@ -37,6 +37,7 @@ ACCOUNTS = {
     "shop": schema.Account(numbers=("36179",)),
     "bank": schema.Account(numbers=("+33700000000",)),
     "otp": schema.Account(traffic_class="otp"),
+    "reader": schema.Account(displayed_receipts="READ", displayed_wait_h=72.0),
 }
 LINKS = {
     "bot": schema.Link(kind="gsma", bot_id="shop-bot", capability="assume"),
@@ -122,7 +123,7 @@ class ScriptedLink:
     def accept(self, *carrier_ids: str) -> None:
         self.answer(*(Accepted(carrier_id) for carrier_id in carrier_ids))
 
-    def report(self, *contents: Receipt | Inbound) -> None:
+    def report(self, *contents: Receipt | Inbound | Linked) -> None:
         """Tell receipts and texts; each content is its own token."""
         self._scene.dispatcher.on_reports(self, [Report(content, content) for content in contents])
 

@@ -19,7 +19,7 @@ from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Deferred, Encoding, Inbound, Message, Outcome, Receipt, State
+from gatewayd.message import Accepted, Channel, Deferred, Encoding, Inbound, Linked, Message, Outcome, Receipt, State
 from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import OnUnknown, Progress
 from gatewayd.policy.pacing import UNLIMITED
@@ -124,7 +124,7 @@ class Part:
         self.answer(*(Accepted(name) for _, name in named))
         return named
 
-    def report(self, *contents: Receipt | Inbound) -> None:
+    def report(self, *contents: Receipt | Inbound | Linked) -> None:
         """Tell receipts and texts; each content is its own token, and is ``reported`` until it is acknowledged."""
         self.reported += contents
         self.worker.listener.on_reports(self, [Report(content, content) for content in contents])

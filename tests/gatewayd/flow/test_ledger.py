@@ -298,3 +298,34 @@ async def test_billing_does_not_take_the_name_from_what_may_have_been_taken(stag
     named = scene.spool.named("bot", "x")
     assert named is not None
     assert named.message_id == message
+
+
+@pytest.mark.parametrize(("is_plain", "class_name"), [(True, "basic_message"), (False, "single_message")])
+async def test_what_arrives_although_nobody_awaited_it_is_billed_as_what_it_was(
+    stage: Stage, is_plain: bool, class_name: str
+) -> None:
+    scene = stage("bot", "carrier", bot="google_std")
+    (message,) = await scene.submit()
+    scene.bot.answer(Unknown("timeout", "n-1", is_plain))  # so it goes by SMS as well
+    await scene.settle()
+    scene.carrier.accept("c-1")
+    await scene.settle()
+    await scene.crash()
+    scene.bot.receipt("n-1", at=scene.now)
+    await scene.hour(25)
+    assert await scene.records() == [(class_name, "shop", (f"{message:x}",))]
+
+
+async def test_what_was_joined_and_nobody_awaited_is_billed_for_all_of_its_text(stage: Stage) -> None:
+    scene = stage("bot", "carrier", bot="google_std")
+    parts = [scene.message("x" * 100, concat=(7, 2, number)) for number in (1, 2)]
+    for part in parts:
+        progress = scene.dispatcher.plan(part)
+        assert progress is not None
+        scene.journal.then(scene.dispatcher.accepted, scene.spool.accept(part, progress))
+    await scene.settle()
+    scene.bot.answer(Unknown("timeout", "n-1"))
+    await scene.settle()
+    scene.bot.receipt("n-1", at=scene.now)
+    await scene.hour(25)
+    assert [record[0] for record in await scene.records()] == ["single_message"]

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from gatewayd.config import schema
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Scope
+from gatewayd.message import Scope, Unknown
 from gatewayd.policy.journey import Stage
-from gatewayd.policy.pacing import Rate
-from gatewayd.policy.quota import Call
+from gatewayd.policy.pacing import UNLIMITED, Rate
+from gatewayd.policy.quota import ALL_CALLS, Call
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
-from tests.gatewayd.flow.scene import START, Scene
+from gatewayd.runtime.shared_windows import Window
+from tests.gatewayd.flow.scene import LINKS, START, Scene
 
 COUNTED: tuple[Call, ...] = ("message",)
+WITH_GOOGLE = {**LINKS, "google": schema.Link(kind="rbm", bot_id="google-bot", capability="assume")}
 FAST = Rate(10.0, 3)
 
 
@@ -97,6 +100,19 @@ async def test_revokes_and_questions_take_their_turn_as_messages_do(stage: Calla
     assert scene.stage(message) is Stage.REVOKING
 
 
+async def test_a_question_that_a_full_second_does_not_let_go_keeps_its_place(stage: Callable[..., Scene]) -> None:
+    scene = stage("asked", "carrier")
+    slot = scene.limits_file.slot("asked")
+    gate = Window(scene.limits_file, "gate")
+    clock = lambda: scene.now - START + 1_000.0  # noqa: E731
+    scene.dispatcher.set_limits("asked", Limits([(slot, UNLIMITED)], slot, clock, gates=[(gate, 1)]))
+    one, other = await scene.submit("a"), await scene.submit("b", destination="33612345679")
+    assert scene.asked.checked == ["33612345678"]
+    assert [scene.stage(message) for message in (*one, *other)] == [Stage.CHECKING, Stage.QUEUED]
+    await scene.wait(1.0)
+    assert scene.asked.checked == ["33612345678", "33612345679"]
+
+
 async def test_a_revoke_waits_for_the_end_of_a_pause(stage: Callable[..., Scene]) -> None:
     scene = stage("bot", "carrier")
     await scene.submit()
@@ -108,6 +124,45 @@ async def test_a_revoke_waits_for_the_end_of_a_pause(stage: Callable[..., Scene]
     assert scene.bot.revoked == []
     await scene.wait(10.0)
     assert scene.bot.revoked == ["x"]
+
+
+@pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
+async def test_a_revoke_that_waits_in_a_pause_is_not_taken_for_an_unknown_one(
+    stage: Callable[..., Scene], on_unknown: str
+) -> None:
+    scene = stage("bot", "carrier", on_unknown=on_unknown)
+    (message,) = await scene.submit()
+    scene.bot.accept("x")
+    await scene.settle()
+    scene.limits_file.slot("bot").pause(1_000.0 + 301.0 + 60.0, 1)
+    await scene.wait(301.0)
+    for _ in range(5):
+        await scene.wait(11.0)
+        assert (scene.bot.revoked, scene.carrier.sent, scene.stage(message)) == ([], [], Stage.REVOKING)
+    await scene.wait(10.0)
+    assert scene.bot.revoked == ["x"]
+    await scene.wait(29.0)
+    assert (scene.carrier.sent, scene.stage(message)) == ([], Stage.REVOKING), "its time began when it was sent"
+    scene.bot.say_revoked("x", True)
+    await scene.settle()
+    assert scene.carrier.sent == [(message, 0)]
+    assert scene.bot.revoked == ["x"]
+
+
+async def test_what_may_have_arrived_is_revoked_before_it_leaves_for_a_pause(stage: Callable[..., Scene]) -> None:
+    scene = stage("google", "carrier", on_unknown="prefer_silence", links=WITH_GOOGLE)
+    (message,) = await scene.submit()
+    scene.google.answer(Unknown("timeout", "x"))
+    await scene.settle()
+    scene.limits_file.slot("google").pause(1_000.0 + 400.0, 1)
+    await scene.wait(1.0)
+    assert scene.carrier.sent == []
+    assert scene.stage(message) is Stage.REVOKING
+    await scene.wait(400.0)
+    assert scene.google.revoked == ["x"]
+    scene.google.say_revoked("x", True)
+    await scene.settle()
+    assert scene.carrier.sent == [(message, 0)]
 
 
 async def test_a_turn_is_asked_for_in_the_name_of_the_highest_lane(stage: Callable[..., Scene]) -> None:
@@ -130,14 +185,14 @@ async def test_a_turn_is_asked_for_in_the_name_of_the_highest_lane(stage: Callab
 
 def test_what_a_slow_commit_bunched_leaves_within_the_quota_of_a_second(file: SharedLimits) -> None:
     clock = Clock()
-    own, gate = file.slot("own"), file.slot("gate")
-    bunched = Limits([(own, Rate(100.0, 100))], own, clock, gates=[(gate, Rate(29.0, 1))])
+    own = file.slot("own")
+    bunched = Limits([(own, Rate(100.0, 100))], own, clock, counted=ALL_CALLS, gates=[(Window(file, "gate"), 29)])
     left: list[float] = []
     while len(left) < 100:
         wait_s = bunched.leave()
         if not wait_s:
             left.append(clock.now)
         clock.now += wait_s
-    assert all(sum(1 for other in left if at <= other < at + 1.0) <= 30 for at in left)
-    assert left[-1] - left[0] == pytest.approx(99 / 29.0)
+    assert all(sum(1 for other in left if at <= other < at + 1.0) <= 29 for at in left)
+    assert left[-1] - left[0] == pytest.approx(3.0), "29 at once, and again each second"
     assert limits(file, "a1", "a", clock).leave() == 0.0

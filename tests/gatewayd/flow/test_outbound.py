@@ -12,7 +12,7 @@ import pytest
 
 from gatewayd.carriers.link import Revocation
 from gatewayd.message import Accepted, Deferred, Outcome, Refused, State, Unknown
-from gatewayd.policy.journey import REVOKE_TIMEOUT_S, Stage
+from gatewayd.policy.journey import REVOKE_WAIT_S, Stage
 from gatewayd.policy.pacing import Rate, rate_of
 from tests.gatewayd.flow.scene import Scene
 
@@ -378,7 +378,7 @@ async def test_a_platform_that_stays_away_does_not_hold_a_message_for_ever(stage
     scene.bot.accept("x")
     scene.bot.is_up = False
     await scene.wait(300.0)
-    await scene.wait(REVOKE_TIMEOUT_S)
+    await scene.wait(REVOKE_WAIT_S["prefer_duplicate"])
     assert scene.carrier.sent == [(message, 0)]
 
 

@@ -9,8 +9,20 @@ import pytest
 
 from gatewayd.carriers.link import Result
 from gatewayd.flow import parcels
-from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Message, Outcome, Receipt, Refused, State, Unknown
-from gatewayd.store.records import Delivery
+from gatewayd.message import (
+    Accepted,
+    Deferred,
+    Encoding,
+    Inbound,
+    Linked,
+    Message,
+    Outcome,
+    Receipt,
+    Refused,
+    State,
+    Unknown,
+)
+from gatewayd.store.records import Delivery, Session
 
 MESSAGE = Message(
     id=2**62,
@@ -29,6 +41,7 @@ MESSAGE = Message(
     tlvs=((0x0204, b"\x00\x2a"), (0x1501, b"")),
 )
 INBOUND = Inbound(1, 1, "33612345678", 1, 1, "36179", b"yes", Encoding.GSM, postback="yes", dedup_id="d")
+LINKED = Linked("999123456000001", "shop-bot", "tok-1", "33612345678", True)
 RECEIPT = Receipt("77", State.DELIVRD, "042", 2.5, aliases=("4d",), handset="336")
 DELIVERY = Delivery(5, "shop", "mo", 1, 1, "336", 1, 1, "36179", 1.0, 2.0, payload=b"\xff", tlvs=((1, b"\x00"),))
 OUTCOMES: tuple[Outcome, ...] = (Accepted("77"), Refused("no", True), Deferred("later", 1.5, True), Unknown("timeout"))
@@ -43,6 +56,8 @@ ALL: list[parcels.Parcel] = [
     parcels.Done("carrier", [Result(2**62, number, outcome, 0.5) for number, outcome in enumerate(OUTCOMES)]),
     parcels.Told("carrier", 1, RECEIPT),
     parcels.Told("bot", 2, INBOUND),
+    parcels.Told("bot", 3, LINKED),
+    parcels.Continue("bot", LINKED, Session("a", "shop", 1, 1, "36179", 1.0, 2.0, 3)),
     parcels.Acked("carrier", [1, 2], True),
     parcels.Stray("carrier", RECEIPT),
     parcels.Claimed("carrier", RECEIPT),

@@ -10,7 +10,7 @@ import pytest
 
 from gatewayd.config import schema
 from gatewayd.flow.reach import ASK_TIMEOUT_S, REFUSED_KEEP_H, RESERVE_S
-from gatewayd.message import Deferred, Refused
+from gatewayd.message import Deferred, Refused, State
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.operators import PrefixTable
 from tests.gatewayd.flow.scene import HANDSET, LINKS, Scene
@@ -229,6 +229,41 @@ async def test_a_handset_that_was_refused_is_not_tried_again_for_a_day(stage: St
     await scene.wait(REFUSED_KEEP_H * 3_600.0)
     await scene.submit("c")
     assert scene.asked.checked == [HANDSET] * 2
+
+
+async def test_a_handset_that_was_called_unreachable_later_is_not_tried_again_either(stage: Stage_) -> None:
+    scene = stage("asked", "carrier")
+    await scene.submit("a")
+    scene.asked.say_capable(True)
+    await scene.settle()
+    scene.asked.accept("x")
+    scene.asked.receipt("x", State.UNDELIV, error="41200", unreachable=True)
+    await scene.settle()
+    second = await scene.submit("b")
+    assert scene.carrier.sent[-1] == (second[0], 0)
+    assert scene.counted("fallbacks", "asked", "not_rcs_41200") == 1
+    assert scene.counted("capability_answers", "asked", "refusal", "no") == 1
+
+
+async def test_another_failure_says_nothing_of_the_handset(stage: Stage_) -> None:
+    scene = stage("asked", "carrier")
+    await scene.submit("a")
+    scene.asked.say_capable(True)
+    await scene.settle()
+    scene.asked.accept("x")
+    scene.asked.receipt("x", State.UNDELIV, error="41000")
+    await scene.settle()
+    await scene.submit("b")
+    assert len(scene.asked.sent) == 2
+
+
+async def test_where_all_are_assumed_capable_and_nobody_guards_nothing_is_learned(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    for _ in range(2):
+        await scene.submit("a")
+        scene.bot.answer(Refused("http_404", unreachable=True))
+        await scene.settle()
+    assert len(scene.bot.sent) == 2
 
 
 # -- platforms that are asked in bulk -------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ def on_rcs(stage: Stage, links: tuple[str, ...] = ("bot", "carrier"), **facts: A
 
 def settled(progress: Progress, step: Step) -> Step:
     """What flow makes of a step."""
-    return intervention.of_cancelled(progress, step, NOW) if progress.is_cancelled else step
+    return intervention.of_cancelled(progress, step, 0.0, NOW) if progress.is_cancelled else step
 
 
 def result(progress: Progress, outcome: Outcome) -> Step:
@@ -81,39 +81,39 @@ def test_a_deadline_that_passed_meanwhile_counts_after_the_release() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.JOINING, Stage.QUEUED, Stage.POSTPONED, Stage.CHECKING, Stage.HELD])
 def test_what_nobody_has_is_taken_back_at_once(stage: Stage) -> None:
-    assert intervention.cancel(message(stage), NOW) == DELETED
+    assert intervention.cancel(message(stage), 0.0, NOW) == DELETED
 
 
 def test_what_an_sms_carrier_has_is_not_taken_back() -> None:
     progress = message(Stage.SENT, segments=[Segment("a", is_taken=True)])
-    assert intervention.cancel(progress, NOW) is None
+    assert intervention.cancel(progress, 0.0, NOW) is None
     assert not progress.is_cancelled
 
 
 def test_it_is_taken_back_once() -> None:
     progress = on_rcs(Stage.SENT)
-    assert intervention.cancel(progress, NOW) is not None
-    assert intervention.cancel(progress, NOW) is None
+    assert intervention.cancel(progress, 0.0, NOW) is not None
+    assert intervention.cancel(progress, 0.0, NOW) is None
 
 
 @pytest.mark.parametrize("links", [("bot",), ("bot", "carrier")])
 def test_what_a_platform_has_is_revoked(links: tuple[str, ...]) -> None:
     progress = on_rcs(Stage.SENT, links)
-    assert intervention.cancel(progress, NOW) == Revoke("bot", "x")
+    assert intervention.cancel(progress, 0.0, NOW) == Revoke("bot", "x")
     assert progress.stage is Stage.REVOKING
     assert settled(progress, steps.on_revoked(progress, True, EXPIRES, NOW)) == DELETED
 
 
 def test_a_platform_that_says_deleted_itself_ends_it() -> None:
     progress = on_rcs(Stage.SENT)
-    intervention.cancel(progress, NOW)
+    intervention.cancel(progress, 0.0, NOW)
     step = steps.on_receipt(progress, True, 0, Receipt("x", State.DELETED), EXPIRES)
     assert settled(progress, step) == DELETED
 
 
 def test_what_was_delivered_all_the_same_is_delivered() -> None:
     progress = on_rcs(Stage.SENT)
-    intervention.cancel(progress, NOW)
+    intervention.cancel(progress, 0.0, NOW)
     assert settled(progress, steps.on_revoked(progress, False, EXPIRES, NOW)) == Wait()
     step = steps.on_receipt(progress, True, 0, Receipt("x", State.DELIVRD), EXPIRES)
     assert settled(progress, step) == Finish(State.DELIVRD)
@@ -122,7 +122,7 @@ def test_what_was_delivered_all_the_same_is_delivered() -> None:
 @pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
 def test_what_nobody_can_say_is_unknown(on_unknown: OnUnknown) -> None:
     progress = on_rcs(Stage.SENT, on_unknown=on_unknown)
-    intervention.cancel(progress, NOW)
+    intervention.cancel(progress, 0.0, NOW)
     step = settled(progress, steps.on_due(progress, EXPIRES, NOW + 30))  # no answer to the revoke
     if isinstance(step, Wait):
         step = settled(progress, steps.on_due(progress, EXPIRES, NOW + 90))
@@ -133,7 +133,7 @@ def test_what_nobody_can_say_is_unknown(on_unknown: OnUnknown) -> None:
 @pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
 def test_nor_what_settles(on_unknown: OnUnknown) -> None:
     progress = on_rcs(Stage.SETTLING, on_unknown=on_unknown)
-    assert intervention.cancel(progress, NOW) == Wait()
+    assert intervention.cancel(progress, 0.0, NOW) == Wait()
     step = settled(progress, steps.on_due(progress, EXPIRES, NOW))
     assert isinstance(step, Finish)
     assert step.state is State.UNKNOWN
@@ -141,8 +141,8 @@ def test_nor_what_settles(on_unknown: OnUnknown) -> None:
 
 def test_what_was_perhaps_sent_before_is_revoked_and_not_sent_again() -> None:
     progress = on_rcs(Stage.QUEUED)
-    assert intervention.cancel(progress, NOW) == Revoke("bot", "x")
-    assert intervention.of_cancelled(on_rcs(Stage.POSTPONED), Wait(), NOW) == Revoke("bot", "x")
+    assert intervention.cancel(progress, 0.0, NOW) == Revoke("bot", "x")
+    assert intervention.of_cancelled(on_rcs(Stage.POSTPONED), Wait(), 0.0, NOW) == Revoke("bot", "x")
 
 
 # -- under way --------------------------------------------------------------------------------------------------------
@@ -164,13 +164,13 @@ def test_what_was_perhaps_sent_before_is_revoked_and_not_sent_again() -> None:
 )
 def test_of_what_is_under_way_nothing_more_is_sent(outcome: Outcome, links: tuple[str, ...], step: Step) -> None:
     progress = message(Stage.SENDING, links)
-    assert intervention.cancel(progress, NOW) == Wait()
+    assert intervention.cancel(progress, 0.0, NOW) == Wait()
     assert result(progress, outcome) == step
 
 
 def test_an_sms_that_was_under_way_ends_by_its_receipt() -> None:
     progress = message(Stage.SENDING)
-    intervention.cancel(progress, NOW)
+    intervention.cancel(progress, 0.0, NOW)
     result(progress, Accepted("a"))
     step = steps.on_receipt(progress, False, 0, Receipt("a", State.DELIVRD), EXPIRES)
     assert settled(progress, step) == Finish(State.DELIVRD)
@@ -179,4 +179,4 @@ def test_an_sms_that_was_under_way_ends_by_its_receipt() -> None:
 def test_other_ends_stay_as_they_are() -> None:
     progress = message(Stage.SENT, is_cancelled=True)
     for state in (State.DELIVRD, State.REJECTD, State.UNKNOWN):
-        assert intervention.of_cancelled(progress, Finish(state), NOW) == Finish(state)
+        assert intervention.of_cancelled(progress, Finish(state), 0.0, NOW) == Finish(state)

@@ -19,6 +19,7 @@ from gatewayd.policy.journey import Finish, LinkTerms, OnUnknown, Progress, Queu
 
 NOW = 1_000.0
 BOT = LinkTerms("bot", Channel.RCS, retry_max=1, deadline_s=300.0)
+NAMED = LinkTerms("bot", Channel.RCS, retry_max=1, deadline_s=300.0, repeats_safely=True)
 CARRIER = LinkTerms("carrier", Channel.SMS, retry_max=1, deadline_s=300.0)
 BOTH: tuple[OnUnknown, ...] = ("prefer_duplicate", "prefer_silence")
 
@@ -36,11 +37,12 @@ class World(msgspec.Struct, frozen=True):
     left: frozenset[str]
     parked: frozenset[str] = frozenset()
     fate: str = ""
-    is_gone: bool = False  # the platform confirmed that the RCS message will not arrive
+    is_out: bool = False  # the platform has the RCS message, or may have it
+    is_gone: bool = False  # it confirmed that the message will not arrive
     was_delivered: bool = False
 
     def __hash__(self) -> int:
-        return hash((self.progress, self.left, self.parked, self.fate, self.is_gone, self.was_delivered))
+        return hash((self.progress, self.left, self.parked, self.fate, self.is_out, self.is_gone, self.was_delivered))
 
 
 # -- RCS with a fallback --------------------------------------------------------------------------------------------
@@ -64,6 +66,16 @@ def happens(world: World, event: str) -> World:
     match event:
         case "rcs accepted" | "sms accepted":
             return answered(world, progress, BOT if event == "rcs accepted" else CARRIER)
+        case "rcs revoke sent":
+            if progress.stage is Stage.REVOKING:
+                steps.on_revoke_sent(progress, 0.0, NOW)
+            return msgspec.structs.replace(world, progress=_encode(progress))
+        case _ if event in ANSWERS:
+            return retried(world, progress, ANSWERS[event])
+        case "pause begins":
+            if progress.stage is not Stage.QUEUED or progress.link != BOT.name:
+                return world
+            return decided(world, progress, steps.leave_rcs(progress, "paused", State.EXPIRED, "paused", 0.0, NOW))
         case "deadline due":
             return decided(world, progress, steps.on_due(progress, 0.0, NOW))
         case _ if event in REVOCATIONS:
@@ -74,12 +86,24 @@ def happens(world: World, event: str) -> World:
             return reported(world, progress, event)
 
 
+def retried(world: World, progress: Progress, outcome: Outcome) -> World:
+    """An attempt under a name of ours that brought no clear yes."""
+    if progress.link != NAMED.name or progress.stage not in (Stage.SENDING, Stage.QUEUED, Stage.POSTPONED):
+        return world
+    steps.take(progress)
+    step = steps.on_result(progress, NAMED, 0, outcome, 0.0, NOW)
+    is_out = world.is_out or isinstance(outcome, Unknown)
+    return decided(msgspec.structs.replace(world, is_out=is_out), progress, step)
+
+
 def answered(world: World, progress: Progress, terms: LinkTerms) -> World:
     if progress.link != terms.name:
         return world  # counted as a late result
+    if terms is BOT and progress.stage in (Stage.SENT, Stage.REVOKING, Stage.SETTLING):
+        return world  # it is not in flight
     steps.take(progress)
     step = steps.on_result(progress, terms, 0, Accepted("x" if terms is BOT else "17"), 0.0, NOW)
-    world = decided(world, progress, step)
+    world = decided(msgspec.structs.replace(world, is_out=world.is_out or terms is BOT), progress, step)
     for event in sorted(world.parked & (RCS_RECEIPTS if terms is BOT else SMS_RECEIPTS).keys()):
         world = msgspec.structs.replace(world, parked=world.parked - {event})
         if not world.fate:
@@ -102,7 +126,7 @@ def reported(world: World, progress: Progress, event: str) -> World:
 def decided(world: World, progress: Progress, step: Step, is_gone: bool = False) -> World:
     is_gone = is_gone or world.is_gone
     if isinstance(step, Queue) and step.link == "carrier" and progress.on_unknown == "prefer_silence":
-        assert is_gone, "no SMS while the RCS message may still arrive"
+        assert is_gone or not world.is_out, "no SMS while the RCS message may still arrive"
     fate = str(step.state) if isinstance(step, Finish) else ""
     return msgspec.structs.replace(world, progress=_encode(progress), fate=fate, is_gone=is_gone)
 
@@ -114,7 +138,7 @@ def ended(world: World) -> World:
             return world
         progress = thawed(world.progress)
         if progress.stage is Stage.QUEUED:
-            world = answered(world, progress, CARRIER)
+            world = answered(world, progress, BOT if progress.link == BOT.name else CARRIER)
         else:
             assert progress.due > 0, f"{progress.stage} would wait for ever"
             world = decided(world, progress, steps.on_due(progress, 0.0, progress.due))
@@ -148,6 +172,35 @@ def test_rcs_and_its_fallback(on_unknown: OnUnknown) -> None:
         fates[last.fate] = fates.get(last.fate, 0) + 1
     assert set(fates) == {"DELIVRD", "UNDELIV", "UNKNOWN"}
     assert sum(fates.values()) > 1_000
+
+
+# Where we name messages: what had no answer is sent again, and may be paused, refused or too late then.
+ANSWERS: dict[str, Outcome] = {
+    "rcs lost": Unknown("timeout", "x"),
+    "rcs paused too long": Deferred("http_429", 60.0, pauses=True),
+    "rcs postponed": Deferred("http_503", 1.0),
+    "rcs refused": Refused("http_403"),
+}
+NAMED_EVENTS = frozenset(
+    {"rcs accepted", "deadline due", "pause begins", "rcs revoke sent", "rcs delivered", *REVOCATIONS, *ANSWERS}
+)
+
+
+@pytest.mark.parametrize("on_unknown", BOTH)
+def test_what_was_perhaps_sent_is_revoked_before_an_sms(on_unknown: OnUnknown) -> None:
+    sending = Progress(1, "shop", Stage.SENDING, ("bot", "carrier"), on_unknown=on_unknown, rcs_until=NOW + 30.0)
+    fates: set[str] = set()
+    worlds = 0
+    start = World(_encode(sending), NAMED_EVENTS)
+    for world in everything(start, lambda world: (happens(world, event) for event in world.left)):
+        if thawed(world.progress).stage is Stage.SENDING and thawed(world.progress).link == "bot":
+            continue  # the link still owes its answer, and always gives one
+        last = ended(world)
+        assert not world.was_delivered or last.fate == "DELIVRD"
+        fates.add(last.fate)
+        worlds += 1
+    assert fates == {"DELIVRD", "UNKNOWN"}
+    assert worlds > 1_000
 
 
 # -- several segments -----------------------------------------------------------------------------------------------

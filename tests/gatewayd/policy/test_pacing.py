@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of
+from gatewayd.policy.pacing import LATE_S, UNLIMITED, Ramp, Rate, rate_of, window_of
 
 
 def most_in_window(times: list[float], window_s: float) -> int:
@@ -100,6 +100,8 @@ def test_tiny_quotas_and_bursts_beyond_them(per_minute: int, burst: float) -> No
 def test_the_stricter_limit_rules() -> None:
     assert rate_of(1800, 10.0, 1) == Rate(10.0, 1)
     assert rate_of(600, 100.0, 1).rate_per_s == pytest.approx(598 / 60)
+    assert rate_of(600, headroom=0.05).rate_per_s == pytest.approx(9.5)
+    assert rate_of(1800, 0.0, 1, 30, 0.05).rate_per_s == 28.0
     assert rate_of(0, 0.25, 0.0) == Rate(0.25, 1)
 
 
@@ -144,19 +146,41 @@ def test_no_window_exceeds_the_rate_whatever_is_given_back(
         assert most_in_window(sent, window_s) <= rate_per_s * window_s + burst + 1e-3
 
 
-@pytest.mark.parametrize("burst", [1, 2, 3])
-def test_quotas_by_the_minute_and_by_the_second_hold_together(burst: int) -> None:
-    rate = rate_of(1800, 0.0, burst, per_second=30)
-    times = run_greedily(rate, 180.0)
-    assert most_in_window(times, 60.0) <= 1800
-    assert most_in_window(times, 1.0) <= 30
-    assert len(times) / 180.0 >= 30 * (0.99 if burst == 1 else 0.92)
+def test_lost_time_is_made_up_for_and_idleness_is_not() -> None:
+    rate = Rate(20.0, late_s=0.1)
+    _, tat, _ = rate.step(0.0, 100.0, 1)
+    granted, tat, wait_s = rate.step(tat, 100.14, 9)
+    assert granted == 2, "those that were due at 100.05 and 100.10"
+    assert wait_s == pytest.approx(0.01)
+    assert rate.step(tat, 100.3, 9)[0] == 1, "nobody came for longer than a turn is late: that was idleness"
+    assert Rate(20.0).step(100.05, 100.14, 9)[0] == 1
 
 
-@pytest.mark.parametrize("per_second", [1, 2, 9, 30, 100])
-def test_a_quota_by_the_second_alone(per_second: int) -> None:
-    times = run_greedily(rate_of(per_second=per_second, burst=100), 20.0)
-    assert most_in_window(times, 1.0) <= per_second
+@given(st.lists(st.tuples(st.floats(0.0, 0.3), st.integers(0, 9)), max_size=80))
+@settings(max_examples=60, deadline=None)
+def test_what_is_made_up_for_is_bounded(steps: list[tuple[float, int]]) -> None:
+    rate = Rate(28.0, late_s=LATE_S)
+    tat, now = 0.0, 1000.0
+    sent: list[float] = []
+    for gap_s, wanted in steps:
+        now += gap_s
+        granted, tat, _ = rate.step(tat, now, wanted)
+        sent += [now] * granted
+    for window_s in (0.0, 0.5, 1.0, 7.0):
+        assert most_in_window(sent, window_s) <= 28.0 * (window_s + LATE_S) + 1 + 1e-3
+
+
+def test_a_pace_that_an_operator_gave_is_never_exceeded_to_make_up_for_anything() -> None:
+    assert rate_of(1800, 10.0).late_s == rate_of(0, 10.0).late_s == 0.0
+    assert rate_of(1800).late_s == rate_of(per_second=30).late_s == LATE_S
+
+
+@pytest.mark.parametrize(
+    ("per_second", "headroom", "size"),
+    [(30, 0.05, 29), (30, 0.0, 30), (1, 0.05, 1), (2, 0.5, 2), (5, 0.05, 5), (10, 0.05, 10), (1000, 0.05, 975)],
+)
+def test_a_window_leaves_half_of_the_headroom(per_second: int, headroom: float, size: int) -> None:
+    assert window_of(per_second, headroom) == size
 
 
 def test_a_ramp_doubles_until_it_is_whole() -> None:

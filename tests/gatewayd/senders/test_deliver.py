@@ -356,3 +356,55 @@ async def test_accounts_do_not_wait_for_one_another(stages: Any) -> None:
     stage.add(owed(1), owed(2), owed(3, "bank"))
     await turn()
     assert (shop.ids, bank.ids) == ([1], [3])
+
+
+# -- one that follows another -----------------------------------------------------------------------------------------
+
+
+async def test_what_follows_another_waits_for_its_answer_whatever_binds_there_are(stages: Any) -> None:
+    it = stages()
+    one, other = it.bind(), it.bind()
+    it.add(owed(1), owed(2, follows=1), owed(3))
+    await asyncio.sleep(0)
+    assert sorted(one.ids + other.ids) == [1, 3]
+    first = one if 1 in one.ids else other
+    it.answer(first, TEMPORARY)
+    await asyncio.sleep(0)
+    assert 2 not in one.ids + other.ids
+    assert it.outbox.depths()[0] == (("shop",), 2)
+
+
+@pytest.mark.parametrize("status", [0, FINAL])
+async def test_it_goes_once_the_other_has_had_its_end(stages: Any, status: int) -> None:
+    it = stages()
+    bind = it.bind()
+    it.add(owed(1), owed(2, follows=1))
+    await asyncio.sleep(0)
+    it.answer(bind, status)
+    await asyncio.sleep(0)
+    assert bind.ids == [1, 2]
+    it.answer(bind)
+    assert (it.store.kept, it.outbox.depths()[0]) == ({}, (("shop",), 0))
+
+
+async def test_after_a_restart_the_order_is_the_same(stages: Any) -> None:
+    it = stages(owed(1), owed(2, follows=1), owed(3, follows=99))
+    it.outbox.start()
+    bind = it.bind()
+    await asyncio.sleep(0)
+    assert bind.ids == [1, 3]
+    it.answer(bind)
+    await asyncio.sleep(0)
+    assert bind.ids == [1, 3, 2]
+
+
+async def test_one_that_waited_for_another_can_be_dropped(stages: Any) -> None:
+    it = stages(depth=2)
+    bind = it.bind()
+    it.add(owed(1), owed(2, follows=1))
+    await asyncio.sleep(0)
+    it.outbox.make_room("shop")
+    assert (it.count("overflow"), list(it.store.kept)) == (1, [1])
+    it.answer(bind)
+    await asyncio.sleep(0)
+    assert bind.ids == [1]

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.config import schema
-from gatewayd.message import Encoding, State
-from gatewayd.senders.deliver_pdu import TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
+from gatewayd.message import Attachment, Encoding, State
+from gatewayd.senders import deliver_pdu
+from gatewayd.senders.deliver_pdu import TAG_DISPLAYED, TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Tag
 from protocol.smpp.pdu import build, parse
@@ -58,6 +59,18 @@ def test_a_receipt_to_the_letter() -> None:
     assert (pdu.esm_class, pdu.data_coding) == (0x04, 0)
     assert (pdu.source_addr, pdu.destination_addr, pdu.dest_addr_ton) == ("33600000001", "SHOP", 5)
     assert dict(pdu.tlvs) == {Tag.RECEIPTED_MESSAGE_ID: b"1234abcd\0", Tag.MESSAGE_STATE: b"\x02"}
+
+
+def test_a_receipt_of_what_was_read_says_the_account_s_word_and_a_state_that_all_know() -> None:
+    pdu = deliver_sm(receipt(displayed="READ", user_message_reference=7), ACCOUNT)
+    assert b" dlvrd:001 " in pdu.short_message
+    assert b" stat:READ err:000 text:" in pdu.short_message
+    assert dict(pdu.tlvs) == {
+        Tag.RECEIPTED_MESSAGE_ID: b"1234abcd\0",
+        Tag.MESSAGE_STATE: b"\x02",
+        Tag.USER_MESSAGE_REFERENCE: b"\x00\x07",
+        TAG_DISPLAYED: b"\x01",
+    }
 
 
 @pytest.mark.parametrize(
@@ -185,3 +198,24 @@ def test_every_reply_can_be_written_and_read(words: str, postback: str) -> None:
     found = dict(read.tlvs)
     assert decode(found.get(Tag.MESSAGE_PAYLOAD, read.short_message), "ucs2") == words
     assert found.get(TAG_POSTBACK, b"").decode() == postback
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"attachment": Attachment()}, {}),
+        (
+            {"attachment": Attachment("image/jpeg", 70_000, "été.jpg")},
+            {
+                deliver_pdu.TAG_MEDIA_TYPE: b"image/jpeg",
+                deliver_pdu.TAG_MEDIA_SIZE: b"\x00\x01\x11\x70",
+                deliver_pdu.TAG_MEDIA_NAME: "été.jpg".encode(),
+            },
+        ),
+        ({"attachment": Attachment(size=2**40)}, {deliver_pdu.TAG_MEDIA_SIZE: b"\xff\xff\xff\xff"}),
+        ({"attachment": Attachment(name="é" * 200)}, {deliver_pdu.TAG_MEDIA_NAME: ("é" * 127).encode()}),
+        ({"place": "geo:48.856600,2.352200"}, {deliver_pdu.TAG_PLACE: b"geo:48.856600,2.352200"}),
+    ],
+)
+def test_what_a_user_sent_is_told_beside_the_words(fields: dict[str, Any], expected: dict[int, bytes]) -> None:
+    assert tlvs(reply(**fields)) == expected

@@ -23,6 +23,14 @@ def test_a_receipt_whose_tlvs_agree_is_without_fault() -> None:
     assert read_receipt(receipt(TEXT, (0x1E, b"00a00001\0"), (0x427, b"\x02")), 1.0).faults == ()
 
 
+def test_a_message_that_was_read_has_a_word_of_its_own_beside_a_known_state() -> None:
+    displayed = TEXT.replace(b"DELIVRD", b"READ")
+    read = read_receipt(receipt(displayed, (0x427, b"\x02"), (0x1496, b"\x01")), 1.0)
+    assert (read.state, read.is_displayed, read.faults) == ("READ", True, ())
+    assert read_receipt(receipt(displayed), 1.0).faults == ("the state of the text is not a word for it",)
+    assert read_receipt(receipt(TEXT, (0x1496, b"\x01")), 1.0).faults == ("the state of the text is not a word for it",)
+
+
 def test_tlvs_that_disagree_are_faults() -> None:
     read = read_receipt(receipt(TEXT, (0x1E, b"00a00002\0"), (0x427, b"\x05")), 1.0)
     assert read.faults == ("receipted_message_id names another message", "message_state is not the state of the text")

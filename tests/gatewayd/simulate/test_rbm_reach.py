@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gatewayd.simulate.rbm_behaviour import FEATURES, RbmRule, load_rbm_behaviour, rbm_behaviour
+from gatewayd.simulate.rbm_behaviour import FEATURES, RbmBehaviour, RbmRule, rbm_behaviour
+from gatewayd.simulate.rule_files import load
 from tests.gatewayd.simulate.rbm_agent import PHONE, Agent, an_agent
 
 RULES = rbm_behaviour(
@@ -119,11 +120,11 @@ async def test_files_that_are_refused() -> None:
 def test_rules_are_read_and_checked(tmp_path: Any) -> None:
     file = tmp_path / "rules.toml"
     file.write_text('[[rule]]\nhandset = "\\\\+336.*"\nreach = "no_rcs"\n')
-    assert load_rbm_behaviour(file).rule_of(PHONE).reach == "no_rcs"
-    assert load_rbm_behaviour(file).rule_of("+33712345678").reach == "reachable"
+    assert load(file, RbmBehaviour).rule_of(PHONE).reach == "no_rcs"
+    assert load(file, RbmBehaviour).rule_of("+33712345678").reach == "reachable"
     for text in ('reach = "far"', "deliver_after_s = -1", "submit_times = -1", "refuse_status = 200", 'handset = "("'):
         file.write_text(f"[[rule]]\n{text}\n")
         with pytest.raises(ValueError, match="rules"):
-            load_rbm_behaviour(file)
+            load(file, RbmBehaviour)
     with pytest.raises(ValueError, match="webhook_duplicates"):
         RbmRule(webhook_duplicates=101)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gatewayd.simulate.rcs_behaviour import DEFAULT_RULE, Rule, behaviour, load_behaviour
+from gatewayd.simulate.rcs_behaviour import DEFAULT_RULE, Behaviour, Rule, behaviour
+from gatewayd.simulate.rule_files import load
 
 
 def test_the_first_rule_that_matches_the_whole_contact_wins() -> None:
@@ -23,7 +24,7 @@ def test_rules_come_from_a_file(tmp_path: Path) -> None:
         "[[rule]]\nhandset = '\\+33600\\d+'\nsubmit = 'refuse'\nrefuse_status = 404\nrefuse_code = 41200\n"
         "[[rule]]\ndelivery = 'never'\nsent_after_s = 2\nwebhook_lost = ['sent']\n"
     )
-    told = load_behaviour(path)
+    told = load(path, Behaviour)
     assert told.rule_of("+33600000001") == Rule(
         handset=r"\+33600\d+", submit="refuse", refuse_status=404, refuse_code=41200
     )
@@ -48,7 +49,7 @@ def test_a_broken_file_is_explained(tmp_path: Path, text: str, words: str) -> No
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(ValueError, match=words) as caught:
-        load_behaviour(path)
+        load(path, Behaviour)
     assert str(path) in str(caught.value)
 
 

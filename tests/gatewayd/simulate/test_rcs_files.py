@@ -48,6 +48,25 @@ async def test_a_file_may_fail() -> None:
         assert event["file"]["fileId"] == body["fileId"]
 
 
+async def test_a_file_is_brought_into_a_state_at_once() -> None:
+    async with a_bot(file_ready_after_s=9.0) as bot:
+        _, body = await upload(bot)
+        bot.platform.report_file(body["fileId"], "ready")
+        (event,) = await bot.wait_events(1)
+        assert event["file"]["status"] == "ready"
+        bot.move(9.0)
+        assert len(bot.events) == 1
+
+
+async def test_where_events_are_googles_none_is_a_files() -> None:
+    async with a_bot() as bot:
+        bot.platform._lives.shape = "pubsub"
+        _, body = await upload(bot)
+        bot.move(0.0)
+        assert (await look(bot, body["fileId"]))[1]["status"] == "ready"
+        assert bot.events == []
+
+
 async def test_a_file_is_deleted_or_its_time_is_over() -> None:
     async with a_bot(file_ready_after_s=1.0) as bot:
         _, first = await upload(bot)

@@ -17,6 +17,7 @@ from gatewayd.store.records import (
     Cdr,
     Delivery,
     Facts,
+    File,
     Order,
     Parked,
     Result,
@@ -46,6 +47,7 @@ RECORDS: list[Any] = [
     Alias("tok-1", 1.0),
     Taken(7, "0f", 2.0),
     Result("shop", "SHOP", "+33612345678", State.UNDELIV, "042", Channel.RCS, 1.0, 2.0, 3.0, reference=9),
+    File("bot", "https://x.example/1", "f-1", "image/png", 9, True, 1.0, 2.0),
     Order("r-1", ["33612345678"], 1.0),
     Pair(
         "orange_fr", 5.0, "1|2|bot", 7, Conversation("conversation", 1, 2, "1", message_ids=["7"], mt_count=1),

@@ -22,7 +22,7 @@ from gatewayd.store import database, kinds, rehoming
 from gatewayd.store.database import Database, StoreFault
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import Key, Kind
-from gatewayd.store.records import Capability, Delivery, Parked, Seen, Sent, Session
+from gatewayd.store.records import Capability, Delivery, File, Parked, Seen, Sent, Session
 from gatewayd.store.rehoming import arrange, spool_path
 from tests.gatewayd.store.opening import durable, kill
 from tests.support.arranger import KILLED
@@ -53,6 +53,7 @@ def records() -> list[tuple[Kind, Key, str, Any]]:
             (kinds.CAPABILITY, f"bot|{who}", who, Capability(True, "yes", 1.0, LATER)),
             (kinds.PARKED, f"carrier|early{number}", who, Parked("carrier", [receipt(f"early{number}", who)], LATER)),
             (kinds.SEEN, f"bot|{number}", who, Seen(LATER)),
+            (kinds.FILE, f"bot|{number:064}", who, File("bot", "r", "f", "image/png", 9, True, 1.0, LATER)),
         ]
     return made
 
@@ -158,7 +159,7 @@ def check(folder: Path, count: int, made: Records) -> None:
         together = [(key, slot) for slot in range(count) for key in found[slot][kind.name]]
         values = {key: found[slot][kind.name][key] for key, slot in together}
         assert values == made[kind.name]
-        if kind is kinds.SEEN:
+        if kind in (kinds.SEEN, kinds.FILE):
             assert len(together) in (len(values), count * len(values)), "every home knows them"
             continue
         # What names a message that is no more may lie anywhere, and after a death twice: it is only counted.
@@ -398,3 +399,13 @@ async def test_a_name_that_outlived_its_message_does_not_take_the_place_of_a_liv
     names = content(tmp_path, 0)["sent"]
     assert names["carrier|77"] == msgspec.to_builtins(Sent(key, 2, due=LATER))
     assert names["bot|88"]["ended"]
+
+
+async def test_what_may_still_be_read_goes_to_the_home_of_its_handset(tmp_path: Path) -> None:
+    """Its message is gone, but whoever hears that it was read must find its receipt."""
+    number = next(n for n in range(100) if home_of(handset(n), 2) == 1)
+    told = Delivery(7, "shop", "receipt", 1, 1, handset(number), 1, 1, "SHOP", 0.0, LATER, state=State.DELIVRD)
+    await put(tmp_path, 1, (0, kinds.SENT, "bot|88", Sent(id_of(3, 0), ended=True, due=LATER, told=(told,))))
+    arrange(tmp_path, 2)
+    assert content(tmp_path, 1)["sent"]["bot|88"]["told"][0]["source"] == handset(number)
+    assert "bot|88" not in content(tmp_path, 0).get("sent", {})

@@ -53,7 +53,7 @@ CONTENTS: tuple[Content, ...] = (
     Text("Votre colis arrive a 14h", SUGGESTIONS[:11]),
     Text("Encore", SUGGESTIONS[11:]),
     File("https://f.example/a.pdf", "a.pdf", "application/pdf", 9_000, THUMBNAIL, SUGGESTIONS[:1]),
-    Audio("https://f.example/a.amr", "a.amr", "audio/amr", 900, 12),
+    Audio("https://f.example/a.mp3", "a.mp3", "audio/mpeg", 900, 12),
     Location(48.8566, 2.3522, "Paris", 100.0),
     RichCard(CARD, "vertical", title_font_style=("bold",), suggestions=SUGGESTIONS[:1]),
     RichCard(CARD, "horizontal", "left"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -85,6 +87,10 @@ def test_content_at_its_limits_passes(content: Content) -> None:
             "file.thumbnail.mime_type: is needed by this platform",
         ),
         (Audio(""), "audio.url: is empty"),
+        (Audio("https://f.example/a", length_s=-1), "audio.length_s: is negative"),
+        (Location(0, 0, radius_m=-0.1), "location.radius_m: is negative"),
+        (RichCard(CARD, style_url="card.css"), "rich_card.style_url: is no URL: it has no scheme"),
+        (Carousel((CARD, CARD), style_url="card.css"), "carousel.style_url: is no URL: it has no scheme"),
         (Location(91, 0), "location.latitude: must be between -90 and 90"),
         (Location(0, -181), "location.longitude: must be between -180 and 180"),
         (Location(0, 0, "x" * 201), "location.label: 201 characters, at most 200"),
@@ -151,3 +157,28 @@ def test_content_is_written_in_json_by_its_types() -> None:
     assert msgspec.json.decode(msgspec.json.encode(content), type=Content) == content
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"type": "hologram"}, Content)
+
+
+@pytest.mark.parametrize("url", ["file:a.png", "FILE:a.png", "uploaded:files/1"])
+@pytest.mark.parametrize(
+    ("make", "element"),
+    [
+        (File, "file.url"),
+        (Audio, "audio.url"),
+        (lambda url: File("https://x.example/a", thumbnail=Thumbnail(url, "image/png", 9)), "file.thumbnail.url"),
+        (lambda url: RichCard(Card(media=Media(url, "image/png", 9))), "rich_card.card.media.url"),
+        (lambda url: Text("x", (OpenUrl("Open", "o", url),)), "text.suggestions[0].url"),
+    ],
+)
+def test_what_is_no_address_for_a_handset_is_refused(make: Callable[[str], Content], element: str, url: str) -> None:
+    with pytest.raises(ContentFault, match=r"is a local file|is the name of an uploaded file") as caught:
+        check(make(url), LIMITS)
+    assert (caught.value.kind, caught.value.element) == ("content_bad_value", element)
+
+
+def test_a_thumbnail_has_a_size_within_bounds() -> None:
+    with pytest.raises(ContentFault, match=r"file.thumbnail.size: is negative"):
+        check(
+            File("https://x.example/a", thumbnail=Thumbnail("https://x.example/t", size=-1)),
+            Limits(needs_media_facts=False),
+        )

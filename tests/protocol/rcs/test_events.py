@@ -13,8 +13,10 @@ from protocol.rcs.content import Audio, File, Inbound, Location, Text
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import (
     NEW_USER_POSTBACK,
+    AliasEvent,
     Contact,
     Event,
+    FileEvent,
     IgnoredEvent,
     MessageEvent,
     ResponseEvent,
@@ -22,6 +24,7 @@ from protocol.rcs.events import (
     StatusEvent,
     read_webhook,
 )
+from protocol.rcs.files import NotStored, Stored
 
 HANDSET = Contact("+33612345678")
 AT = 1795342286.0
@@ -156,14 +159,29 @@ def test_a_new_user_without_a_response_is_one_all_the_same() -> None:
     [
         ({"event": "isTyping", "RCSMessage": {"isTyping": "active"}}, "isTyping"),
         ({"messageContact": CONTACT, "RCSMessage": {"isTyping": "idle"}}, "isTyping"),
-        ({"event": "alias", "messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
-        ({"messageContact": {**CONTACT, "chatId": "c"}}, "alias"),
-        ({"event": "fileStatus", "file": {"fileId": "f", "status": "ready"}}, "fileStatus"),
-        ({"file": {"fileId": "f", "status": "ready"}}, "fileStatus"),
+        ({"event": "alias", "messageContact": CONTACT}, "alias"),
+        ({"event": "alias"}, "alias"),
+        ({"event": "fileStatus"}, "fileStatus"),
+        ({"file": {"fileId": [], "status": "ready"}}, "fileStatus"),
     ],
 )
 def test_what_is_known_and_of_no_use(body: dict[str, Any], name: str) -> None:
     assert read_webhook(msgspec.json.encode(body)) == [IgnoredEvent(name)]
+
+
+@pytest.mark.parametrize("members", [{"event": "fileStatus"}, {}], ids=["named", "unnamed"])
+def test_what_became_of_a_file(members: dict[str, Any]) -> None:
+    file = {"fileId": "f", "fileUrl": "https://x.example/f", "status": "ready", "validity": "2026-11-22T10:11:26Z"}
+    (event,) = read_webhook(msgspec.json.encode({**members, "file": file}))
+    assert event == FileEvent("f", Stored("https://x.example/f", "f", True, AT))
+    (event,) = read_webhook(msgspec.json.encode({**members, "file": {**file, "status": "failed"}}))
+    assert event == FileEvent("f", NotStored("file_failed"))
+
+
+@pytest.mark.parametrize("named", [{"event": "alias"}, {}])
+def test_two_addresses_of_one_user(named: dict[str, str]) -> None:
+    body = {**named, "messageContact": {"userContact": "+33612345678", "chatId": "c"}}
+    assert read_webhook(msgspec.json.encode(body)) == [AliasEvent(Contact("+33612345678", "c"))]
 
 
 def test_an_anonymised_user_has_an_alias_only() -> None:

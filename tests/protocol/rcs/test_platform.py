@@ -8,6 +8,7 @@ from protocol.rcs import rbm
 from protocol.rcs.content import Text
 from protocol.rcs.dialects import named
 from protocol.rcs.events import Contact
+from protocol.rcs.files import LocalFile
 from protocol.rcs.gsma import platform_of
 from protocol.rcs.platform import Outgoing, Platform, Reading
 
@@ -27,6 +28,9 @@ def test_the_same_calls_serve_for_all(platform: Platform) -> None:
     assert platform.read_revoke(200, b"").revoked is True
     assert platform.read_capability(404, b"").capable is False
     assert not platform.admits({}, "")
+    assert platform.files is not None
+    posting = platform.files.upload("bot", LocalFile("a.png", "image/png", 1, "ab", 1.0))
+    assert posting.request.method == "POST"
 
 
 def test_a_reading_may_want_no_reply() -> None:

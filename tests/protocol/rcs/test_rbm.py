@@ -181,3 +181,9 @@ def test_the_platform_asks_whether_we_know_the_token() -> None:
     assert rbm.read_call({}, b'{"clientToken":"client-token","secret":"s-1"}', TOKEN, "shop") == Reading([], "s-1")
     with pytest.raises(RcsFault, match="unauthorized"):
         rbm.read_call({}, b'{"clientToken":"guess","secret":"s-1"}', TOKEN, "shop")
+
+
+@pytest.mark.parametrize(("bot", "named"), [("shop", ""), ("shop@rbm.goog", ""), ("bank", "shop")])
+def test_a_call_says_whose_it_is_if_not_ours(bot: str, named: str) -> None:
+    body, signature = pushed(DELIVERED)
+    assert rbm.read_call({"X-Goog-Signature": signature}, body, TOKEN, bot).bot == named

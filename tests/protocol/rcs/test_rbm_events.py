@@ -19,8 +19,8 @@ AT = 1795342286.0
 SENT = {"senderPhoneNumber": NUMBER, "agentId": "shop", "sendTime": "2026-11-22T10:11:26Z"}
 
 
-def read(agent_id: str = "", **members: Any) -> Event:
-    return rbm_events.read(msgspec.json.encode({**SENT, **members}), agent_id=agent_id)
+def read(**members: Any) -> Event:
+    return rbm_events.read(msgspec.json.encode({**SENT, **members}))
 
 
 @pytest.mark.parametrize(("word", "status"), list(rbm_events.STATUSES.items()))
@@ -74,10 +74,17 @@ def test_what_is_of_no_use() -> None:
     assert rbm_events.read(b'{"agentId":"shop","launchState":"LAUNCHED"}') == IgnoredEvent("agentLaunch")
 
 
-def test_another_agents_events_are_not_ours() -> None:
-    assert isinstance(read("shop@rbm.goog", text="x"), MessageEvent)
-    with pytest.raises(RcsFault, match="other_agent"):
-        read("bank", text="x")
+def test_an_event_names_its_agent() -> None:
+    assert rbm_events.read_addressed(msgspec.json.encode({**SENT, "text": "x"}))[1] == "shop"
+    assert rbm_events.read_addressed(b'{"senderPhoneNumber":"+33612345678","text":"x"}')[1] == ""
+
+
+@pytest.mark.parametrize(
+    ("named", "agent_id", "is_same"),
+    [("shop", "shop@rbm.goog", True), ("shop@rbm.goog", "shop", True), ("bank", "shop", False), ("", "shop", False)],
+)
+def test_an_agent_has_a_domain_or_not(named: str, agent_id: str, is_same: bool) -> None:
+    assert rbm_events.is_agent(named, agent_id) is is_same
 
 
 @pytest.mark.parametrize(

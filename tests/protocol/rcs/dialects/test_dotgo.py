@@ -64,6 +64,8 @@ def test_the_grant_is_asked_for_in_the_url() -> None:
     request = next(DIALECT.grant(Credentials("bot", "https://auth.example/auth/oauth/token", "c", "s"), 0.0))
     assert request.target("") == "https://auth.example/auth/oauth/token?grant_type=client_credentials"
     assert (request.headers["Authorization"], request.body) == ("Basic Yzpz", b"")
+    scoped = next(DIALECT.grant(Credentials("bot", "https://auth.example/token", "c", "s", scope="a b"), 0.0))
+    assert scoped.target("").endswith("?grant_type=client_credentials&scope=a+b")
 
 
 def test_what_is_no_envelope() -> None:

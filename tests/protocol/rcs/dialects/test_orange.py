@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from gatewayd.simulate.rcs_assertion import read_assertion
-from protocol.rcs.dialects.orange import AUDIENCE, DIALECT, SCOPE
+from gatewayd.simulate.rcs_layers import LayerOptions
+from protocol.rcs.dialects.orange import ASSERTION_HEADER, ASSERTION_PREFIX, AUDIENCE, DIALECT, SCOPE
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.tokens import Credentials, Grant, Token
 from tests.protocol.rcs.keys import expected, private_key
@@ -39,6 +40,26 @@ def test_the_assertion_in_a_header() -> None:
     ((name, value),) = token.headers
     assert (name, value[:4]) == ("X-Bot", "JWT ")
     assert read_assertion(value[4:], expected(AUDIENCE, SCOPE, "bot-1"), NOW).issuer == "bot-1"
+
+
+@pytest.mark.parametrize("prefix", ["", "JWT "])
+def test_where_it_goes_while_nobody_has_said(prefix: str) -> None:
+    grant = DIALECT.grant(credentials(assertion_prefix=prefix), NOW)
+    next(grant)
+    ((name, value),) = end_of(grant, LAYER_1).headers
+    assert name == ASSERTION_HEADER
+    assert value.startswith(prefix or ASSERTION_PREFIX)
+
+
+def test_the_simulator_expects_it_where_it_goes_by_default() -> None:
+    options = LayerOptions()
+    assert (options.header, options.prefix) == (ASSERTION_HEADER, ASSERTION_PREFIX)
+    assert (options.audience, options.scope) == (AUDIENCE, SCOPE)
+
+
+def test_a_scope_of_the_applications_token() -> None:
+    request = next(DIALECT.grant(credentials(scope="openid"), NOW))
+    assert request.body == b"grant_type=client_credentials&scope=openid"
 
 
 def test_the_assertion_exchanged() -> None:

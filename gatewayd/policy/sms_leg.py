@@ -1,0 +1,110 @@
+"""The leg over SMS: of which segments a message consists, what their answers and receipts mean for the whole.
+
+Knows nothing of RCS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from gatewayd.message import Accepted, Deferred, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.policy.progress import WAIT, Finish, Ignore, LinkTerms, Progress, Segment, Stage, Step
+from gatewayd.policy.turns import again_later, enqueue, is_a_try, next_link
+
+
+def unsent(progress: Progress, total: int) -> list[int]:
+    """The segments, of ``total``, that no carrier has taken."""
+    return [n for n in range(total) if n >= len(progress.segments) or not progress.segments[n].is_taken]
+
+
+def to_send(progress: Progress, total: int, in_flight: Collection[int]) -> list[int]:
+    """The segments, of ``total``, that must go now; ``in_flight`` are those to which this process awaits an answer.
+
+    What an earlier process meant to send under ``prefer_silence``, and has no answer for, may have gone: it stays
+    unknown.
+    """
+    while len(progress.segments) < total:
+        progress.segments.append(Segment())
+    for number, segment in enumerate(progress.segments):
+        if segment.is_intended and number not in in_flight:
+            segment.is_taken, segment.is_intended = True, False
+    return [number for number in unsent(progress, total) if number not in in_flight]
+
+
+def intend(progress: Progress, segments: Collection[int]) -> None:
+    """These are about to be sent; to be made durable first where ``needs_intent`` says so."""
+    for number in segments if progress.segments else ():
+        progress.segments[number].is_intended = True
+
+
+def on_sms_result(
+    progress: Progress, terms: LinkTerms, segment: int, outcome: Outcome, expires_at: float, now: float
+) -> Step:
+    """How an attempt to send one segment ended."""
+    mine = _segment(progress, segment)
+    mine.is_intended = False
+    match outcome:
+        case Accepted(carrier_id):
+            mine.carrier_id = carrier_id
+            mine.is_taken = True
+            return _sms_sent(progress, terms, expires_at, now)
+        case Refused(error):
+            mine.state, mine.error, mine.is_taken = State.UNDELIV, error, True
+            if all(_is_refused(segment) for segment in progress.segments):
+                return next_link(progress, error, State.UNDELIV, error, expires_at)
+            return _sms_sent(progress, terms, expires_at, now)
+        case Deferred():
+            mine.attempts += is_a_try(outcome)
+            return again_later(progress, terms, outcome, mine.attempts, expires_at, now)
+        case Unknown(error):
+            if progress.on_unknown == "prefer_duplicate" and mine.attempts < terms.retry_max:
+                mine.attempts += 1
+                return enqueue(progress, expires_at, front=True)
+            mine.is_taken = True
+            return _sms_sent(progress, terms, expires_at, now)
+
+
+def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
+    """What the carrier said of one segment."""
+    mine = _segment(progress, segment)
+    if mine.state.is_final:
+        return Ignore("duplicate")
+    mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
+    if not receipt.state.is_final:
+        return Ignore("intermediate")
+    step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
+    return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
+
+
+def _segment(progress: Progress, segment: int) -> Segment:
+    while len(progress.segments) <= segment:
+        progress.segments.append(Segment())
+    return progress.segments[segment]
+
+
+def _is_refused(segment: Segment) -> bool:
+    """Whether the carrier never took it: what it did take ends by a receipt, which comes under a name."""
+    return segment.state is State.UNDELIV and not segment.carrier_id
+
+
+def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> Step:
+    """Some segment was settled: has the whole message left, or even ended (receipts may overtake responses)?"""
+    if not all(segment.is_taken for segment in progress.segments):
+        return WAIT
+    progress.stage = Stage.SENT
+    progress.sent_at = progress.sent_at or now
+    progress.due = max(expires_at, now) + terms.receipt_wait_s
+    return _sms_end(progress)
+
+
+def _sms_end(progress: Progress) -> Step:
+    segments = progress.segments
+    if len(segments) == 1:
+        only = segments[0]
+        return Finish(only.state, only.error) if only.state.is_final else WAIT
+    if not all(segment.state.is_final for segment in segments):
+        return WAIT
+    failed = next((s for s in segments if s.state is not State.DELIVRD), segments[-1])
+    return Finish(failed.state, failed.error)

@@ -1,0 +1,224 @@
+"""The processes of a benchmark: our own actors, and the daemon that is measured, with a configuration of its own.
+
+Knows nothing of what is sent, nor of figures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "bench-pw"
+TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+CONFIG = """\
+[daemon]
+workers = {workers}
+spool_dir = "{place}/spool"
+runtime_dir = "{place}/run"
+log_level = "warning"
+
+[metrics]
+listen = ""
+
+[smpp]
+listen = ["127.0.0.1:{port}"]
+window = {window}
+
+[accounts.bench]
+password_hash = "{password_hash}"
+rate_per_s = 0
+window = {window}
+"""
+
+SMS_LINK = """
+[links.carrier]
+kind = "smpp"
+host = "127.0.0.1"
+port = {carrier_port}
+system_id = "bench"
+password_file = "{place}/password"
+window = {window}
+binds = {binds}
+
+[[routes]]
+links = ["carrier"]
+"""
+
+RCS_LINK = """
+[webhooks]
+listen = "127.0.0.1:{webhook_port}"
+
+[links.platform]
+kind = "gsma"
+server_root = "http://127.0.0.1:{carrier_port}"
+bot_id = "bench@bot.example"
+token_url = "http://127.0.0.1:{carrier_port}/token"
+client_id = "bench"
+client_secret_file = "{place}/password"
+webhook_token_file = "{place}/password"
+capability = "assume"
+deadline_s = 3600
+window = {senders}
+
+[[routes]]
+links = ["platform"]
+"""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the daemon is configured for; with a ``webhook_port`` it has an RCS platform in place of a carrier."""
+
+    port: int
+    carrier_port: int
+    window: int = 1_000
+    workers: int = 1
+    binds: int = 1
+    webhook_port: int = 0
+    senders: int = 0
+
+
+class Failure(Exception):
+    """Why there is no figure."""
+
+
+class Silence(Failure):
+    """A process has nothing to say, so far."""
+
+
+class Actor:
+    """One of our own processes: told what to do in one JSON argument, heard in JSON lines."""
+
+    def __init__(self, script: str, **options: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "scripts" / script), json.dumps(options)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._lines: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._name = script
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(json.loads(line))
+        self._lines.put({})
+
+    def hear(self, patience_s: float) -> dict[str, Any]:
+        """The next line."""
+        try:
+            heard = self._lines.get(timeout=patience_s)
+        except Empty:
+            raise Silence(f"{self._name} says nothing") from None
+        if not heard:
+            raise Failure(f"{self._name} ended too early")
+        return heard
+
+    def go(self) -> None:
+        """Let it begin."""
+        assert self.process.stdin is not None
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+
+
+class Daemon:
+    """The process that is measured, with all of its children."""
+
+    def __init__(self, place: Path, plan: Plan) -> None:
+        for name in ("spool", "run"):
+            (place / name).mkdir()
+        secret = place / "password"
+        secret.write_text(PASSWORD, encoding="ascii")
+        secret.chmod(0o600)
+        config = place / "gatewayd.toml"
+        text = CONFIG + (RCS_LINK if plan.webhook_port else SMS_LINK)
+        facts = msgspec.structs.asdict(plan)
+        config.write_text(text.format(place=place, password_hash=_hash_of(PASSWORD), **facts), encoding="utf-8")
+        self.log = place / "daemon.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "gatewayd", "run", "--config", str(config)], cwd=ROOT, stdout=log, stderr=log
+            )
+
+    def check(self) -> None:
+        """Failure, with its last words, when it has ended."""
+        if self.process.poll() is not None:
+            words = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:]
+            raise Failure(f"the daemon ended with status {self.process.returncode}:\n{words}")
+
+    def processor_s(self) -> float:
+        """What all its processes have used."""
+        return processor_s(self.process.pid)
+
+    def memory_peak_mb(self) -> float:
+        """The sum of the largest resident sizes of its processes."""
+        kilobytes = 0
+        for pid in _family(self.process.pid):
+            with contextlib.suppress(OSError):
+                for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+                    if line.startswith("VmHWM:"):
+                        kilobytes += int(line.split()[1])
+        return kilobytes / 1024
+
+
+def processor_s(pid: int) -> float:
+    """User and system time of a process and all below it, those that have ended included (proc(5))."""
+    ticks = 0
+    for one in _family(pid):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{one}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))
+    return ticks * TICK_S
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text(encoding="ascii").split():
+                yield from _family(int(child))
+
+
+def _hash_of(password: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "gatewayd", "hash-password"],
+        cwd=ROOT,
+        input=password,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Failure(f"gatewayd hash-password failed: {done.stderr.strip()}")
+    return done.stdout.split()[-1]
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody uses."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ask a process to stop, and do not wait for ever."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
