@@ -137,6 +137,16 @@ async def test_what_had_no_answer_arrives_once_however_often_it_is_sent() -> Non
         await it.until_told(lambda: len(it.told()) == 1)
 
 
+async def test_what_is_given_up_half_way_keeps_its_name() -> None:
+    async with both(RbmRule(submit="silent")) as it:
+        message = a_message(1, "Bonjour", Encoding.UCS2)
+        it.link.submit(message)
+        await it.until_told(it.told)  # so it was taken
+        await it.link.stop(0.0)
+        outcome = it.listener.results[-1].outcome
+        assert outcome == it.link.unseen(message, "stopped") == Unknown("stopped", rbm.message_name(1, HANDSET))
+
+
 @pytest.mark.parametrize(
     ("rule", "outcome"),
     [
