@@ -14,7 +14,19 @@ from gatewayd.carriers.link import Capability, Revocation
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Message, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.message import (
+    Accepted,
+    Deferred,
+    Encoding,
+    Inbound,
+    Linked,
+    Message,
+    Outcome,
+    Receipt,
+    Refused,
+    State,
+    Unknown,
+)
 from gatewayd.simulate.rbm import RbmOptions, RbmPlatform
 from gatewayd.simulate.rbm_behaviour import RbmRule, rbm_behaviour
 from gatewayd.simulate.rbm_pushes import PushOptions
@@ -48,7 +60,7 @@ class Both:
         assert isinstance(outcome, Accepted)
         return outcome.carrier_id
 
-    def told(self) -> list[Receipt | Inbound]:
+    def told(self) -> list[Receipt | Inbound | Linked]:
         return [report.content for report in self.listener.reports]
 
     async def until_told(self, condition: Callable[[], object]) -> None:
