@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gatewayd.message import Channel, Inbound, Linked, Message, Outcome, Receipt
+from gatewayd.message import Channel, Inbound, Linked, Message, Outcome, Receipt, Unknown
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -157,6 +157,9 @@ class Link(Protocol):
 
         ``expires_at`` (Unix seconds, 0 = none) is the life time that the carrier is told.
         """
+
+    def unseen(self, message: Message, error: str) -> Unknown:
+        """What became of an attempt whose end nobody saw: under the name that it bears, where we give the names."""
 
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         """Answer reports: durable (``stored``), or refused for now so that the carrier sends them again."""

@@ -151,6 +151,19 @@ class RcsLink:
             error = "window_full" if self.is_up else "link_down"
             self._notices.result(Result(message.id, 0, Deferred(error, FULL_RETRY_S), 0.0))
 
+    def unseen(self, message: Message, error: str) -> Unknown:
+        """What became of an attempt whose end nobody saw: under the name that it bears, where we give the names."""
+        if not self.platform.repeats_safely:
+            return Unknown(error)
+        job = Send(message, 0.0, Flight(), self._clock())
+        try:
+            outgoing, _ = self._request_of(job)
+        except MediaPendingError:
+            outgoing = self._outgoing(job)
+        except (RcsFault, SmppFault):
+            return Unknown(error)  # it cannot have been sent at all
+        return self._unknown(error, outgoing)
+
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         """Let the webhook answer the requests that these reports came with."""
         settle_all(tokens, stored)
@@ -269,8 +282,8 @@ class RcsLink:
 
     def _give_back(self, job: Job, error: str) -> None:
         match job:
-            case Send(flight=flight):
-                self._close(job, Unknown(error) if flight.is_sent else Deferred(error, FULL_RETRY_S))
+            case Send(message, flight=flight):
+                self._close(job, self.unseen(message, error) if flight.is_sent else Deferred(error, FULL_RETRY_S))
             case Revoke():
                 self._revoked(job, None, error)
             case Check():

@@ -159,6 +159,10 @@ class SmppLink:
         if not free:
             self.capacity()  # whoever fills the last window hears when there is room again
 
+    def unseen(self, message: Message, error: str) -> Unknown:
+        """What became of an attempt whose end nobody saw: the carrier gives the names, so there is none."""
+        return Unknown(error)
+
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         """Answer reports; those of a connection that is gone will be repeated by the carrier."""
         for token in tokens:

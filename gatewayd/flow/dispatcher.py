@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
-from gatewayd.flow.desk import Desk, LinkQueue
+from gatewayd.flow.desk import Desk, LinkQueue, whole
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
@@ -295,6 +295,11 @@ class Dispatcher:
             desk.apply(
                 journey, steps.Finish(State.UNKNOWN, "link_gone") if is_silent else steps.enqueue(progress, expires_at)
             )
+            return
+        link = desk.links.get(progress.link)
+        if link is not None and link.channel is Channel.RCS:
+            # Under the name that it may have gone by, so that what is told of it finds it.
+            self._outbound.settle(link, Result(progress.id, 0, link.unseen(whole(journey), "restart"), 0.0))
             return
         desk.metrics.link_results.labels(terms.name, "unknown", "restart").value += 1
         for segment in steps.unsent(progress, max(len(progress.segments), 1)):

@@ -112,6 +112,18 @@ class Ledger:
             billing.expect(pair, event)
         self._changed(key, pair, book)
 
+    def on_mt_unclear(self, link: Link, journey: Journey, message: Message, is_plain: bool) -> None:
+        """Perhaps it was taken. Where delivery counts, it may yet be told, even after the message had its end."""
+        book = self._book(link.name)
+        if book is None:
+            return
+        event = self._event(link, journey, message, is_plain, self._now_ms())
+        if book.at(event.at_ms).bill_on == "delivered":
+            key = f"{self._agent(link, message)}|{_user(message)}"
+            pair, book = self._pair(key, book)
+            billing.expect(pair, event)
+            self._changed(key, pair, book)
+
     def on_mt_delivered(self, link: Link, journey: Journey | None, message_id: int, handset: str, at: float) -> None:
         """A message arrived, at the carrier's time ``at`` (0 for now). Without a journey it had its end before."""
         book = self._book(link.name)

@@ -331,7 +331,7 @@ class Outbound:
         """Outcomes of one read."""
         taken = 0
         for result in results:
-            self._settle(link, result)
+            self.settle(link, result)
             taken += type(result.outcome) is Accepted
         if taken:
             self._unwritten[link.name] += taken
@@ -344,7 +344,8 @@ class Outbound:
             self._unwritten[name] -= taken
             self.wake(name)
 
-    def _settle(self, link: Link, result: Result) -> None:
+    def settle(self, link: Link, result: Result) -> None:
+        """One outcome: what it means, and what others learn of it."""
         desk, outcome = self._desk, result.outcome
         self._count(link.name, outcome)
         journey = desk.journey(result.message_id)
@@ -377,6 +378,8 @@ class Outbound:
         if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
             is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
             desk.ledger.on_mt_sent(link, journey, whole(journey), is_plain)
+        elif desk.ledger is not None and type(outcome) is Unknown and outcome.carrier_id:
+            desk.ledger.on_mt_unclear(link, journey, whole(journey), outcome.is_plain)
         if desk.trail.wants:
             self._say(link, journey, outcome)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:

@@ -117,6 +117,10 @@ class SharedLink:
                 self._away.setdefault(holder, set()).update((message.id, segment) for segment in now)
                 self._crossing.send(holder, Send(self.name, message, now, expires_at))
 
+    def unseen(self, message: Message, error: str) -> Unknown:
+        """What became of an attempt whose end nobody saw."""
+        return self.local.unseen(message, error)
+
     def done(self, holder: int, results: Sequence[Result]) -> None:
         """Another worker's answers to what we sent over its bind."""
         away = self._away.get(holder, set())

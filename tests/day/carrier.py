@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gatewayd.carriers.link import LinkListener, Report, Result
-from gatewayd.message import Accepted, Channel, Message, Receipt, State
+from gatewayd.message import Accepted, Channel, Message, Receipt, State, Unknown
 from gatewayd.simulate.population import UNREACHED
 
 ANSWER_S, RECEIPT_S, AGAIN_S = 0.05, 2.0, 5.0
@@ -87,6 +87,9 @@ class CarrierPart:
 
     def cost(self, message: Message) -> int:
         return 1
+
+    def unseen(self, message: Message, error: str) -> Unknown:
+        return Unknown(error)
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         self._used += 1

@@ -12,7 +12,7 @@ from gatewayd.carriers.link import Capability, Revocation
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Linked, Outcome, Receipt, Refused, State, Unknown
 from gatewayd.simulate.rcs import Options, RcsPlatform
 from gatewayd.simulate.rcs_behaviour import Rule, behaviour
 from gatewayd.simulate.rcs_webhooks import WebhookPolicy
@@ -42,7 +42,7 @@ class Both:
         assert isinstance(outcome, Accepted)
         return outcome.carrier_id
 
-    def told(self) -> list[Receipt | Inbound]:
+    def told(self) -> list[Receipt | Inbound | Linked]:
         return [report.content for report in self.listener.reports]
 
     async def until_told(self, condition: Callable[[], object]) -> None:

@@ -14,7 +14,19 @@ from gatewayd.carriers.link import Capability, Revocation
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Message, Outcome, Receipt, Refused, State, Unknown
+from gatewayd.message import (
+    Accepted,
+    Deferred,
+    Encoding,
+    Inbound,
+    Linked,
+    Message,
+    Outcome,
+    Receipt,
+    Refused,
+    State,
+    Unknown,
+)
 from gatewayd.simulate.rbm import RbmOptions, RbmPlatform
 from gatewayd.simulate.rbm_behaviour import RbmRule, rbm_behaviour
 from gatewayd.simulate.rbm_pushes import PushOptions
@@ -48,7 +60,7 @@ class Both:
         assert isinstance(outcome, Accepted)
         return outcome.carrier_id
 
-    def told(self) -> list[Receipt | Inbound]:
+    def told(self) -> list[Receipt | Inbound | Linked]:
         return [report.content for report in self.listener.reports]
 
     async def until_told(self, condition: Callable[[], object]) -> None:
@@ -135,6 +147,16 @@ async def test_what_had_no_answer_arrives_once_however_often_it_is_sent() -> Non
         record = it.platform.ledger.message(name)
         assert record.repeats == 1
         await it.until_told(lambda: len(it.told()) == 1)
+
+
+async def test_what_is_given_up_half_way_keeps_its_name() -> None:
+    async with both(RbmRule(submit="silent")) as it:
+        message = a_message(1, "Bonjour", Encoding.UCS2)
+        it.link.submit(message)
+        await it.until_told(it.told)  # so it was taken
+        await it.link.stop(0.0)
+        outcome = it.listener.results[-1].outcome
+        assert outcome == it.link.unseen(message, "stopped") == Unknown("stopped", rbm.message_name(1, HANDSET))
 
 
 @pytest.mark.parametrize(

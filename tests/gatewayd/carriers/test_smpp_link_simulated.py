@@ -9,7 +9,7 @@ import pytest
 from gatewayd.carriers.link import Capability, Link, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Encoding, Inbound, Message, Receipt, Unknown
+from gatewayd.message import Accepted, Encoding, Inbound, Linked, Message, Receipt, Unknown
 from gatewayd.simulate.behaviour import Behaviour, Rule
 from gatewayd.simulate.smsc import Smsc
 from protocol.smpp.text import decode
@@ -23,7 +23,7 @@ class Flow(LinkListener):
         self.watch = watch
         self.sent: dict[str, int] = {}
         self.outcomes: list[object] = []
-        self.received: list[Receipt | Inbound] = []
+        self.received: list[Receipt | Inbound | Linked] = []
 
     def on_results(self, link: Link, results: Sequence[Result]) -> None:
         for result in results:

@@ -160,15 +160,19 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     "receipts with words of their own": (
         [(CLASS, 'displayed_receipts = "Read"')],
         [
-            'accounts.bank.displayed_receipts: "Read" is no word for a receipt; '
-            'write up to 7 capital letters, such as "READ"'
+            (
+                'accounts.bank.displayed_receipts: "Read" is no word for a receipt; '
+                'write up to 7 capital letters, such as "READ"'
+            )
         ],
     ),
     "receipts with a word that is taken": (
         [(CLASS, 'displayed_receipts = "DELIVRD"')],
         [
-            'accounts.bank.displayed_receipts: "DELIVRD" means something else in a receipt; '
-            'write another word, such as "READ"'
+            (
+                'accounts.bank.displayed_receipts: "DELIVRD" means something else in a receipt; '
+                'write another word, such as "READ"'
+            )
         ],
     ),
     "class of two words": (

@@ -17,7 +17,7 @@ from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Encoding, Inbound, Linked, Message, Outcome, Receipt, State
+from gatewayd.message import Accepted, Channel, Encoding, Inbound, Linked, Message, Outcome, Receipt, State, Unknown
 from gatewayd.policy.journey import OnUnknown, Progress, Stage
 from gatewayd.policy.pacing import UNLIMITED, Rate
 from gatewayd.policy.routing import RouteTable, Rule
@@ -90,6 +90,10 @@ class ScriptedLink:
             self.texts.append(message.payload)
             self.messages.append(message)
             self.expiries.append(expires_at)
+
+    def unseen(self, message: Message, error: str) -> Unknown:
+        names = self._scene.settings[self.name].kind == "rbm"
+        return Unknown(error, f"name-{message.id:x}" if names else "")
 
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         self.acknowledged += [(token, stored) for token in tokens]

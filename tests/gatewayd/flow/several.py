@@ -19,7 +19,19 @@ from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Deferred, Encoding, Inbound, Linked, Message, Outcome, Receipt, State
+from gatewayd.message import (
+    Accepted,
+    Channel,
+    Deferred,
+    Encoding,
+    Inbound,
+    Linked,
+    Message,
+    Outcome,
+    Receipt,
+    State,
+    Unknown,
+)
 from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import OnUnknown, Progress
 from gatewayd.policy.pacing import UNLIMITED
@@ -75,6 +87,9 @@ class Part:
 
     def cost(self, message: Message) -> int:
         return 1 if self.channel is Channel.RCS else max(1, -(-len(message.payload) // PART_SIZE))
+
+    def unseen(self, message: Message, error: str) -> Unknown:
+        return Unknown(error)
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         for segment in range(self.cost(message)) if segments is None else segments:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from gatewayd.config import schema
 from gatewayd.message import Deferred, Refused, State, Unknown
 from gatewayd.policy.journey import OnUnknown, Stage
 from gatewayd.policy.pacing import Rate
@@ -136,6 +137,34 @@ async def test_sending_over_rcs(on_unknown: OnUnknown, is_sent: bool, stage: Sta
     await scene.wait(301.0)
     assert scene.carrier.sent == []
     assert scene.outbox.fates == [(message, "UNKNOWN")]
+
+
+GOOGLE = {**LINKS, "google": schema.Link(kind="rbm", bot_id="shop-agent", capability="assume", deadline_s=60.0)}
+
+
+async def test_sending_under_a_name_of_ours_when_its_receipt_was_there_first(stage: Stage_) -> None:
+    scene = stage("google", "carrier", links=GOOGLE)
+    (message,) = await scene.submit("hello")
+    scene.google.receipt(f"name-{message:x}", at=scene.now)
+    await scene.settle()
+    scene.now += 1_000.0
+    await scene.crash()
+    assert scene.outbox.fates == [(message, "DELIVRD")]
+    assert scene.carrier.sent == []
+
+
+async def test_sending_under_a_name_of_ours_for_too_long_is_revoked(stage: Stage_) -> None:
+    scene = stage("google", "carrier", links=GOOGLE, on_unknown="prefer_silence")
+    (message,) = await scene.submit("hello")
+    scene.now += 59.5  # no time to send it again
+    await scene.crash()
+    assert scene.google.sent == []
+    await scene.wait(61.0)
+    assert scene.google.revoked == [f"name-{message:x}"]
+    scene.google.receipt(f"name-{message:x}")
+    await scene.settle()
+    assert scene.outbox.fates == [(message, "DELIVRD")]
+    assert scene.carrier.sent == []
 
 
 async def test_sent_over_rcs_and_the_deadline_passed_meanwhile(stage: Stage_) -> None:

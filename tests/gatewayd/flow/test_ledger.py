@@ -316,6 +316,33 @@ async def test_what_arrives_although_nobody_awaited_it_is_billed_as_what_it_was(
     assert await scene.records() == [(class_name, "shop", (f"{message:x}",))]
 
 
+async def test_what_had_no_answer_and_arrives_after_the_end_by_sms_is_billed(stage: Stage) -> None:
+    scene = stage("bot", "carrier", bot="google_std")
+    (message,) = await scene.submit()
+    scene.bot.answer(Unknown("timeout", "n-1", is_plain=False))
+    await scene.settle()
+    scene.carrier.accept("c-1")
+    scene.carrier.receipt("c-1")
+    await scene.settle()
+    assert scene.outbox.fates == [(message, "DELIVRD")]
+    await scene.crash()
+    scene.bot.receipt("n-1", at=scene.now, handset=HANDSET)
+    await scene.hour(25)
+    assert await scene.records() == [("single_message", "shop", (f"{message:x}",))]
+    assert scene.ledger.unwritten == 0
+
+
+async def test_what_had_no_answer_and_never_arrives_is_not_billed(stage: Stage) -> None:
+    scene = stage("bot", "carrier", bot="google_std")
+    await scene.submit()
+    scene.bot.answer(Unknown("timeout", "n-1"))
+    await scene.settle()
+    scene.carrier.accept("c-1")
+    scene.carrier.receipt("c-1")
+    await scene.hour(25)
+    assert await scene.records() == []
+
+
 async def test_what_was_joined_and_nobody_awaited_is_billed_for_all_of_its_text(stage: Stage) -> None:
     scene = stage("bot", "carrier", bot="google_std")
     parts = [scene.message("x" * 100, concat=(7, 2, number)) for number in (1, 2)]
