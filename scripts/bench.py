@@ -43,6 +43,9 @@ spool_dir = "{place}/spool"
 runtime_dir = "{place}/run"
 log_level = "warning"
 
+[history]
+keep_h = {keep_h}
+
 [metrics]
 listen = ""
 
@@ -134,15 +137,15 @@ class Actor:
 class Daemon:
     """The process that is measured, with all of its children."""
 
-    def __init__(self, place: Path, port: int, carrier_port: int, window: int, workers: int, binds: int) -> None:
+    def __init__(self, place: Path, port: int, carrier_port: int, options: argparse.Namespace) -> None:
         for name in ("spool", "run"):
             (place / name).mkdir()
         secret = place / "password"
         secret.write_text(PASSWORD, encoding="ascii")
         secret.chmod(0o600)
         config = place / "gatewayd.toml"
-        words = {"place": place, "port": port, "carrier_port": carrier_port, "window": window}
-        words |= {"workers": workers, "binds": binds}
+        words = {"place": place, "port": port, "carrier_port": carrier_port, "window": options.window}
+        words |= {"workers": options.workers, "binds": options.binds, "keep_h": 0 if options.no_history else 72}
         config.write_text(CONFIG.format(password_hash=_hash_of(PASSWORD), **words), encoding="utf-8")
         self.log = place / "daemon.log"
         with self.log.open("wb") as log:
@@ -213,7 +216,7 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         port, daemon = carrier_port, None
         if not options.direct:
             port = _free_port()
-            daemon = Daemon(place, port, carrier_port, options.window, options.workers, options.binds)
+            daemon = Daemon(place, port, carrier_port, options)
             stack.callback(_end, daemon.process)
         load = Actor(
             "bench_load.py",
@@ -379,6 +382,7 @@ def parsed() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="the daemon's workers (default 1)")
     parser.add_argument("--binds", type=int, default=1, metavar="N", help="binds to the carrier (default 1)")
+    parser.add_argument("--no-history", action="store_true", help="keep no history (history.keep_h = 0)")
     parser.add_argument("--direct", action="store_true", help="without the daemon: the ceiling of the tools themselves")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args()

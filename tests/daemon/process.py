@@ -30,7 +30,8 @@ STOP_TIMEOUT_S = 20.0
 Address = tuple[str, int]
 Tables = Mapping[str, Any]
 
-_READY = re.compile(r"is ready: smpp on ([^;]+)(?:; metrics on ([^;]+))?(?:; webhooks on ([^;]+))?$")
+# The end is that of a line of text, or of an object of JSON.
+_READY = re.compile(r"is ready: smpp on ([^;\"]+)(?:; metrics on ([^;\"]+))?(?:; webhooks on ([^;\"]+))?(?:$|\"})")
 
 
 class Daemon:
