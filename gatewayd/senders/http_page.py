@@ -23,7 +23,7 @@ HEADERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 _ELSEWHERE: Final = '<a href="/openapi.json">openapi.json</a> says the same to programs.'
-_MANNERS: Final = """Every call under `/v1` bears a key: `Authorization: Bearer gwk_…`. Bodies are JSON. `RateLimit` says
+_MANNERS: Final = """Every call under `/v1` bears a key: `Authorization: Bearer gwk_…`. Bodies are JSON. `RateLimit` is
 what the account may send now. A call that was not answered is safe to repeat under its `Idempotency-Key`."""
 _ABOUT_PROBLEMS: Final = """What goes wrong is answered as `application/problem+json` (RFC 9457). A `type` keeps its
 meaning for ever; `reason` is a word for your log."""
