@@ -132,7 +132,7 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         metrics.carrier_receipt.labels(name)
         metrics.limiter_waits.labels(name)
         metrics.limiter_pauses.labels(name, "")
-    for side in ("esme", "carrier", "webhook"):
+    for side in ("esme", "carrier", "webhook", "http"):
         metrics.faults.labels(side, "internal")
     metrics.binds_refused.labels("ESME_RINVPASWD")
     for reason in ("age", "size", "text"):

@@ -57,6 +57,7 @@ class Reloading:
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)
+        worker.fronting.configure(loaded)
         for name, settings in links.items():
             worker.dispatcher.set_limits(name, worker.limits_of(name))
             if settings.kind != "smpp":

@@ -35,6 +35,7 @@ from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import Limits
+from gatewayd.fronting import Fronting
 from gatewayd.keeping import Keeping, history_of
 from gatewayd.limiting import Limiting
 from gatewayd.measuring import Measuring
@@ -110,6 +111,7 @@ class Worker:
         self.enriching.learn(loaded)
         self._build_carriers()
         self._build_doors()
+        self.fronting = Fronting(self, self._place.sockets)
         self.measuring.watch(self)
         Keeping(config, self._place.slot, history).watch(self.metrics)
 
@@ -338,18 +340,21 @@ class Worker:
             await self.webhooks.start()
         if self.scrape is not None:
             await self.scrape.start()
+        await self.fronting.start()
         await self.server.start(self._place.sockets.get("smpp", ()), self._place.sockets.get("smpp_tls", ()))
 
     async def drain(self, drain_s: float) -> None:
         """Take nothing new, answer what is durable, let answers come for a while, and unbind."""
         deadline = time.monotonic() + drain_s
         self.server.close_listeners()
+        self.fronting.close_listeners()
         self.dispatcher.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_left(deadline)):
                 await self.journal.flush()
         if self.webhooks is not None:
             await self.webhooks.stop()
+        await self.fronting.stop(_left(deadline))
         for keeper in self._keepers.values():
             await keeper.stop()
         stops: list[Awaitable[None]] = [link.stop(_left(deadline)) for link in self.own_links.values()]

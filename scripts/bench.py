@@ -68,6 +68,7 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
                 binds=options.binds,
                 webhook_port=webhook_port,
                 senders=options.senders,
+                history_h=0 if options.no_history else 72,
             )
             daemon = Daemon(place, plan)
             stack.callback(end, daemon.process)
@@ -258,6 +259,7 @@ def parsed() -> argparse.Namespace:
         metavar="S",
         help="RCS: webhooks leave in bunches, every S seconds (default 0: each when it is due)",
     )
+    parser.add_argument("--no-history", action="store_true", help="keep no history (history.keep_h = 0)")
     parser.add_argument("--direct", action="store_true", help="without the daemon: the ceiling of the tools themselves")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options = parser.parse_args()

@@ -30,6 +30,9 @@ spool_dir = "{place}/spool"
 runtime_dir = "{place}/run"
 log_level = "warning"
 
+[history]
+keep_h = {history_h}
+
 [metrics]
 listen = ""
 
@@ -88,6 +91,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     binds: int = 1
     webhook_port: int = 0
     senders: int = 0
+    history_h: int = 72
 
 
 class Failure(Exception):

@@ -110,6 +110,24 @@ class Templates:
         """Use these from now on."""
         self._templates = tuple(templates)
 
+    def filled(self, name: str, account: str, parameters: Words, text: str, sender: str) -> Content:
+        """What a template makes for somebody who names it, whatever its conditions but the accounts.
+
+        Raises LookupError when there is none for the account, ValueError with a sentence when it makes nothing.
+        """
+        found = next((one for one in self._templates if one.name == name and not one.plain), None)
+        if found is None or (found.accounts and account not in found.accounts):
+            raise LookupError(name)
+        url = _url_in(text)
+        words = {**parameters, "text": text, "rest": _without(text, url), "url": url, "sender": sender}
+        try:
+            tree = fill(found.content or {"type": "text", "text": text}, words)
+            return content_from(tree, [fill(chip, words) for chip in found.chips])
+        except KeyError as error:
+            raise ValueError(f"the parameter {error.args[0]} is missing") from None
+        except msgspec.ValidationError as error:
+            raise ValueError("the parameters make no content of it") from error
+
     def content_of(self, message: Message) -> Content:
         """What to send; raises as ``text_of`` does."""
         if message.tlvs and (own := own_content_of(message)) is not None:

@@ -14,6 +14,7 @@ from gatewayd.cli import (
     binds,
     daemon,
     dead_letters,
+    keys,
     links,
     numbers,
     outbox,
@@ -41,6 +42,7 @@ app.command("run")(daemon.run)
 app.command("worker", hidden=True)(daemon.worker_command)
 app.command("status")(status.status)
 app.command("top")(top.top)
+accounts.app.command("key")(keys.make_key_command)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(binds.app, name="binds")
 app.add_typer(links.app, name="links")

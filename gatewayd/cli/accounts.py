@@ -105,7 +105,7 @@ def add(
     verdict = forms.system_id(name)
     if verdict or "/" in name or name.startswith("."):
         refuse("; ".join(verdict or (f"{name} cannot be the name of a file", "choose another name")))
-    if name in _accounts_in(path):
+    if name in accounts_in(path):
         refuse(f"there is an account {name} in {path} already")
     hashed = path.with_name(f"{name}.hash")
     if hashed.exists():
@@ -116,7 +116,7 @@ def add(
     try:
         write_new(hashed, hash_password(password, random.SystemRandom()) + "\n", like=path)
         if append:
-            _append(path, text, hashed)
+            append_table(path, text, hashed)
     except OSError as error:
         refuse(f"{error.filename}: {error.strerror}", 1)
     if as_json:
@@ -127,7 +127,8 @@ def add(
         typer.echo(f"# {hashed} was written. Add this to {path}, then: gatewayd reload\n{text}", nl=False)
 
 
-def _accounts_in(path: Path) -> Any:
+def accounts_in(path: Path) -> Any:
+    """The accounts' tables as they stand in a configuration; one that cannot be read ends the command."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig")).get("accounts", {})
     except (OSError, ValueError) as error:
@@ -154,9 +155,13 @@ def _keys(
 
 def table_of(name: str, keys: dict[str, Any]) -> str:
     """The TOML table of an account. A JSON text is a TOML text, too."""
-    heading = name if _BARE_KEY.fullmatch(name) else json.dumps(name)
     lines = [f"{key} = {json.dumps(value)}" for key, value in keys.items()]
-    return "\n".join([f"[accounts.{heading}]", *lines]) + "\n"
+    return "\n".join([f"[accounts.{heading_of(name)}]", *lines]) + "\n"
+
+
+def heading_of(name: str) -> str:
+    """An account's name as a part of a table's heading."""
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
 
 
 def write_new(path: Path, text: str, like: Path) -> None:
@@ -170,8 +175,11 @@ def write_new(path: Path, text: str, like: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _append(path: Path, table_text: str, hashed: Path) -> None:
-    """Put the whole file in the place of the old one, once it is known that it can be loaded."""
+def append_table(path: Path, table_text: str, made: Path | None = None) -> None:
+    """Put the whole file in the place of the old one, once it is known that it can be loaded.
+
+    If it cannot, ``made`` is taken away again and the command ends. Raises OSError.
+    """
     from gatewayd.config.faults import ConfigFaults
     from gatewayd.config.load import load
 
@@ -190,10 +198,11 @@ def _append(path: Path, table_text: str, hashed: Path) -> None:
         try:
             load(fresh)
         except ConfigFaults as refusal:
-            hashed.unlink()
+            if made is not None:
+                made.unlink()
             for fault in refusal.faults:
                 typer.echo(str(fault).replace(str(fresh), str(path)), err=True)
-            typer.echo("with this account the configuration could not be loaded: nothing was changed", err=True)
+            typer.echo("with this table the configuration could not be loaded: nothing was changed", err=True)
             raise typer.Exit(REFUSED) from None
         fresh.rename(path)
     finally:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from gatewayd.carriers.link import Link, Result, Revocation
 from gatewayd.flow import notes
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
+from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
@@ -375,11 +376,8 @@ class Outbound:
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
         if link.channel is Channel.RCS and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False
-        if desk.ledger is not None and progress.stage is Stage.SENT and not was_sent:
-            is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
-            desk.ledger.on_mt_sent(link, journey, whole(journey), is_plain)
-        elif desk.ledger is not None and type(outcome) is Unknown and outcome.carrier_id:
-            desk.ledger.on_mt_unclear(link, journey, whole(journey), outcome.is_plain)
+        if desk.ledger is not None:
+            self._account(desk.ledger, link, journey, outcome, was_sent)
         if desk.trail.wants:
             self._say(link, journey, outcome)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
@@ -389,6 +387,14 @@ class Outbound:
             desk.spool.cool(progress.id)
         if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)
+
+    def _account(self, ledger: Ledger, link: Link, journey: Journey, outcome: Outcome, was_sent: bool) -> None:
+        """For billing: what left, or perhaps did."""
+        if journey.progress.stage is Stage.SENT and not was_sent:
+            is_plain = not isinstance(outcome, Accepted | Unknown) or outcome.is_plain
+            ledger.on_mt_sent(link, journey, whole(journey), is_plain)
+        elif type(outcome) is Unknown and outcome.carrier_id:
+            ledger.on_mt_unclear(link, journey, whole(journey), outcome.is_plain)
 
     def _pause(self, link: Link, journey: Journey, outcome: Deferred) -> None:
         """The carrier asked for it: of one handset, or of as much as it said."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,7 @@ from gatewayd.flow import parcels
 from gatewayd.flow.desk import Desk, reference_of
 from gatewayd.message import Channel, State
 from gatewayd.policy import intervention
+from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known, Talk
 from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
@@ -34,66 +35,10 @@ _BUSY: Final = b"!"
 T = TypeVar("T")
 
 
-class HomeAway(Exception):
-    """The worker that may know does not answer: ask again later."""
-
-
-class Fate(msgspec.Struct, omit_defaults=True):
-    """What is known of a message. Times are Unix seconds, 0 for what has not come; ``stage`` is empty after the end."""
-
-    message_id: int
-    source: str
-    destination: str
-    state: State
-    accepted_at: float
-    stage: str = ""
-    channel: Channel | None = None
-    link: str = ""
-    error: str = "000"
-    fallback: str = ""
-    deliver_at: float = 0.0
-    expires_at: float = 0.0
-    sent_at: float = 0.0
-    done_at: float = 0.0
-    segments: int = 0
-    segments_done: int = 0
-    reference: int = -1
-    is_cancelled: bool = False
-
-
-class Cancelling(msgspec.Struct):
-    """What came of taking a message back: it is gone; it will be told; it has left, or has ended already."""
-
-    outcome: Literal["cancelled", "under_way", "too_late"]
-
-
-class Talk(msgspec.Struct, omit_defaults=True):
-    """An open conversation. ``sender`` is as the application wrote it, ``bot`` what the handset sees, if another."""
-
-    id: str
-    sender: str
-    opened_at: float
-    until: float
-    message_id: int
-    replies: int = 0
-    bot: str = ""
-
-
 class Talks(msgspec.Struct):
     """Conversations with a handset."""
 
     talks: list[Talk]
-
-
-class Known(msgspec.Struct, omit_defaults=True):
-    """What is known of a handset on one link; ``capable`` None: nothing. ``at`` and ``until`` are 0 where it is not an
-    answer that was kept."""
-
-    link: str
-    capable: bool | None
-    reason: str
-    at: float = 0.0
-    until: float = 0.0
 
 
 class Reachability(msgspec.Struct):

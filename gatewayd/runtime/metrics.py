@@ -27,6 +27,7 @@ LABELS: Final[dict[str, str]] = {
     "answer": "`yes`, `no`, `unknown`",
     "application": "a guarded application: `PROVIDER`, or `PROVIDER/APPLICATION` where a provider has several",
     "channel": "`sms`, `rcs`",
+    "code": "the status of an HTTP answer",
     "class": "a class of the rule set that the link is billed by",
     "endpoint": "an application's endpoint, by its table `[endpoints.NAME]`",
     "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
@@ -40,6 +41,7 @@ LABELS: Final[dict[str, str]] = {
     "second. Of `gatewayd_limiter_waits_total` and `_pauses_total`: the link",
     "link": "a carrier or platform, by its table `[links.NAME]`",
     "name": "of side `esme` the account, of side `carrier` the link",
+    "path": "a path of the HTTP API, `other` for what it does not know",
     "operator": "the operator of the number: a word of `links.*.operators` or of the file `numbers.names`; `unknown` "
     "where no file knows the number, `other` for any further one",
     "outcome": "how it ended. Of messages the state of the final receipt (`DELIVRD`, `EXPIRED`, `UNDELIV`, `REJECTD`, "
@@ -48,7 +50,7 @@ LABELS: Final[dict[str, str]] = {
     "python": "the version of the interpreter",
     "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
     "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
-    "side": "`esme` towards applications, `carrier` towards carriers; of faults also `webhook` and `metrics`",
+    "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `webhook` and `metrics`",
     "sink": "where deliveries go: `smpp`, `webhook`",
     "source": "`query`, `bulk`, `refusal`",
     "state": "the state that the carrier gave",
@@ -199,6 +201,7 @@ class Metrics:
         self.submits = counters(
             "submits", "Messages that applications handed in, by the status they got.", "account", "status"
         )
+        self.http_calls = counters("http_calls", "Calls of the HTTP API, by the answer they got.", "path", "code")
         self.messages = counters(
             "messages", "Messages that came to their end.", "account", "link", "channel", "outcome"
         )
@@ -279,6 +282,7 @@ class Metrics:
     def _declare_timings(self) -> None:
         seconds = self._seconds
         self.submit_response = seconds("submit_response", "From a submit to our answer.", _PROMPT_S, "account")
+        self.http_answer = seconds("http_answer", "From a call of the HTTP API to its answer.", _PROMPT_S, "path")
         self.accept_to_carrier = seconds("accept_to_carrier", "From our answer to the carrier's.", _QUEUED_S, "link")
         self.carrier_receipt = seconds(
             "carrier_receipt", "From the carrier's answer to its final receipt.", _AFTER_HOURS_S, "link"

@@ -28,6 +28,7 @@ _UNTIL_AT = _LANES_AT + WORKERS_MAX  # one number a worker: how long that holds
 _UNTIL = struct.Struct("<d")
 _NOBODY = bytes(WORKERS_MAX)
 _MINUTE_S = 60.0
+_MANY = 1_000_000_000
 
 # A reader of the clock may be overtaken by another before it has the lock; a difference above this is no such race.
 _OVERTAKEN_S = 10.0
@@ -161,6 +162,14 @@ class Slot:
         """This worker has nothing more that waits for this limit."""
         if self._memory[self._begin + _LANES_AT + worker]:
             self._wait(-1, worker, 0.0)
+
+    def room(self, rate: Pace, now: float) -> tuple[int, float]:
+        """How many could be had now, and in how many seconds another one; takes nothing."""
+        tat, _, paused_until = _STATE.unpack_from(self._memory, self._offset)[:3]
+        if paused_until > now:
+            return 0, float(paused_until - now)
+        granted, _, wait_s = (rate.at(now - paused_until) if paused_until else rate).step(tat, now, _MANY)
+        return granted, wait_s
 
     @property
     def paused_until(self) -> float:

@@ -92,6 +92,10 @@ class Account:
         """How many of ``wanted`` messages the rate lets through now."""
         return wanted if self._slot is None else self._slot.take(self._rate, wanted, time.monotonic())[0]
 
+    def room(self) -> tuple[int, float]:
+        """How many messages the rate would let through now, and in how many seconds another one; -1 without a rate."""
+        return (-1, 0.0) if self._slot is None else self._slot.room(self._rate, time.monotonic())
+
     def may_send_as(self, sender: str) -> bool:
         """Whether a source address is one of this account's."""
         if self._any_sender:

@@ -139,12 +139,12 @@ class Archive:
         """All changes in groups that hold any of the names, in the order of their commits."""
         changes: list[Change] = []
         seen: set[tuple[int, int, float]] = set()
-        found: list[tuple[Group, list[str] | None]] = []
+        # Journals first: what a fold takes out of them meanwhile is in the history by then.
+        found: list[tuple[Group, list[str] | None]] = [(group, None) for group in self._journals(names)]
         for slot, stretch in self._stretches(since):
             groups = list(groups_of(slot, stretch, names))
             texts = texts_of(stretch, groups) if self._with_texts and groups else {}
             found += [(group, texts.get((group.sequence, group.at))) for group in groups]
-        found += [(group, None) for group in self._journals(names)]
         for group, of_group in sorted(found, key=lambda entry: (entry[0].at, entry[0].sequence)):
             if group.identity not in seen:
                 seen.add(group.identity)

@@ -30,7 +30,11 @@ STOP_TIMEOUT_S = 20.0
 Address = tuple[str, int]
 Tables = Mapping[str, Any]
 
-_READY = re.compile(r"is ready: smpp on ([^;]+)(?:; metrics on ([^;]+))?(?:; webhooks on ([^;]+))?$")
+# The end is that of a line of text, or of an object of JSON.
+_READY = re.compile(
+    r"is ready: smpp on ([^;\"]+)(?:; metrics on ([^;\"]+))?(?:; webhooks on ([^;\"]+))?"
+    r"(?:; http on ([^;\"]+))?(?:$|\"})"
+)
 
 
 class Daemon:
@@ -44,6 +48,7 @@ class Daemon:
         self.smpp: list[Address] = []
         self.metrics: Address = ("", 0)
         self.webhooks: Address = ("", 0)
+        self.http: list[Address] = []
         self.lines: list[str] = []
         self._heard = threading.Condition()
         self._process: subprocess.Popen[str] | None = None
@@ -81,10 +86,11 @@ class Daemon:
         self._reader = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
         ready = self.hear(_READY, timeout_s, begins_at)
-        smpp, metrics, webhooks = ready.groups()
+        smpp, metrics, webhooks, http = ready.groups()
         self.smpp = [_address(word) for word in smpp.split(", ")]
         self.metrics = _address(metrics) if metrics else ("", 0)
         self.webhooks = _address(webhooks) if webhooks else ("", 0)
+        self.http = [_address(word) for word in http.split(", ")] if http else []
 
     def hear(self, pattern: re.Pattern[str], timeout_s: float = 10.0, begins_at: int = 0) -> re.Match[str]:
         """The first line, of those written from ``begins_at`` on, in which ``pattern`` is found."""

@@ -63,6 +63,8 @@ class Stub:
                 return 1
             told = json.loads(line)
             self.note("news" if "news" in told else "told", told)
+            if "ask" in told and MANNER != "slow":
+                self.say({"answered": told["ask"], "value": {"what": told["what"], "args": told["args"]}})
             if "reload" in told and MANNER != "slow":
                 self.say({"reloaded": ["the bind is stuck"] if MANNER == "faulty" else []})
             if "drain" in told and MANNER != "stubborn":

@@ -15,6 +15,7 @@ from gatewayd import cli
 ROOT = Path(__file__).parents[3]
 runner = CliRunner()
 WITHOUT_CODES = {"version"}
+OFFLINE = (("accounts", "add"), ("accounts", "key"))
 ASKING = ("status", "top", "accounts", "binds", "links", "queue", "outbox", "sessions", "reload", "drain", "backup")
 
 
@@ -61,17 +62,13 @@ def test_every_command_has_a_page_with_its_exit_codes(path: tuple[str, ...]) -> 
     assert path[-1] in WITHOUT_CODES or "Exit codes: 0 " in result.stdout
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in ALL if path[0] in ASKING and path != ("accounts", "add")], ids=" ".join
-)
+@pytest.mark.parametrize("path", [path for path in ALL if path[0] in ASKING and path not in OFFLINE], ids=" ".join)
 def test_who_asks_the_daemon_speaks_json_and_finds_its_socket(path: tuple[str, ...]) -> None:
     options = {option for parameter in ALL[path].params for option in parameter.opts}
     assert {"--json", "--config", "--socket"} <= options
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in ALL if path[0] in ASKING and path[:2] != ("accounts", "add")], ids=" ".join
-)
+@pytest.mark.parametrize("path", [path for path in ALL if path[0] in ASKING and path[:2] not in OFFLINE], ids=" ".join)
 def test_where_there_is_no_daemon_the_code_says_so(path: tuple[str, ...], tmp_path: Path) -> None:
     result = runner.invoke(cli.app, [*path, *given(path), "--socket", str(tmp_path / "no.sock")])
     assert result.exit_code == 3, result.output

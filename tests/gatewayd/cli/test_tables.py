@@ -15,7 +15,10 @@ COLUMNS = (
     Column("tries", "tries", True, True),
     Column("class", "class", False, True),
 )
-ROWS: list[dict[str, Any]] = [{"id": "68854a6b54001", "handset": "3361*****78#a1b2c3", "tries": 2, "class": "otp"}, {"id": "1"}]
+ROWS: list[dict[str, Any]] = [
+    {"id": "68854a6b54001", "handset": "3361*****78#a1b2c3", "tries": 2, "class": "otp"},
+    {"id": "1"},
+]
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from gatewayd.config import schema
-from gatewayd.flow.questions import Cancelling, Fate, HomeAway, Known, Questions
+from gatewayd.flow.questions import Questions
 from gatewayd.message import Accepted, Channel, Receipt, Refused, State
+from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known
 from gatewayd.store.kinds import CAPABILITY, RESULT
 from gatewayd.store.records import Capability
 from tests.gatewayd.flow.scene import HANDSET, START, Scene

@@ -183,3 +183,29 @@ def test_a_fresh_interpreter_finds_this_package(monkeypatch: pytest.MonkeyPatch)
     assert "PYTHONPATH" not in worker_environment("/lib", ["/lib"])
     monkeypatch.setenv("PYTHONPATH", "/more")
     assert worker_environment("/src", ["/lib"])["PYTHONPATH"] == "/src:/more"
+
+
+async def test_a_question_is_answered(diary: Diary) -> None:
+    keeper = keeper_of(diary, "good")
+    assert await keeper.ask("status", {}, 5.0) is None, "nobody is there yet"
+    await diary.watch.until(lambda: keeper.is_ready)
+    answers = await asyncio.gather(*(keeper.ask("queue", {"limit": number}, 5.0) for number in range(3)))
+    assert [answer and answer["value"] for answer in answers] == [
+        {"what": "queue", "args": {"limit": number}} for number in range(3)
+    ]
+    facts = keeper.facts()
+    assert (facts["slot"], facts["pid"], facts["is_ready"], facts["restarts"]) == (2, keeper.pid, True, 0)
+    keeper.end({"drain": 0})
+    await ended(keeper, diary)
+
+
+async def test_who_says_nothing_or_dies_gives_no_answer(diary: Diary) -> None:
+    keeper = keeper_of(diary, "slow")
+    await diary.watch.until(lambda: keeper.is_ready)
+    assert await keeper.ask("status", {}, 0.01) is None
+    asked = spawn(keeper.ask("status", {}, 20.0), name="asking")
+    await diary.noted("told", 2)
+    keeper.kill("the test wants it")
+    assert await asked is None
+    keeper.end({"drain": 0})
+    await ended(keeper, diary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,24 @@ async def test_parts_of_a_long_message_are_found_together(tmp_path: Path) -> Non
 
 def test_there_is_nothing(tmp_path: Path) -> None:
     assert Archive(tmp_path).latest(NUMBER, 3) == []
+
+
+async def test_what_a_fold_moves_meanwhile_is_not_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = spool_of(tmp_path)
+    message = accept(spool)
+    await durable(spool.journal)
+    archive = Archive(tmp_path)
+    looked: list[str] = []
+
+    def watched(name: str, kept: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def look(asked: Any) -> Any:
+            looked.append(name)
+            return kept(asked)
+
+        return look
+
+    for name in ("_journals", "_stretches"):
+        monkeypatch.setattr(archive, name, watched(name, getattr(archive, name)))
+    assert archive.stories([message.id])[0].is_known
+    assert looked[:2] == ["_journals", "_stretches"]
+    await spool.journal.close()

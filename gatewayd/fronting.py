@@ -1,0 +1,97 @@
+"""The HTTP interfaces of a worker for applications, put together as configured: keys, calls, questions, listener.
+
+Puts parts together and decides nothing, as the composition root does whose part it is.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gatewayd.carriers.rcs_platforms import platform_for
+from gatewayd.config.load import Loaded
+from gatewayd.flow.questions import Questions
+from gatewayd.senders.http_calls import Calls
+from gatewayd.senders.http_door import HttpDoor
+from gatewayd.senders.http_keys import Keyring
+from gatewayd.senders.http_submit import Submits
+from protocol.rcs.limits import Limits
+
+if TYPE_CHECKING:
+    from gatewayd.worker import Worker
+
+_HOUR_S = 3_600.0
+
+
+class Fronting:
+    """The wiring of HTTP in one worker; the door is None where it is off."""
+
+    def __init__(self, worker: Worker, sockets: Mapping[str, Sequence[socket.socket]]) -> None:
+        self._worker = worker
+        http = worker.config.http
+        crossing = worker.community.crossing if worker.community is not None else None
+        self.questions = Questions(worker.desk, worker.dispatcher, crossing)
+        if crossing is not None:
+            crossing.questions = self.questions
+        self.keys = Keyring(worker.server.accounts, worker.desk.now)
+        self.submits = Submits(worker.submits, worker.metrics, http.request_timeout_s)
+        plain, encrypted = sockets.get("http", ()), sockets.get("http_tls", ())
+        self.door: HttpDoor | None = None
+        if plain or encrypted:
+            calls = Calls(
+                self.submits,
+                self.questions,
+                worker.enriching.templates.filled,
+                worker.desk.now,
+                batch_max=http.batch_max,
+                body_timeout_s=http.request_timeout_s,
+            )
+            self.door = HttpDoor(
+                http, calls, self.keys, worker.metrics, self._complaints, plain=plain, encrypted=encrypted
+            )
+            worker.desk.results_s = http.results_h * _HOUR_S
+        worker.spool.repeats.keep_s = http.idempotency_h * _HOUR_S
+        self.configure(worker.loaded)
+
+    def configure(self, loaded: Loaded) -> None:
+        """By this configuration from now on."""
+        self.keys.learn(loaded)
+        self._worker.submits.content_limits = limits_of(loaded)
+
+    async def start(self) -> None:
+        """Open the door. Raises OSError."""
+        if self.door is not None:
+            await self.door.start()
+
+    def close_listeners(self) -> None:
+        """Take no new calls."""
+        if self.door is not None:
+            self.door.close_listeners()
+
+    async def stop(self, drain_s: float) -> None:
+        """Close it."""
+        if self.door is not None:
+            await self.door.stop(drain_s)
+
+    def _complaints(self) -> Sequence[str]:
+        worker = self._worker
+        journal, found = worker.journal, []
+        if journal.is_failing:
+            found.append("the store cannot commit")
+        elif journal.pending > worker.config.store.pending_max:
+            found.append("the store is behind")
+        if not worker.config.http.ready_without_links and not any(link.is_up for link in worker.desk.links.values()):
+            found.append("no link is up")
+        return found
+
+
+def limits_of(loaded: Loaded) -> Limits:
+    """What rich content is held to when it is handed in: facts of media, where every platform wants them. What one
+    platform alone does not take, goes over it as the text."""
+    platforms = [platform_for(link) for link in loaded.config.links.values() if link.kind != "smpp"]
+    facts = bool(platforms) and all(platform.limits.needs_media_facts for platform in platforms)
+    postback = bool(platforms) and all(platform.limits.needs_postback for platform in platforms)
+    return msgspec.structs.replace(Limits(), needs_media_facts=facts, needs_postback=postback)
