@@ -176,7 +176,7 @@ class Learned(_Parcel, tag=19):
     others: list[str]
 
 
-class Continue(_Parcel, tag=20):
+class Continue(_Parcel, tag=23):
     """To the home of a user's other address: the conversation that was begun under the one that is not its own."""
 
     link: str

@@ -337,7 +337,6 @@ class Outbox:
         box.hot.pop(delivery_id, None)
         self._spool.settle_delivery(delivery_id)
         self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
-        self._metrics.deliveries.labels(box.account, kind, outcome).value += 1
         if box.followers:
             follower = box.followers.pop(delivery_id, None)
             if follower in box.postponed:  # else it was dropped meanwhile

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 # What is never kept in a line. A field of any kind of record that holds somebody's words belongs here.
-TEXT_FIELDS: Final = frozenset({"payload", "postback", "tlvs"})
+TEXT_FIELDS: Final = frozenset({"payload", "postback", "tlvs", "attachment", "place"})
 
 # A bigger group is worked on in pieces: one call must not hold the interpreter's lock for long.
 PIECE_OCTETS: Final = 512 * 1024
@@ -27,6 +27,8 @@ _keys = re.compile(
     rb'((?<=[yr]",)\d++,\{"id":\d++,"account":"[^"]*+","kind":"[^r]|[^,]++)'
 ).findall
 _postback = re.compile(rb'"postback":"(?:[^"\\]|\\.)*"').sub
+_place = re.compile(rb'"place":"(?:[^"\\]|\\.)*"').sub
+_attachment = re.compile(rb'"attachment":\{(?:"(?:[^"\\]|\\.)*"|[^"}])*\}').sub
 _tlvs = re.compile(rb'"tlvs":\[(?:\[[^\]]*\],?)*\]').sub
 _other_source = re.compile(rb'"kind":"(?:mo|session)",[^\n]*?"source":"([^"]*)"').findall
 _cdr = re.compile(rb'\["cdr",[^\n]*').findall
@@ -118,6 +120,7 @@ def _blanked(piece: bytes, names: list[bytes], texts: list[bytes] | None) -> byt
 def _odd(piece: bytes, names: list[bytes], keys: list[bytes]) -> bytes:
     """What is rarer: replies, TLVs, billing records, answers about handsets."""
     piece = _tlvs(b'"tlvs":[]', _postback(b'"postback":""', piece))
+    piece = _attachment(b'"attachment":null', _place(b'"place":""', piece))
     names += _other_source(piece)
     for record in _cdr(piece):
         user, ids = _cdr_user(record), _cdr_ids(record)

@@ -199,7 +199,7 @@ async def test_a_stop_does_not_wait_for_the_spools(daemon: Daemon, monkeypatch: 
     """Arranging a big backlog takes minutes, and can be ended at any moment."""
     release = threading.Event()
     monkeypatch.setattr(supervisor, "ARRANGE_NEWS_S", 0.01)
-    monkeypatch.setattr(supervisor, "arrange", lambda folder, count, check: release.wait(30))
+    monkeypatch.setattr(supervisor, "arrange", lambda *facts: release.wait(30))
     one = daemon.start()
     await daemon.diary.notified("STATUS=arranging the spools for 2 workers")
     await daemon.diary.notified("EXTEND_TIMEOUT_USEC=", 3)

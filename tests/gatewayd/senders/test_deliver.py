@@ -371,7 +371,7 @@ async def test_what_follows_another_waits_for_its_answer_whatever_binds_there_ar
     it.answer(first, TEMPORARY)
     await asyncio.sleep(0)
     assert 2 not in one.ids + other.ids
-    assert it.outbox.depths()[0] == (("shop",), 2)
+    assert it.outbox.depths()[0] == (("shop", "smpp"), 2)
 
 
 @pytest.mark.parametrize("status", [0, FINAL])
@@ -384,7 +384,7 @@ async def test_it_goes_once_the_other_has_had_its_end(stages: Any, status: int) 
     await asyncio.sleep(0)
     assert bind.ids == [1, 2]
     it.answer(bind)
-    assert (it.store.kept, it.outbox.depths()[0]) == ({}, (("shop",), 0))
+    assert (it.store.kept, it.outbox.depths()[0]) == ({}, (("shop", "smpp"), 0))
 
 
 async def test_after_a_restart_the_order_is_the_same(stages: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewayd.message import Encoding, Message
+from gatewayd.message import Attachment, Encoding, Message
 from gatewayd.policy.billing import Record
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.store import history_lines
@@ -23,7 +23,7 @@ NO_TEXTS = {
     "fallback", "link", "error", "session_id", "sink", "sender", "id", "agent", "user", "request_id", "alias", "rules",
     "open_as", "encoding", "on_unknown", "stage", "state", "kind", "awaited", "concat", "links", "segments", "parts",
     "receipts", "handsets", "record", "events", "facts", "waiting", "active",
-    "unanswered", "fingerprint", "channel",
+    "unanswered", "fingerprint", "channel", "told", "displayed", "owner", "ref", "file_id", "mime_type",
 }  # fmt: skip
 
 
@@ -85,6 +85,7 @@ def test_a_group_is_one_object_with_a_line_for_each_change() -> None:
         [("progress", 1, Progress(1, "shop", Stage.QUEUED, ("a",), parts=(1, 2), payload=SECRET))],
         [("delivery", 3, mo(3, payload=SECRET, postback=SECRET.decode(), tlvs=((1, SECRET),)))],
         [("delivery", 3, mo(3, postback=SECRET.decode()))],
+        [("delivery", 3, mo(3, place=SECRET.decode(), attachment=Attachment("image/png", 3, '}"' + SECRET.decode())))],
         [("dead_letter", 3, mo(3, postback=SECRET.decode()))],
         [("delivery", 3, mo(3, tlvs=((1, SECRET),), postback='a"],"tlvs":[')), ("message", 1, message(1))],
     ],

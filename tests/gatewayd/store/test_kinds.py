@@ -28,7 +28,7 @@ from gatewayd.store.records import Seen
 
 
 def test_names_are_unique() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS) == 16
+    assert len({kind.name for kind in KINDS}) == len(KINDS) == 17
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
