@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from gatewayd.message import Channel, Inbound, Linked, Message, Outcome, Receipt, Unknown
+from gatewayd.message import Channel, Deferred, Inbound, Linked, Message, Outcome, Receipt, Unknown
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -32,20 +32,25 @@ class Report(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capability(msgspec.Struct, frozen=True, gc=False):
-    """What a platform said of one handset: ``capable`` is None when it could not be learned."""
+    """What a platform said of one handset: ``capable`` is None when it could not be learned.
+
+    ``throttled``: it wants to hear nothing for a while, and says what of.
+    """
 
     handset: str
     capable: bool | None
     reason: str
+    throttled: Deferred | None = None
 
 
 class Revocation(msgspec.Struct, frozen=True, gc=False):
-    """How a revoke ended: ``revoked`` True or False, or None when the platform did not say."""
+    """How a revoke ended: ``revoked`` True or False, or None when the platform did not say. ``throttled`` as above."""
 
     message_id: int
     carrier_id: str
     revoked: bool | None
     error: str
+    throttled: Deferred | None = None
 
 
 class Batch(msgspec.Struct, frozen=True):

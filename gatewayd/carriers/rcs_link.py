@@ -19,7 +19,7 @@ from gatewayd.carriers.backoff import Backoff
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
-from gatewayd.carriers.rcs_platforms import credentials_for, platform_for
+from gatewayd.carriers.rcs_platforms import credentials_for, pause_after, platform_for
 from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
 from gatewayd.carriers.shelf import MediaPendingError
@@ -397,7 +397,7 @@ class RcsLink:
             self._revoked(job, None, answer)
         else:
             meaning = self.platform.read_revoke(answer.status, answer.body)
-            self._revoked(job, meaning.revoked, meaning.error)
+            self._revoked(job, meaning.revoked, meaning.error, pause_after(answer, self.platform, self._pause_s))
 
     async def _check(self, job: Check) -> None:
         try:
@@ -410,7 +410,7 @@ class RcsLink:
             self._checked(job, None, answer)
         else:
             meaning = self.platform.read_capability(answer.status, answer.body)
-            self._checked(job, meaning.capable, meaning.reason)
+            self._checked(job, meaning.capable, meaning.reason, pause_after(answer, self.platform, self._pause_s))
 
     async def _ask(self, request: Request, flight: Flight) -> Answer | str:
         """The answer to a question that may safely be asked again, or a word on why there is none."""
@@ -474,9 +474,9 @@ class RcsLink:
         self._notices.result(Result(job.message.id, 0, outcome, self._clock() - job.taken_at))
         self._release()
 
-    def _revoked(self, job: Revoke, revoked: bool | None, error: str) -> None:
+    def _revoked(self, job: Revoke, revoked: bool | None, error: str, throttled: Deferred | None = None) -> None:
         """Tell it; a yes only once the platform can no longer deliver all the same, so that the two do not cross."""
-        revocation = Revocation(job.message_id, job.carrier_id, revoked, error)
+        revocation = Revocation(job.message_id, job.carrier_id, revoked, error, throttled)
         if revoked and self.platform.revoke_grace_s and self._is_open:
             call_later = asyncio.get_running_loop().call_later
             timer = call_later(self.platform.revoke_grace_s, self._grace_over, job.message_id)
@@ -489,8 +489,8 @@ class RcsLink:
         _, revocation = self._graces.pop(message_id)
         self._notices.revocation(revocation)
 
-    def _checked(self, job: Check, capable: bool | None, reason: str) -> None:
-        self._notices.capability(Capability(job.handset, capable, reason))
+    def _checked(self, job: Check, capable: bool | None, reason: str, throttled: Deferred | None = None) -> None:
+        self._notices.capability(Capability(job.handset, capable, reason, throttled))
         self._release()
 
     def _release(self) -> None:

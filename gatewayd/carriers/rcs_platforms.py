@@ -1,9 +1,15 @@
-"""Which platform a link's settings mean, and what it proves itself with there. Knows no HTTP and no message."""
+"""Which platform a link's settings mean, what it proves itself with there, and what a throttled question asks for.
+
+Makes no request and knows no message.
+"""
 
 from __future__ import annotations
 
+from gatewayd.carriers.rcs_http import Answer
 from gatewayd.config import schema
+from gatewayd.message import Deferred
 from protocol.rcs import rbm
+from protocol.rcs.answers import read_retry_after
 from protocol.rcs.dialects import named
 from protocol.rcs.gsma import platform_of
 from protocol.rcs.platform import Platform
@@ -47,3 +53,11 @@ def credentials_for(settings: schema.Link, secret: str, bot_key: str = "") -> Cr
 def _scope_of(settings: schema.Link) -> str | None:
     """What is asked of the token endpoint: the dialect's own scope (None), another one, or none at all."""
     return "" if settings.token_scope == NO_SCOPE else settings.token_scope or None
+
+
+def pause_after(answer: Answer, platform: Platform, pause_s: float) -> Deferred | None:
+    """What a question that was throttled asks of all others; ``pause_s`` where the platform names no time."""
+    if answer.status != 429:
+        return None
+    retry_s = read_retry_after(answer.retry_after)
+    return Deferred("http_429", pause_s if retry_s is None else retry_s, pauses=True, scope=platform.question_scope)

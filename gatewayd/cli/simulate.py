@@ -72,6 +72,9 @@ def simulate_rcs(
     bot_key: Annotated[
         Path | None, typer.Option(help="orange: the key (PEM, public or private) with which bots sign who they are.")
     ] = None,
+    bot_exchange: Annotated[
+        bool, typer.Option(help="orange: what bots sign is exchanged at /oauth/bot/token, instead of sent in a header.")
+    ] = False,
 ) -> None:
     """Be an operator's RCS platform (GSMA messaging API): tokens, messages, files, capabilities, webhooks.
 
@@ -83,7 +86,16 @@ def simulate_rcs(
 
     _simulated(
         lambda: rcs.run_command(
-            listen, webhook, webhook_token, client_id, client_secret, rules, quota_per_minute, dialect, bot_key
+            listen,
+            webhook,
+            webhook_token,
+            client_id,
+            client_secret,
+            rules,
+            quota_per_minute,
+            dialect,
+            bot_key,
+            bot_exchange,
         )
     )
 

@@ -218,10 +218,12 @@ class Dispatcher:
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:
         """The end of a revoke."""
+        self._outbound.rest(link, revocation.throttled)
         self._outbound.on_revoked(link, revocation)
 
     def on_capability(self, link: Link, capability: Capability) -> None:
         """The end of a capability question."""
+        self._outbound.rest(link, capability.throttled)
         self._reach.on_capability(link, capability)
 
     # -- between workers ----------------------------------------------------------------------------------------

@@ -406,6 +406,12 @@ class Outbound:
             self._limits[link.name].pause(outcome.retry_s, outcome.scope)
         self._desk.metrics.limiter_pauses.labels(link.name, outcome.scope).value += 1
 
+    def rest(self, link: Link, throttled: Deferred | None) -> None:
+        """A question was one too many: messages would be, too."""
+        if throttled is not None:
+            self._limits[link.name].pause(throttled.retry_s, throttled.scope)
+            self._desk.metrics.limiter_pauses.labels(link.name, throttled.scope).value += 1
+
     def _accepted(self, link: Link, journey: Journey, segment: int, carrier_id: str, now: float) -> None:
         message, desk = journey.message, self._desk
         desk.metrics.accept_to_carrier.labels(link.name).observe(now - message.accepted_at)

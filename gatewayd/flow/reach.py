@@ -120,7 +120,11 @@ class Reach:
                 continue
             desk.spool.note(message_id, "capability_answered", link=link.name, answer=word, reason=answer.reason)
             was_queued = journey.progress.queue
-            step = steps.on_capability(journey.progress, answer.capable, answer.reason, journey.message.expires_at)
+            progress, expires_at = journey.progress, journey.message.expires_at
+            if answer.throttled is None:
+                step = steps.on_capability(progress, answer.capable, answer.reason, expires_at)
+            else:
+                step = steps.on_question_throttled(progress, expires_at)
             desk.apply(journey, step, was_queued)
 
     def on_unreachable(self, link: str, message: Message, error: str) -> None:

@@ -146,6 +146,13 @@ def on_revoked(progress: Progress, revoked: bool | None, expires_at: float, now:
     return WAIT
 
 
+def on_question_throttled(progress: Progress, expires_at: float) -> Step:
+    """Nothing may be asked for a while: it waits for the end of the pause, as those do that would be sent."""
+    if progress.stage is not Stage.CHECKING:
+        return Ignore("late_capability")
+    return enqueue(progress, expires_at, front=True)
+
+
 def on_capability(progress: Progress, capable: bool | None, reason: str, expires_at: float) -> Step:
     """The platform's answer; a handset that is not known to take RCS gets an SMS."""
     if progress.stage is not Stage.CHECKING:

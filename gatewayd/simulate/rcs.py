@@ -245,6 +245,7 @@ def run_command(
     quota_per_minute: int,
     dialect: str = "standard",
     bot_key: Path | None = None,
+    bot_exchange: bool = False,
 ) -> None:
     """Run a platform until SIGINT or SIGTERM; exits with status 2 and a sentence when it cannot start."""
 
@@ -252,7 +253,7 @@ def run_command(
         keys = {ANYONE: bot_key.read_text(encoding="utf-8")} if bot_key is not None else {}
         options = Options(
             dialect=dialect_of(dialect).name,
-            layer=LayerOptions(bot_keys=keys),
+            layer=LayerOptions(strategy="exchange" if bot_exchange else "header", bot_keys=keys),
             webhook_url=webhook,
             webhook_authorization=webhook_token,
             client_id=client_id,

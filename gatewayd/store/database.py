@@ -387,6 +387,10 @@ def write_row(connection: sqlite3.Connection, kind: Kind, key: Key, value: bytes
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a spool's file for reading and writing; transactions are the caller's to begin."""
+    with contextlib.suppress(OSError):  # which SQLite will meet as well, and say
+        # Texts and numbers are in it: a new one is its owner's alone, whatever the umask. What SQLite puts beside it
+        # gets the same mode.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     # isolation_level None: transactions are ours to begin; the reader and the writer stay on their own threads.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=64)
     try:

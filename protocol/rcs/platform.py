@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from protocol.rcs.answers import CapabilityAnswer, RevokeAnswer, SendAnswer
+from protocol.rcs.answers import CapabilityAnswer, RevokeAnswer, Scope, SendAnswer
 from protocol.rcs.content import Content, Limits
 from protocol.rcs.events import Contact, Event
 from protocol.rcs.exchange import Request
@@ -50,6 +50,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
     ``repeats_safely``: we name messages, and the same one sent twice under its name arrives once. ``name_of`` says
     that name beforehand. ``traffic_types``: the platform's words by class of traffic, the empty one for any other.
+    ``question_scope``: what must rest after a question or a revoke that was throttled.
     ``revoke_grace_s``: how long after its yes to a revoke the platform may still deliver.
 
     ``grant`` fetches a token, with Unix seconds. ``send`` and its kin make requests below the server root; they raise
@@ -78,6 +79,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     traffic_types: Mapping[str, str] = MappingProxyType({})
     repeats_safely: bool = False
     name_of: Callable[[Outgoing], str] = lambda outgoing: ""
+    question_scope: Scope = ""
     revoke_grace_s: float = 0.0
     is_bot: Callable[[str, str], bool] = operator.eq
     unreachable_codes: frozenset[str] = frozenset()

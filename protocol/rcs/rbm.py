@@ -213,6 +213,7 @@ PLATFORM = Platform(
     traffic_types=TRAFFIC_TYPES,
     repeats_safely=True,
     name_of=name_of,
+    question_scope="agent",
     revoke_grace_s=REVOKE_GRACE_S,
     is_bot=rbm_events.is_agent,
     files=FILES,

@@ -317,6 +317,20 @@ async def test_capability_checks(
     assert platform.asked[0].path == "/rcs/bot/v1/bot-1/contactCapabilities?userContact=%2B33612345678"
 
 
+@pytest.mark.parametrize(("headers", "retry_s"), [({"Retry_After": "7"}, 7.0), ({}, 60.0)])
+async def test_a_question_that_is_throttled_asks_for_a_pause(
+    platform: Platform, listener: Listener, headers: dict[str, str], retry_s: float
+) -> None:
+    platform.replies = [answer(429, None, **headers)] * 2
+    async with linked(platform.root, listener) as link:
+        link.check_capability("33612345678")
+        link.revoke(9, "m-9")
+        await listener.until(lambda: listener.capabilities and listener.revocations)
+    pause = Deferred("http_429", retry_s, pauses=True)
+    assert listener.capabilities == [Capability("33612345678", None, "http_429", pause)]
+    assert listener.revocations == [Revocation(9, "m-9", None, "http_429", pause)]
+
+
 async def test_a_question_without_an_answer_learns_nothing(platform: Platform, listener: Listener) -> None:
     platform.replies = [hang_up]
     async with linked(platform.root, listener) as link:

@@ -190,16 +190,16 @@ def test_version() -> None:
             "rcs",
             (
                 *("127.0.0.1:8081", "http://127.0.0.1:8080/rcs/orange", "secret", "gateway", "secret"),
-                *(None, 0, "standard", None),
+                *(None, 0, "standard", None, False),
             ),
         ),
         (
             "rcs --listen a:1 --webhook b --webhook-token c --client-id d --client-secret e --quota-per-minute 7",
-            ("a:1", "b", "c", "d", "e", None, 7, "standard", None),
+            ("a:1", "b", "c", "d", "e", None, 7, "standard", None, False),
         ),
         (
-            "rcs --listen a:1 --webhook b --webhook-token c --dialect orange --bot-key k --rules r",
-            ("a:1", "b", "c", "gateway", "secret", Path("r"), 0, "orange", Path("k")),
+            "rcs --listen a:1 --webhook b --webhook-token c --dialect orange --bot-key k --bot-exchange --rules r",
+            ("a:1", "b", "c", "gateway", "secret", Path("r"), 0, "orange", Path("k"), True),
         ),
         (
             "rbm",

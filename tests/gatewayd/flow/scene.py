@@ -17,7 +17,19 @@ from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.flow.limits import Limits
-from gatewayd.message import Accepted, Channel, Encoding, Inbound, Linked, Message, Outcome, Receipt, State, Unknown
+from gatewayd.message import (
+    Accepted,
+    Channel,
+    Deferred,
+    Encoding,
+    Inbound,
+    Linked,
+    Message,
+    Outcome,
+    Receipt,
+    State,
+    Unknown,
+)
 from gatewayd.policy.journey import OnUnknown, Progress, Stage
 from gatewayd.policy.pacing import UNLIMITED, Rate
 from gatewayd.policy.routing import RouteTable, Rule
@@ -134,12 +146,14 @@ class ScriptedLink:
     def receipt(self, carrier_id: str, state: State = State.DELIVRD, **facts: Any) -> None:
         self.report(Receipt(carrier_id, state, **facts))
 
-    def say_revoked(self, carrier_id: str, revoked: bool | None) -> None:
+    def say_revoked(self, carrier_id: str, revoked: bool | None, throttled: Deferred | None = None) -> None:
         message_id = self._scene.named[carrier_id]
-        self._scene.dispatcher.on_revoked(self, Revocation(message_id, carrier_id, revoked, ""))
+        self._scene.dispatcher.on_revoked(self, Revocation(message_id, carrier_id, revoked, "", throttled))
 
-    def say_capable(self, capable: bool | None, handset: str = HANDSET, reason: str = "") -> None:
-        self._scene.dispatcher.on_capability(self, Capability(handset, capable, reason))
+    def say_capable(
+        self, capable: bool | None, handset: str = HANDSET, reason: str = "", throttled: Deferred | None = None
+    ) -> None:
+        self._scene.dispatcher.on_capability(self, Capability(handset, capable, reason, throttled))
 
     def ready(self) -> None:
         self._scene.dispatcher.on_ready(self)

@@ -50,6 +50,38 @@ async def test_who_has_its_deadline_inside_the_pause_goes_by_sms_at_once(stage: 
     assert scene.counted("limiter_pauses", "bot", scope) == 1
 
 
+async def test_a_question_that_is_throttled_stops_all_others(stage: SetScene) -> None:
+    scene = stage("asked", "carrier")
+    waiting = [await send(scene), await send(scene)]
+    urgent = await send(scene, destination=OTHER, expires_at=scene.now + 30.0)
+    pause = Deferred("http_429", 60.0, pauses=True)
+    scene.asked.say_capable(None, reason="http_429", throttled=pause)
+    scene.asked.say_capable(None, OTHER, "http_429", pause)
+    await until_sent(scene, 1)
+    assert scene.carrier.sent == [(urgent, 0)]
+    assert scene.counted("limiter_pauses", "asked", "") == 2
+    asked = len(scene.asked.checked)
+    await send(scene)
+    assert len(scene.asked.checked) == asked
+    await scene.wait(61.0)
+    scene.asked.say_capable(True)
+    await scene.settle()
+    assert [message_id for message_id, _ in scene.asked.sent][:2] == waiting
+
+
+async def test_a_revoke_that_is_throttled_stops_what_would_be_sent(stage: SetScene) -> None:
+    scene = stage("bot", "carrier")
+    await send(scene)
+    scene.bot.accept("x")
+    await scene.wait(300.0)
+    assert scene.bot.revoked == ["x"]
+    scene.bot.say_revoked("x", None, Deferred("http_429", 60.0, pauses=True))
+    await send(scene)
+    assert len(scene.bot.sent) == 1
+    await scene.wait(61.0)
+    assert len(scene.bot.sent) == 2
+
+
 async def test_who_comes_during_the_pause_and_cannot_wait_goes_by_sms_too(stage: SetScene) -> None:
     scene = stage("bot", "carrier")
     await send(scene)

@@ -44,6 +44,20 @@ def test_a_new_file_is_migrated_from_version_0(path: Path) -> None:
     assert len(MIGRATIONS) == SCHEMA_VERSION
 
 
+def test_a_new_file_is_its_owners_alone(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        spool = Database(path)
+        assert {each.name: each.stat().st_mode & 0o777 for each in path.parent.glob("a.spool*")} == {
+            "a.spool": 0o600,
+            "a.spool-wal": 0o600,
+            "a.spool-shm": 0o600,
+        }
+        spool.close()
+    finally:
+        os.umask(before)
+
+
 def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(connection: sqlite3.Connection) -> None:
         MIGRATIONS[0](connection)
