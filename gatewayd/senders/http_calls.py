@@ -42,7 +42,6 @@ from protocol.smpp.pdu import SubmitSm
 T = TypeVar("T")
 
 IDEMPOTENCY_KEY_MAX: Final = 200
-_MESSAGE_ID = re.compile(r"[0-9a-f]{1,16}", re.ASCII)
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 _ID_MAX: Final = 2**63 - 1
 _ACCEPTED: Final = 202
@@ -248,10 +247,10 @@ def _retry_s(account: Account) -> float:
 
 
 def _id_of(request: web.Request) -> int:
-    text = request.match_info["id"]
-    if _MESSAGE_ID.fullmatch(text) is None or int(text, 16) > _ID_MAX:
+    message_id = int(request.match_info["id"], 16)
+    if message_id > _ID_MAX:
         raise Problem("not-found")
-    return int(text, 16)
+    return message_id
 
 
 def _number(text: str, element: str) -> str:

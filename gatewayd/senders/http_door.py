@@ -31,6 +31,7 @@ BACKLOG: Final = 4_096
 FIRST_CALL_S: Final = 10.0
 IDLE_S: Final = 75.0
 _LINGER_S: Final = 1.0
+_MESSAGE: Final = "/v1/messages/{id:[0-9a-f]{1,16}}"
 _HEADER_MAX: Final = 8_190
 _QUIET = logging.getLogger("gatewayd.http.strangers")
 # aiohttp tells of every stranger's broken octets, with them: that is for nobody to read.
@@ -164,8 +165,8 @@ class HttpDoor:
         return [
             web.post("/v1/messages", self._for("send", calls.send)),
             web.post("/v1/messages/batch", self._for("send", calls.send_batch)),
-            web.get("/v1/messages/{id}", self._for("query", calls.query), allow_head=False),
-            web.delete("/v1/messages/{id}", self._for("cancel", calls.cancel)),
+            web.get(_MESSAGE, self._for("query", calls.query), allow_head=False),
+            web.delete(_MESSAGE, self._for("cancel", calls.cancel)),
             web.get("/v1/sessions", self._for("sessions", calls.sessions), allow_head=False),
             web.get("/v1/capabilities/{number}", self._for("capability", calls.capability), allow_head=False),
             web.get("/openapi.json", self._describe),
@@ -229,6 +230,7 @@ class HttpDoor:
         except Exception:  # one call must not end the others' connections, and its caller is told
             log.exception("a call of the HTTP API failed inside the gateway: %s %s", request.method, path)
             response = self._answered(Problem("internal"))
+        response.headers["Server"] = "gatewayd"
         self._metrics.http_calls.labels(path, str(response.status)).value += 1
         self._metrics.http_answer.labels(path).observe(time.perf_counter() - began)
         return response

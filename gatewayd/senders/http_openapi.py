@@ -107,6 +107,7 @@ def _messages() -> dict[str, Any]:
                 parameters=[_KEY_HEADER],
                 answers={202: "Taken"},
                 problems=_SENDING,
+                links=("getMessage", "cancelMessage"),
             )
         },
         "/v1/messages/batch": {
@@ -194,11 +195,15 @@ def _operation(
     problems: Sequence[str],
     parameters: Sequence[Mapping[str, Any]] = (),
     body: str = "",
+    links: Sequence[str] = (),
 ) -> dict[str, Any]:
-    responses = {
+    responses: dict[str, dict[str, Any]] = {
         str(status): {"description": shape, "headers": dict(_RATE_HEADERS), "content": _content(_JSON, shape)}
         for status, shape in answers.items()
     }
+    if links:
+        which = {"id": "$response.body#/id"}
+        responses["202"]["links"] = {name: {"operationId": name, "parameters": which} for name in links}
     by_status: dict[int, list[str]] = {}
     for problem in (*_COMMON, *problems):
         by_status.setdefault(KINDS[problem].status, []).append(problem)
