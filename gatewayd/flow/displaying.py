@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatewayd.config import schema
-from gatewayd.message import State
+from gatewayd.message import Channel, State
 from gatewayd.store.kinds import SENT
-from gatewayd.store.records import Delivery, Sent
+from gatewayd.store.records import Delivery, Facts, Sent
 
 if TYPE_CHECKING:
     from gatewayd.flow.desk import Desk
@@ -47,7 +47,7 @@ def on_displayed(desk: Desk, link: str, carrier_id: str, at: float) -> None:
     for receipt in sent.told:
         word = _word(desk.accounts, receipt.account)
         if word and desk.now() <= receipt.created_at + wait_s(desk.accounts, [receipt]):
-            desk.owe(_after(receipt, desk, word, at))
+            desk.owe(_after(receipt, desk, word, at), Facts(Channel.RCS))
     desk.spool.journal.put(SENT, f"{link}|{carrier_id}", Sent(sent.message_id, ended=True, due=sent.due))
 
 

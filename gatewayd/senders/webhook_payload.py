@@ -16,6 +16,7 @@ from gatewayd.store.records import Delivery, Facts
 from protocol.smpp import text
 
 TYPES: Final = {"receipt": "message.receipt", "mo": "message.received"}
+DISPLAYED: Final = "message.displayed"
 _NO_FACTS: Final = Facts()
 _encode = msgspec.json.Encoder().encode
 
@@ -33,7 +34,7 @@ def body(delivery: Delivery) -> bytes:
 def event(delivery: Delivery) -> dict[str, Any]:
     """The same, before it is written down."""
     facts = delivery.facts or _NO_FACTS
-    kind = TYPES.get(delivery.kind) or f"session.{facts.event}"
+    kind = DISPLAYED if delivery.displayed else TYPES.get(delivery.kind) or f"session.{facts.event}"
     data = {"receipt": _receipt, "mo": _received}.get(delivery.kind, _session)(delivery, facts)
     return {
         "type": kind,
@@ -79,12 +80,23 @@ def _received(delivery: Delivery, facts: Facts) -> dict[str, Any]:
         "text": text.decode(delivery.payload, delivery.encoding, "replace") if is_text else None,
         "payload": None if is_text else base64.b64encode(delivery.payload).decode(),
         "postback": delivery.postback,
+        "media": _media(delivery),
+        "place": delivery.place,
         "channel": facts.channel,
         "session": delivery.session_id,
         "session_sequence": delivery.session_sequence or None,
         "user_message_reference": _reference(delivery),
         "part": _part(facts),
     }
+
+
+def _media(delivery: Delivery) -> dict[str, Any] | None:
+    """What is known of the file whose address is the text."""
+    attachment = delivery.attachment
+    if attachment is None:
+        return None
+    facts = {"type": attachment.mime_type, "size": attachment.size, "name": attachment.name}
+    return {key: value for key, value in facts.items() if value} or None
 
 
 def _session(delivery: Delivery, facts: Facts) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from gatewayd.message import Channel, Encoding, State
+from gatewayd.message import Attachment, Channel, Encoding, State
 from gatewayd.policy.billing import Record
 from gatewayd.senders.webhook_payload import event, moment, signature
 from gatewayd.store.records import Delivery, Facts
@@ -43,6 +43,18 @@ def test_a_receipt() -> None:
             "part": {"reference": 9, "total": 3, "number": 2},
         },
     }
+
+
+def test_a_message_that_was_read() -> None:
+    told = event(delivery("receipt", message_id=0xAB, state=State.DELIVRD, displayed="READ", follows=0x1E))
+    assert (told["type"], told["data"]["message_id"], told["data"]["state"]) == ("message.displayed", "ab", "DELIVRD")
+
+
+def test_a_picture_and_a_place() -> None:
+    picture = delivery("mo", payload=b"https://x.example/1", attachment=Attachment("image/png", 0, "cat.png"))
+    assert event(picture)["data"]["media"] == {"type": "image/png", "name": "cat.png"}
+    assert event(delivery("mo", place="geo:48.850000,2.350000"))["data"]["place"] == "geo:48.850000,2.350000"
+    assert "media" not in event(delivery("mo", attachment=Attachment()))["data"]
 
 
 def test_a_reply() -> None:
