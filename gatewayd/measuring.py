@@ -134,6 +134,9 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         metrics.limiter_pauses.labels(name, "")
     for side in ("esme", "carrier", "webhook", "http"):
         metrics.faults.labels(side, "internal")
+    if config.mqtt.host:
+        for outcome in ("connected", "lost"):
+            metrics.mqtt_connections.labels(outcome)
     metrics.binds_refused.labels("ESME_RINVPASWD")
     for reason in ("age", "size", "text"):
         metrics.history_purged.labels(reason)

@@ -21,6 +21,7 @@ from gatewayd.senders.webhooks import WebhookPoster
 from gatewayd.store.spool import Spool
 
 WEBHOOK: Final = "webhook"
+MQTT: Final = "mqtt"
 _HOUR_S: Final = 3_600.0
 
 _Known = tuple[schema.Endpoint, tuple[str, ...]]
@@ -32,8 +33,12 @@ class Posting:
     def __init__(self, smpp: Outbox, spool: Spool, metrics: Metrics, trail: Trail, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._posters: dict[str, tuple[_Known, WebhookPoster]] = {}
+        self._broker: dict[str, Poster] = {}
+        self._accounts: Mapping[str, schema.Account] = {}
         self.webhooks = Courier(WEBHOOK, spool, metrics, trail, clock)
-        self.couriers = {WEBHOOK: self.webhooks}
+        # There without a broker too: what was owed over one that is no longer configured waits, and expires.
+        self.mqtt = Courier(MQTT, spool, metrics, trail, clock)
+        self.couriers = {WEBHOOK: self.webhooks, MQTT: self.mqtt}
         self.sinks = Sinks(smpp)
         for sink, courier in self.couriers.items():
             self.sinks.attach(sink, courier)
@@ -59,8 +64,15 @@ class Posting:
         for name in [name for name in self._posters if name not in loaded.config.endpoints]:
             del self._posters[name]
         posters: dict[str, Poster] = {name: poster for name, (_, poster) in self._posters.items()}
-        self.webhooks.configure(terms_of(loaded.config.accounts, posters), posters)
+        self._accounts = loaded.config.accounts
+        self.webhooks.configure(terms_of(WEBHOOK, self._accounts, posters), posters)
+        self.mqtt.configure(terms_of(MQTT, self._accounts, self._broker), self._broker)
         return faults
+
+    def attach_broker(self, name: str, poster: Poster) -> None:
+        """From now on what is owed over MQTT goes through this."""
+        self._broker = {name: poster}
+        self.mqtt.configure(terms_of(MQTT, self._accounts, self._broker), self._broker)
 
     def start(self) -> None:
         """Take up what the last run owed."""
@@ -89,15 +101,16 @@ class Posting:
         yield from (one for each in self.couriers.values() for one in each.ages())
 
 
-def terms_of(accounts: Mapping[str, schema.Account], posters: Mapping[str, Poster]) -> dict[str, Terms]:
-    """The bounds of each account with webhooks; one whose endpoint is not ready waits."""
+def terms_of(sink: str, accounts: Mapping[str, schema.Account], posters: Mapping[str, Poster]) -> dict[str, Terms]:
+    """The bounds of each account with that sink; one whose endpoint is not ready waits. All have the same broker."""
+    broker = next(iter(posters), "") if sink == MQTT else ""
     return {
         name: Terms(
-            account.endpoint if account.endpoint in posters else "",
+            broker or (account.endpoint if account.endpoint in posters else ""),
             account.outbox_depth_max,
             account.outbox_ttl_h * _HOUR_S,
             account.dead_letter_h * _HOUR_S,
         )
         for name, account in accounts.items()
-        if WEBHOOK in account.sinks
+        if sink in account.sinks
     }

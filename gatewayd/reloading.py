@@ -58,6 +58,8 @@ class Reloading:
         worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)
         worker.fronting.configure(loaded)
+        if worker.brokering is not None:
+            worker.brokering.configure()
         for name, settings in links.items():
             worker.dispatcher.set_limits(name, worker.limits_of(name))
             if settings.kind != "smpp":

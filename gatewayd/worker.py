@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -59,6 +60,9 @@ from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.store.journal import Journal
 from gatewayd.store.spool import Spool
+
+if TYPE_CHECKING:
+    from gatewayd.brokering import Brokering
 
 log = logging.getLogger("gatewayd")
 
@@ -112,6 +116,11 @@ class Worker:
         self._build_carriers()
         self._build_doors()
         self.fronting = Fronting(self, self._place.sockets)
+        self.brokering: Brokering | None = None
+        if config.mqtt.host:
+            from gatewayd.brokering import Brokering  # its library is for those who use it
+
+            self.brokering = Brokering(self, self._seats, self._place.slot, self._place.count)
         self.measuring.watch(self)
         Keeping(config, self._place.slot, history).watch(self.metrics)
 
@@ -342,12 +351,16 @@ class Worker:
             await self.scrape.start()
         await self.fronting.start()
         await self.server.start(self._place.sockets.get("smpp", ()), self._place.sockets.get("smpp_tls", ()))
+        if self.brokering is not None:
+            self.brokering.start()
 
     async def drain(self, drain_s: float) -> None:
         """Take nothing new, answer what is durable, let answers come for a while, and unbind."""
         deadline = time.monotonic() + drain_s
         self.server.close_listeners()
         self.fronting.close_listeners()
+        if self.brokering is not None:
+            self.brokering.close()
         self.dispatcher.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_left(deadline)):
@@ -359,6 +372,8 @@ class Worker:
             await keeper.stop()
         stops: list[Awaitable[None]] = [link.stop(_left(deadline)) for link in self.own_links.values()]
         await asyncio.gather(self.server.stop(_left(deadline)), self.posting.stop(_left(deadline)), *stops)
+        if self.brokering is not None:
+            await self.brokering.stop(_left(deadline))
         if self.community is not None:
             await self.community.crossing.settle(_left(deadline))
         self.outbox.stop()

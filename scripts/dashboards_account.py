@@ -17,6 +17,7 @@ def account() -> Board:
     board.row("What became of it", *_ends())
     board.row("Receipts and replies", *_owed())
     board.row("Endpoints (webhooks), of all accounts", *_endpoints())
+    board.row("HTTP API, of all accounts", *_calls())
     return board
 
 
@@ -165,6 +166,26 @@ def _endpoints() -> tuple[Figure | Graph, ...]:
             "Deliveries that no endpoint took in its time, or ever would.",
             "short",
             (Query(total("account, sink", select("gatewayd_outbox_dead_letters", MINE)), "{{account}} {{sink}}"),),
+            ((1, ORANGE),),
+        ),
+    )
+
+
+def _calls() -> tuple[Figure | Graph, ...]:
+    calls = "gatewayd_http_calls_total"
+    return (
+        Graph(
+            "Calls, by answer",
+            "Calls of the HTTP API and the status they got; those of SMPP are above, among the submits.",
+            "cps",
+            (Query(rate("path, code", calls), "{{path}} {{code}}"),),
+            is_stacked=True,
+        ),
+        Graph(
+            "Time to answer a call",
+            "From a call to its answer; a message is answered once it is on disk.",
+            "s",
+            quantiles("gatewayd_http_answer_seconds"),
             ((1, ORANGE),),
         ),
     )

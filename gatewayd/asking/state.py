@@ -32,6 +32,7 @@ def status(asked: Asked) -> dict[str, Any]:
         "quotas": quotas_used(worker),
         "guards": guards(worker),
         "store": store(worker),
+        "mqtt": worker.brokering.status() if worker.brokering is not None else {},
         "accepted": worker.submits.accepted,
     }
 

@@ -56,6 +56,13 @@ GUARDS = (
     Column("stops at", "stop", is_number=True),
     Column("state", "state"),
 )
+BROKER = (
+    Column("MQTT worker", "slot"),
+    Column("broker", "broker"),
+    Column("up", "up", is_number=True),
+    Column("version", "version", is_spare=True),
+    Column("state", "state"),
+)
 
 
 def status(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
@@ -92,6 +99,9 @@ def screen(facts: dict[str, Any], silent: list[int], width: int) -> Iterator[Ren
     if facts.get("guards"):
         yield ""
         yield table(GUARDS, [guard_row(name, one) for name, one in sorted(facts["guards"].items())], width)
+    if facts.get("mqtt"):
+        yield ""
+        yield table(BROKER, [broker_row(slot, one) for slot, one in sorted(facts["mqtt"].items())], width)
     if "store" in facts:
         yield ""
         yield store_line(facts["store"])
@@ -199,6 +209,18 @@ def guard_row(name: str, guard: dict[str, Any]) -> dict[str, Any]:
         "ratio": f"{100 * guard['ratio']:.1f} %",
         "stop": f"{100 * guard['stop']:.0f} %",
         "state": coloured(guard["word"], colour),
+    }
+
+
+def broker_row(slot: str, broker: dict[str, Any]) -> dict[str, Any]:
+    """A worker's connection to the MQTT broker."""
+    is_up = broker["connected"]
+    return {
+        "slot": slot,
+        "broker": broker["broker"],
+        "up": since(broker["since"]) if is_up else "",
+        "version": broker["version"],
+        "state": coloured("up", "green") if is_up else coloured(broker["trouble"], "red"),
     }
 
 

@@ -13,6 +13,7 @@ from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, shown
 from gatewayd.config.http_checks import check_http
 from gatewayd.config.link_checks import check_links
+from gatewayd.config.mqtt_checks import check_mqtt
 from gatewayd.config.provider_checks import check_providers
 from gatewayd.config.route_checks import check_routes
 from gatewayd.config.sink_checks import check_sinks
@@ -27,6 +28,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_history(draft.config.history, findings)
     check_sinks(draft, findings)
     check_http(draft, findings)
+    check_mqtt(draft.config, findings)
     check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)

@@ -25,6 +25,7 @@ _PLAIN: Mapping[str, type[msgspec.Struct]] = {
     "control": schema.Control,
     "webhooks": schema.Webhooks,
     "http": schema.Http,
+    "mqtt": schema.Mqtt,
     "parts": schema.Parts,
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,

@@ -24,8 +24,10 @@ PASSWORD_MAX: Final = 8  # section 5.2.2
 SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
 _SECRET_SIZES: Final = (24, 64)
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
+_TOPIC_PREFIX_MAX: Final = 128
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
+_LEVEL = re.compile(r"[^/+#$\s][^/+#]*")
 _HOURS_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 _SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*", re.ASCII)
 _RECEIPT_WORD = re.compile(r"[A-Z]{0,7}", re.ASCII)
@@ -179,6 +181,13 @@ def _receipt_word(text: str) -> Verdict:
     return f"{shown(text)} is no word for a receipt", 'write up to 7 capital letters, such as "READ"'
 
 
+def _topic_prefix(text: str) -> Verdict:
+    if is_printable(text) and len(text) <= _TOPIC_PREFIX_MAX and all(map(_LEVEL.fullmatch, text.split("/"))):
+        return None
+    remedy = f'write levels without + and #, {_TOPIC_PREFIX_MAX} characters at most: "gatewayd", "site/gatewayd"'
+    return f"{shown(text)} is not the beginning of a topic", remedy
+
+
 def _hours_of_day(text: str) -> Verdict:
     if _HOURS_OF_DAY.fullmatch(text) and text[:5] != text[6:]:
         return None
@@ -200,6 +209,7 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "scope": _scope,
     "system_id": system_id,
     "system_type": _system_type,
+    "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,
 }

@@ -31,6 +31,7 @@ RESTART_KEYS: Final = (
             ("smpp", schema.SmppServer),
             ("webhooks", schema.Webhooks),
             ("http", schema.Http),
+            ("mqtt", schema.Mqtt),
             ("metrics", schema.Metrics),
             ("parts", schema.Parts),
             ("store", schema.Store),

@@ -19,7 +19,7 @@ UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
 ApiCall = Literal["message", "capability", "revoke"]
 AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma", "rbm"]
-Sink = Literal["smpp", "webhook"]
+Sink = Literal["smpp", "webhook", "mqtt"]
 News = Literal["receipt", "mo", "session"]
 Scope = Literal["send", "query", "cancel", "sessions", "capability"]
 
@@ -32,6 +32,7 @@ Octets = Annotated[int, Meta(ge=1_024, le=16_777_216, extra={"noun": "a size in 
 FileOctets = Annotated[int, Meta(ge=1_024, le=1_099_511_627_776, extra={"noun": "a size in octets"})]
 BatchSize = Annotated[int, Meta(ge=1, le=100_000)]
 BulkSize = Annotated[int, Meta(ge=1, le=10_000)]
+Keepalive = Annotated[int, Meta(ge=5, le=3_600)]
 Concurrency = Annotated[int, Meta(ge=1, le=256)]
 Weight = Annotated[int, Meta(ge=1, le=1_000)]
 Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
@@ -59,6 +60,8 @@ HoursOfDay = Annotated[str, Meta(extra={"form": "hours_of_day"})]
 OAuthScope = Annotated[str, Meta(extra={"form": "scope"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
 ReceiptWord = Annotated[str, Meta(extra={"form": "receipt_word"})]
+Name = Annotated[str, Meta(extra={"form": "name"})]
+TopicPrefix = Annotated[str, Meta(extra={"form": "topic_prefix"})]
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -203,6 +206,7 @@ class Account(_Table, frozen=True, kw_only=True):
     events: tuple[News, ...] = ("receipt", "mo", "session")
     endpoint: str = ""
     dead_letter_h: Hours = 168.0
+    mqtt_send: bool = False
 
 
 class Endpoint(_Table, frozen=True, kw_only=True):
@@ -398,6 +402,28 @@ class Http(_Table, frozen=True, kw_only=True):
     ready_without_links: bool = False
 
 
+class Mqtt(_Table, frozen=True, kw_only=True):
+    """The MQTT broker that accounts are served over; an empty ``host`` turns it off."""
+
+    host: Host = ""
+    port: Port = 1883
+    tls: bool = False
+    tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    username: str = ""
+    password_file: str = ""
+    client_id: Name = "gatewayd"
+    topic_prefix: TopicPrefix = "gatewayd"
+    version: Literal["auto", "5", "3.1.1"] = "auto"
+    keepalive_s: Keepalive = 30
+    window: Window = 100
+    receive_window: Window = 100
+    message_size_max: Octets = 262_144
+    session_h: Hours = 72.0
+    over_rate: Literal["wait", "refuse"] = "wait"
+
+
 class Route(_Table, frozen=True, kw_only=True):
     """One rule: every condition given must hold; the first rule that matches decides. ``*`` ends a prefix."""
 
@@ -421,6 +447,7 @@ class Config(_Table, frozen=True, kw_only=True):
     smpp: SmppServer = SmppServer()
     webhooks: Webhooks = Webhooks()
     http: Http = Http()
+    mqtt: Mqtt = Mqtt()
     parts: Parts = Parts()
     sessions: Sessions = Sessions()
     numbers: Numbers = Numbers()

@@ -19,6 +19,7 @@ from gatewayd.config.api_keys import is_key_hash
 from gatewayd.config.faults import Findings, dotted, quoted
 from gatewayd.config.passwords import is_password_hash
 
+MQTT_PASSWORD: Final = "mqtt.password_file"
 _SIZE_MAX = 4_096  # of a secret; of a certificate, readability is all that counts here
 
 
@@ -73,6 +74,8 @@ def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
         for key_name, api_key in account.api_keys.items():
             if api_key.hash_file:
                 yield dotted("accounts", name, "api_keys", key_name, "hash_file"), api_key.hash_file
+    if config.mqtt.password_file:
+        yield MQTT_PASSWORD, config.mqtt.password_file
     for name, endpoint in config.endpoints.items():
         if endpoint.secret_file:
             yield dotted("endpoints", name, "secret_file"), endpoint.secret_file
@@ -144,7 +147,7 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
             verdict = "the file holds no password hash", "make one with: gatewayd hash-password"
     elif key.endswith(".hash_file"):
         verdict = None if is_key_hash(secret) else ("the file holds no hash of a key", "make one: accounts key")
-    elif key.endswith(".password_file"):
+    elif key.endswith(".password_file") and key != MQTT_PASSWORD:  # those are SMPP's
         verdict = forms.password(secret)
     elif key.endswith(".bot_key_file"):
         if "PRIVATE KEY-----" not in secret:
@@ -166,9 +169,15 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
 
 def check_tls_files(config: schema.Config, places: Places, findings: Findings) -> None:
     """Certificates and keys are there, private keys are private, and each pair belongs together."""
-    for where, table in (("smpp", config.smpp), ("http", config.http), ("webhooks", config.webhooks)):
+    for where, table in (
+        ("smpp", config.smpp),
+        ("http", config.http),
+        ("mqtt", config.mqtt),
+        ("webhooks", config.webhooks),
+    ):
         if table.tls_certificate and table.tls_key:
             _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
+    _check_authorities("mqtt.tls_ca", config.mqtt.tls_ca, places, findings)
     for name, link in config.links.items():
         _check_authorities(dotted("links", name, "tls_ca"), link.tls_ca, places, findings)
     for name, endpoint in config.endpoints.items():
@@ -236,6 +245,12 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
             config.http,
             tls_certificate=_absolute(config.http.tls_certificate, places),
             tls_key=_absolute(config.http.tls_key, places),
+        ),
+        mqtt=replace(
+            config.mqtt,
+            tls_ca=_absolute(config.mqtt.tls_ca, places),
+            tls_certificate=_absolute(config.mqtt.tls_certificate, places),
+            tls_key=_absolute(config.mqtt.tls_key, places),
         ),
         webhooks=replace(
             config.webhooks,

@@ -8,6 +8,8 @@ RETRY_FIRST_S: Final = 2.0
 RETRY_MAX_S: Final = 300.0
 POST_FIRST_S: Final = 5.0
 POST_MAX_S: Final = 900.0
+RECONNECT_FIRST_S: Final = 0.5
+RECONNECT_MAX_S: Final = 60.0
 
 # ESME_RSYSERR, ESME_RMSGQFUL, ESME_RSUBMITFAIL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RQUERYFAIL (which some send for
 # "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms take for "not now". All else is final.
@@ -29,4 +31,10 @@ def retry_delay_s(attempts: int) -> float:
 def post_delay_s(attempts: int, share: float) -> float:
     """The same for what is posted to an endpoint; ``share`` is chance (0 to 1), which takes up to half of it away."""
     delay_s: float = min(POST_FIRST_S * 2 ** min(attempts - 1, 16), POST_MAX_S)
+    return delay_s * (0.5 + share / 2)
+
+
+def reconnect_delay_s(failures: int, share: float) -> float:
+    """Seconds until a connection is tried again after ``failures`` in a row (at least 1); ``share`` as above."""
+    delay_s: float = min(RECONNECT_FIRST_S * 2 ** min(failures - 1, 16), RECONNECT_MAX_S)
     return delay_s * (0.5 + share / 2)

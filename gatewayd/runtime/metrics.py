@@ -29,7 +29,7 @@ LABELS: Final[dict[str, str]] = {
     "channel": "`sms`, `rcs`",
     "code": "the status of an HTTP answer",
     "class": "a class of the rule set that the link is billed by",
-    "endpoint": "an application's endpoint, by its table `[endpoints.NAME]`",
+    "endpoint": "an application's endpoint, by its table `[endpoints.NAME]`; of the sink `mqtt`: `broker`",
     "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
     "event": "what was out of the ordinary, one of the words in the metric's meaning",
     "family": "what an error comes down to: see [families](#families-of-errors)",
@@ -50,8 +50,9 @@ LABELS: Final[dict[str, str]] = {
     "python": "the version of the interpreter",
     "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
     "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
-    "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `webhook` and `metrics`",
-    "sink": "where deliveries go: `smpp`, `webhook`",
+    "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `mqtt`, `webhook` and "
+    "`metrics`",
+    "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`",
     "source": "`query`, `bulk`, `refusal`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",
@@ -75,6 +76,12 @@ GAUGES: Final[dict[str, Gauge]] = {
         "An endpoint's breaker: 0 works, 1 tried by one post, 2 left alone for a while, 3 gone (HTTP 410).",
         ("sink", "endpoint"),
         across="max",
+    ),
+    "gatewayd_mqtt_connected": Gauge(
+        "1 while a worker is connected to the MQTT broker, else 0; only where there is one.", ("worker",), across="max"
+    ),
+    "gatewayd_mqtt_unacknowledged_messages": Gauge(
+        "Messages that came over MQTT and are not on disk yet, or wait for their account's rate.", ("worker",)
     ),
     "gatewayd_outbox_max_deliveries": Gauge(
         "How many may wait before the oldest are dropped, in each worker.", ("account", "sink"), across="max"
@@ -219,6 +226,12 @@ class Metrics:
         )
         self.deliveries = counters("deliveries", "Deliveries to applications.", "account", "sink", "kind", "outcome")
         self.posts = counters("posts", "Posts to applications' endpoints.", "sink", "endpoint", "outcome")
+        self.mqtt_connections = counters(
+            "mqtt_connections",
+            "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, unanswered, refused, "
+            "version_refused, subscription_refused, disconnected, timeout).",
+            "outcome",
+        )
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
 
     def _declare_links(self) -> None:

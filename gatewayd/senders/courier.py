@@ -175,6 +175,15 @@ class Courier:
         self._wake(lane)
         return count
 
+    def is_back(self, endpoint: str) -> None:
+        """It can be reached again: what failed meanwhile failed because it could not."""
+        gate = self._gates[endpoint]
+        gate.breaker.reset()
+        for lane in gate.lanes.values():
+            lane.recall()
+            gate.list(lane)
+        self._wake_gate(gate)
+
     # -- the pump -----------------------------------------------------------------------------------------------------
 
     def _lane(self, account: str) -> Lane:

@@ -14,7 +14,7 @@ import msgspec
 
 import gatewayd
 from gatewayd.senders import http_shapes as shapes
-from gatewayd.senders.http_problems import CONTENT_TYPE, KINDS, Document
+from gatewayd.senders.http_problems import CONTENT_TYPE, KINDS, ProblemDocument
 
 _REF: Final = "#/components/schemas/{name}"
 _JSON: Final = "application/json"
@@ -27,7 +27,7 @@ _TYPES: Final = (
     shapes.Cancelled,
     shapes.Sessions,
     shapes.Capability,
-    Document,
+    ProblemDocument,
 )
 _KEY_HEADER: Final = {
     "name": "Idempotency-Key",
@@ -78,7 +78,7 @@ def described() -> dict[str, Any]:
         "security": [{"key": []}],
         "paths": {**_messages(), **_asking(), **_about()},
         "components": {
-            "schemas": {**schemas, "Document": _problem(schemas["Document"])},
+            "schemas": {**schemas, "ProblemDocument": _problem(schemas["ProblemDocument"])},
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "Made with: gatewayd accounts key"}
             },
@@ -210,7 +210,7 @@ def _operation(
     for status, kinds in sorted(by_status.items()):
         responses[str(status)] = {
             "description": ", ".join(kinds),
-            "content": _content(CONTENT_TYPE, "Document"),
+            "content": _content(CONTENT_TYPE, "ProblemDocument"),
         }
     operation: dict[str, Any] = {"operationId": name, "summary": summary, "responses": responses}
     if parameters:

@@ -44,7 +44,7 @@ p { margin: .25rem 0 .75rem; } .dim { color: var(--dim); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: .25rem 0 1rem; font-size: .93em; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); }
-th { color: var(--dim); font-weight: 600; } td:first-child { white-space: nowrap; }
+th { color: var(--dim); font-weight: 600; } td:first-child code { white-space: nowrap; }
 a { color: var(--mark); } nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; margin: 1rem 0; }
 """
 
@@ -169,7 +169,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
     if kind == "array":
         return f"list of {_kind(schema.get('items', {}))}"
     bounds = [
-        f"{word} {schema[key]:g}"
+        f"{word} {schema[key]:,}"
         for key, word in (("minimum", "from"), ("exclusiveMinimum", "above"), ("maximum", "to"))
         if key in schema
     ]
@@ -179,6 +179,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    if not any(row[-1] for row in rows):  # nothing is said of any
+        heads, rows = heads[:-1], [row[:-1] for row in rows]
     head = "".join(f"<th>{word}</th>" for word in heads)
     lines = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>'

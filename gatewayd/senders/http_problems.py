@@ -82,7 +82,7 @@ _OF_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-class Document(msgspec.Struct, omit_defaults=True, rename={"kind": "type"}):
+class ProblemDocument(msgspec.Struct, omit_defaults=True, rename={"kind": "type"}):
     """A problem, as application/problem+json. ``reason`` is a word for programs, ``element`` where in the call."""
 
     kind: str
@@ -109,7 +109,7 @@ class Problem(Exception):
         super().__init__(kind)
         self.kind = kind
         self.status = KINDS[kind].status
-        self.document = Document(TYPE_PREFIX + kind, KINDS[kind].title, self.status, detail, reason, element)
+        self.document = ProblemDocument(TYPE_PREFIX + kind, KINDS[kind].title, self.status, detail, reason, element)
         self.headers = dict(headers)
         if retry_s > 0:
             self.headers["Retry-After"] = str(math.ceil(retry_s))

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from gatewayd.message import Channel, State
-from gatewayd.senders.http_problems import Document
+from gatewayd.senders.http_problems import ProblemDocument
 from protocol.rcs.content import Content
 
 TEXT_MAX = 20_000
@@ -116,7 +116,7 @@ class Outcome(msgspec.Struct, omit_defaults=True):
 
     status: int
     id: str = ""
-    problem: Document | None = None
+    problem: ProblemDocument | None = None
 
 
 class BatchResult(msgspec.Struct):

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.daemon.mqtt_scene import TOPICS
 from tests.daemon.process import Tables
 from tests.daemon.scene import Scene, Wishes, scene_of
 from tests.daemon.tap import Conversation, judge
+from tests.support.mosquitto import Application, Mosquitto
 
 Stage = Callable[..., Awaitable[Scene]]
 
@@ -37,3 +39,21 @@ async def stage(tmp_path: Path, tapped: list[Conversation], request: pytest.Fixt
             return await stack.enter_async_context(scene_of(tmp_path, tapped, request.node.name, wishes))
 
         yield opened
+
+
+@pytest.fixture
+async def broker(tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    """A Mosquitto that lets everybody in."""
+    made = Mosquitto(tmp_path / "mosquitto")
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def application(broker: Mosquitto) -> AsyncIterator[Application]:
+    """One that hears all that there is to hear over MQTT."""
+    made = Application(broker.port, "crm", *TOPICS)
+    await made.start()
+    yield made
+    await made.stop()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gatewayd.config.api_keys import hash_key
 from gatewayd.runtime.metrics import PROCESS
 from gatewayd.simulate import behaviour as sms
 from gatewayd.simulate.esme import Esme, NotBoundError
@@ -24,6 +25,7 @@ from tests.daemon.prometheus import IS_THERE, Prometheus, impatient
 from tests.daemon.scene import Scene
 from tests.daemon.test_several_workers import processes
 from tests.daemon.test_tls import certificate
+from tests.support.api import KEY, Api
 from tests.support.receiver import SECRET, Receiver
 
 pytestmark = [
@@ -88,7 +90,14 @@ def tables(folder: Path, receiver: Receiver) -> dict[str, Any]:
         "numbers": {"ported": "", "prefixes": str(folder / "prefixes.csv"), "names": str(folder / "names.csv")},
         "billing": {"rules_dir": str(folder / "rules"), "records_dir": str(folder / "cdr")},
         "providers": {"operator": {"per_minute": 6_000}},
-        "accounts": {"shop": {"sinks": ["smpp", "webhook"], "endpoint": "crm"}},
+        "http": {"listen": ["127.0.0.1:0"]},
+        "accounts": {
+            "shop": {
+                "sinks": ["smpp", "webhook"],
+                "endpoint": "crm",
+                "api_keys": {"main": {"hash": hash_key(KEY)}},
+            }
+        },
         "endpoints": {
             "crm": {
                 "url": receiver.url,
@@ -138,6 +147,15 @@ async def traffic(esme: Esme, is_over: asyncio.Event) -> None:
             await asyncio.wait_for(is_over.wait(), 0.3)
 
 
+async def calls(api: Api, is_over: asyncio.Event) -> None:
+    """Some more, over HTTP."""
+    while not is_over.is_set():
+        await api.send("+33620000001", "Bonjour")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(is_over.wait(), 0.3)
+    await api.close()
+
+
 @contextlib.asynccontextmanager
 async def under_load(scene: Scene) -> AsyncIterator[None]:
     """Traffic for as long as the block lasts."""
@@ -147,6 +165,8 @@ async def under_load(scene: Scene) -> AsyncIterator[None]:
         await forger.connect("127.0.0.1", scene.north.port)
     async with asyncio.TaskGroup() as group:
         group.create_task(traffic(esme, is_over))
+        for host, port in scene.daemon.http:
+            group.create_task(calls(Api(f"http://{host}:{port}"), is_over))
         try:
             yield
         finally:

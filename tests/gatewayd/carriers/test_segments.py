@@ -217,3 +217,10 @@ def test_references_of_neighbours_differ_and_are_repeatable() -> None:
     assert len({reference_of(0x1234_5600 + n) for n in range(256)}) == 256
     assert reference_of(2**63 - 1) == reference_of(2**63 - 1) <= 255
     assert reference_of(0) == 0
+
+
+def test_what_an_application_tells_us_alone_is_not_passed_on() -> None:
+    tlvs = ((0x1498, b"{}"), (0x0204, b"\0\7"), (0x1499, b"otp"), (0x149A, b"key"), (0x1501, b"x"))
+    (one,) = segments_of(message(tlvs=tlvs), "gsm", 0.0)
+    assert one.tlvs == ((0x0204, b"\0\7"), (0x1501, b"x"))
+    assert all(part.tlvs == one.tlvs for part in segments_of(message("x" * 200, tlvs=tlvs), "gsm", 0.0))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gatewayd.carriers.template_preview import message_of
 from gatewayd.carriers.template_rules import read_all
 from gatewayd.carriers.templates import Rendering, Templates, is_plain, render
-from gatewayd.message import Encoding
+from gatewayd.message import TAG_CONTENT, Encoding
 from protocol.rcs.content import Card, Content, Location, OpenUrl, Reply, RichCard, Text
 from protocol.rcs.errors import RcsFault
 
@@ -160,3 +160,28 @@ def test_words_of_a_text_never_become_placeholders(text: str, tail: str) -> None
     whole = (text + tail).encode("utf-16-be", "ignore").decode("utf-16-be")
     made = rendered('[content]\ntype = "text"\ntext = "<{text}>"\n', CHIP, text=whole)
     assert made.content == Text(f"<{whole}>", (Reply("STOP", "STOP"),))
+
+
+def test_a_sender_may_name_one_and_give_its_words() -> None:
+    found, _ = read_all({"/t/order.toml": with_match("pattern = 'Order (?P<title>\\w+)'\naccounts = ['shop']", CARD)})
+    templates = Templates()
+    templates.learn(found)
+    made = templates.filled("order", "shop", {"title": "A1", "url": "ours wins"}, "See https://x.example/1", "SHOP")
+    button = OpenUrl("Open", "Open", url="https://x.example/1")
+    assert made == RichCard(Card("A1", "See (SHOP)", suggestions=(button,)))
+    for name, account in (("order", "bank"), ("other", "shop")):
+        with pytest.raises(LookupError):
+            templates.filled(name, account, {}, "x", "SHOP")
+    with pytest.raises(ValueError, match="the parameter title is missing"):
+        templates.filled("order", "shop", {}, "x", "SHOP")
+
+
+def test_what_a_sender_made_rich_goes_before_templates() -> None:
+    found, _ = read_all({"/t/0.toml": CHIP})
+    templates = Templates()
+    templates.learn(found)
+    own = msgspec.json.encode(Location(1.0, 2.0))
+    message = msgspec.structs.replace(message_of("shop", "SHOP", "text"), tlvs=((TAG_CONTENT, own),))
+    assert templates.content_of(message) == Location(1.0, 2.0)
+    unreadable = msgspec.structs.replace(message, tlvs=((TAG_CONTENT, b"{"),))
+    assert templates.content_of(unreadable) == Text("text", (Reply("STOP", "STOP"),))

@@ -31,6 +31,7 @@ RECORDS: dict[str, type[msgspec.Struct]] = {
     "smpp": schema.SmppServer,
     "webhooks": schema.Webhooks,
     "http": schema.Http,
+    "mqtt": schema.Mqtt,
     "parts": schema.Parts,
     "sessions": schema.Sessions,
     "numbers": schema.Numbers,

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.policy.retry import POST_MAX_S, RETRY_FIRST_S, RETRY_MAX_S, is_worth_retrying, post_delay_s, retry_delay_s
+from gatewayd.policy.retry import (
+    POST_MAX_S,
+    RECONNECT_MAX_S,
+    RETRY_FIRST_S,
+    RETRY_MAX_S,
+    is_worth_retrying,
+    post_delay_s,
+    reconnect_delay_s,
+    retry_delay_s,
+)
 
 
 @pytest.mark.parametrize("status", [0x08, 0x14, 0x45, 0x58, 0x64, 0x67, 0xFE, 0xFF])
@@ -29,3 +38,9 @@ def test_posts_wait_longer_and_chance_takes_half_at_most() -> None:
     assert [post_delay_s(attempts, 1.0) for attempts in (1, 2, 3)] == [5.0, 10.0, 20.0]
     assert post_delay_s(3, 0.0) == 10.0
     assert post_delay_s(10_000, 1.0) == POST_MAX_S
+
+
+def test_a_connection_is_tried_soon_and_then_seldom() -> None:
+    assert [reconnect_delay_s(failures, 1.0) for failures in (1, 2, 3)] == [0.5, 1.0, 2.0]
+    assert reconnect_delay_s(1, 0.0) == 0.25
+    assert reconnect_delay_s(10_000, 1.0) == RECONNECT_MAX_S

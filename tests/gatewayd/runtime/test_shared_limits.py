@@ -349,3 +349,14 @@ def test_who_waits_through_a_pause_keeps_its_place(table: SharedLimits) -> None:
     assert slot.take(rate, 1, NOW, lane=3, worker=1) == (0, 60.0)
     assert take_all([(slot, rate)], 1, NOW + 60.0, lane=0, worker=0) == (0, YIELD_S)
     assert take_all([(slot, rate)], 1, NOW + 60.0, lane=3, worker=1) == (1, 0.0)
+
+
+def test_what_could_be_had_is_told_and_not_taken(table: SharedLimits) -> None:
+    slot, rate = table.slot("a"), Rate(10.0, 5)
+    assert slot.room(rate, NOW)[0] == slot.room(rate, NOW)[0] == 5
+    slot.take(rate, 5, NOW)
+    left, wait_s = slot.room(rate, NOW)
+    assert (left, wait_s) == (0, pytest.approx(0.1))
+    assert slot.room(rate, NOW + 0.2)[0] == 2
+    slot.pause(NOW + 3.0, 1)
+    assert slot.room(rate, NOW) == (0, 3.0)

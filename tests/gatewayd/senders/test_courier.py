@@ -312,6 +312,22 @@ async def test_a_pause_is_no_failure(stage: Stage) -> None:
     assert stage.store.kept == {} or stage.store.kept.keys() == {2}
 
 
+async def test_an_endpoint_that_cannot_be_reached_is_not_tried_until_it_is_back(stage: Stage) -> None:
+    """As a broker without a connection: no attempt, no write, no breaker."""
+    stage.endpoint.concurrency = 0
+    stage.add(*(owed(number, number % 3) for number in range(30)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert stage.endpoint.tries == []
+    stage.endpoint.verdicts = [Verdict("later", "disconnected", pause_s=3_600.0)] * 2
+    stage.endpoint.concurrency = 2
+    stage.courier.is_back("crm")
+    await stage.until(lambda: len(stage.endpoint.tries) == 2)
+    stage.courier.is_back("crm")
+    await stage.settled()
+    assert (sorted(stage.endpoint.taken), stage.count("retried")) == (list(range(30)), 0)
+
+
 async def test_a_fault_of_ours_loses_nothing(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     faults = [ValueError("ours")]
 
