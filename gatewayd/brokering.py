@@ -52,7 +52,7 @@ class Brokering:
             self._topics,
             worker.server.accounts,
             worker.fronting.submits,
-            worker.templates.filled,
+            worker.enriching.templates.filled,
             worker.metrics,
             worker.desk.now,
             window=settings.receive_window,

@@ -123,7 +123,10 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         for sink, kind in product(account.sinks, ("receipt", "mo")):
             for outcome in ("delivered", "expired", "overflow"):
                 metrics.deliveries.labels(name, sink, kind, outcome)
-    for name in config.links:
+    for name, link in config.links.items():
+        if link.kind != "smpp":
+            metrics.uploads.labels(name, "stored")
+            metrics.webhook_ignored.labels(name, "isTyping")
         metrics.link_results.labels(name, "accepted", "")
         metrics.link_unreachable.labels(name)
         metrics.receipts.labels(name, "DELIVRD")

@@ -15,6 +15,7 @@ def rcs() -> Board:
     board.row("Error ratio", *_ratio_now(), *_ratio())
     board.row("Quotas and pauses", *_quotas())
     board.row("Handsets", *_handsets())
+    board.row("Platforms", *_platforms())
     return board
 
 
@@ -152,5 +153,22 @@ def _handsets() -> tuple[Figure | Graph, ...]:
             "cps",
             (Query(rate("reason", "gatewayd_fallbacks_total"), "{{reason}}"),),
             is_stacked=True,
+        ),
+    )
+
+
+def _platforms() -> tuple[Graph, ...]:
+    return (
+        Graph(
+            "Files brought to platforms",
+            "Pictures and the like that templates name. What is not `stored` is tried again, or goes as text.",
+            "cps",
+            (Query(rate("link, outcome", "gatewayd_uploads_total"), "{{link}} {{outcome}}"),),
+        ),
+        Graph(
+            "Events passed over",
+            "What platforms told and means nothing here, by their own names.",
+            "cps",
+            (Query(rate("link, event", "gatewayd_webhook_ignored_total"), "{{link}} {{event}}"),),
         ),
     )
