@@ -221,9 +221,10 @@ MEANINGS = {
     "a validity that is over": Row(submit(2, body(validity=b"200101000000000+")), refused(0x62), {"expired": 1}),
     "a validity that is no time": Row(submit(2, body(validity=b"tomorrow")), refused(0x62), {"bad_time": 1}),
     "a thirteenth month": Row(submit(2, body(validity=b"991301000000000+")), refused(0x62), {"bad_time": 1}),
-    "a scheduled delivery": Row(
-        submit(2, body(schedule=b"991201000000000+")), refused(0x61), {"schedule_not_supported": 1}
+    "a delivery in the year 2099": Row(
+        submit(2, body(schedule=b"991201000000000+")), refused(0x61), {"schedule_too_far": 1}
     ),
+    "a delivery in the past": Row(submit(2, body(schedule=b"200101000000000+")), refused(0x61), {"schedule_past": 1}),
     "a canned message": Row(submit(2, body(default_message=1)), refused(0x63), {"default_message": 1}),
 }
 
