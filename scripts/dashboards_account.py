@@ -18,6 +18,7 @@ def account() -> Board:
     board.row("Receipts and replies", *_owed())
     board.row("Endpoints (webhooks), of all accounts", *_endpoints())
     board.row("HTTP API, of all accounts", *_calls())
+    board.row("MQTT, of all accounts", *_broker())
     return board
 
 
@@ -132,6 +133,34 @@ def _owed() -> tuple[Figure | Graph, ...]:
                 Query(total("name", select("gatewayd_window_used", *BINDS)), "{{name}}"),
                 Query(total("name", select("gatewayd_window_size", *BINDS)), "{{name}} at most"),
             ),
+            width=8,
+        ),
+    )
+
+
+def _broker() -> tuple[Figure | Graph, ...]:
+    return (
+        Graph(
+            "Connections to the broker",
+            "1 while a worker is connected.",
+            "short",
+            (Query(f"max by (worker) ({select('gatewayd_mqtt_connected')})", "worker {{worker}}"),),
+            maximum=1,
+            width=8,
+        ),
+        Graph(
+            "Connections made and lost",
+            "And why they failed.",
+            "cps",
+            (Query(rate("outcome", "gatewayd_mqtt_connections_total"), "{{outcome}}"),),
+            is_stacked=True,
+            width=8,
+        ),
+        Graph(
+            "Messages not acknowledged",
+            "They came over MQTT and are not on disk yet, or wait for their account's rate.",
+            "short",
+            (Query(total("worker", select("gatewayd_mqtt_unacknowledged_messages")), "worker {{worker}}"),),
             width=8,
         ),
     )

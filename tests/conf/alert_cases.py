@@ -32,6 +32,7 @@ def leaping(at: int, by: float) -> str:
 
 
 HEALTHY: Final[dict[str, str]] = {
+    'gatewayd_mqtt_connected{worker="0"}': steady(1),
     "up": steady(1),
     "gatewayd_workers_up": steady(2),
     "gatewayd_workers_configured": steady(2),
@@ -140,6 +141,7 @@ FIRING: Final[dict[str, list[dict[str, str]]]] = {
         {'gatewayd_outbox_deliveries{account="shop",sink="webhook"}': steady(90_000)},
     ],
     "GatewaydEndpointDown": [{'gatewayd_endpoint_state{sink="webhook",endpoint="crm"}': steady(2)}],
+    "GatewaydBrokerAway": [{'gatewayd_mqtt_connected{worker="0"}': steady(0)}],
     "GatewaydDeadLetters": [{'gatewayd_outbox_dead_letters{account="shop",sink="webhook"}': leaping(MINUTES - 10, 4)}],
     "GatewaydHistoryLost": [{"gatewayd_history_lost_groups_total": leaping(MINUTES - 10, 1)}],
     "GatewaydDeliveriesLost": [

@@ -26,11 +26,13 @@ from tests.daemon.scene import Scene
 from tests.daemon.test_several_workers import processes
 from tests.daemon.test_tls import certificate
 from tests.support.api import KEY, Api
+from tests.support.mosquitto import Mosquitto, needs_mosquitto
 from tests.support.receiver import SECRET, Receiver
 
 pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(not IS_THERE, reason="prometheus is not installed"),
+    needs_mosquitto,
 ]
 
 SCRAPES, PATIENCE_S = 12, 90.0
@@ -77,7 +79,7 @@ HANDSETS = (
 )
 
 
-def tables(folder: Path, receiver: Receiver) -> dict[str, Any]:
+def tables(folder: Path, receiver: Receiver, broker: Mosquitto) -> dict[str, Any]:
     """Everything that has a metric of its own is in use."""
     (folder / "rules").mkdir()
     (folder / "rules" / "test_rules.toml").write_text(BILLING, encoding="utf-8")
@@ -91,6 +93,7 @@ def tables(folder: Path, receiver: Receiver) -> dict[str, Any]:
         "billing": {"rules_dir": str(folder / "rules"), "records_dir": str(folder / "cdr")},
         "providers": {"operator": {"per_minute": 6_000}},
         "http": {"listen": ["127.0.0.1:0"]},
+        "mqtt": {"host": "127.0.0.1", "port": broker.port},
         "accounts": {
             "shop": {
                 "sinks": ["smpp", "webhook"],
@@ -174,9 +177,9 @@ async def under_load(scene: Scene) -> AsyncIterator[None]:
 
 
 async def test_every_panel_has_data_and_no_alert_rings(
-    stage: Stage, receiver: Receiver, tmp_path: Path, watched: list[Prometheus]
+    stage: Stage, receiver: Receiver, broker: Mosquitto, tmp_path: Path, watched: list[Prometheus]
 ) -> None:
-    scene = await stage(tables(tmp_path, receiver), carrier={"rules": CARRIER})
+    scene = await stage(tables(tmp_path, receiver, broker), carrier={"rules": CARRIER})
     prometheus = await watch(scene, tmp_path, watched)
     async with under_load(scene):
         for expr, least in (
