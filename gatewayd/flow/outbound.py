@@ -425,7 +425,7 @@ class Outbound:
             return
         was_queued = journey.progress.queue
         expires_at = journey.message.expires_at
-        step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())
+        step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now(), revocation.retry_s)
         desk.apply(journey, step, was_queued)
 
     def _count(self, link: str, outcome: Outcome) -> None:

@@ -50,7 +50,8 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
     whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
     handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all. ``is_plain``: nothing but a
-    text was sent, or perhaps sent, over RCS.
+    text was sent, or perhaps sent, over RCS. ``revoke_until``: how long a revoke may be asked for; ``revokes_again``:
+    it was not looked at, and is asked for again when due.
     """
 
     id: int
@@ -75,6 +76,8 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     parts: tuple[int, ...] = ()
     payload: bytes = b""
     member_of: int = 0
+    revoke_until: float = 0.0
+    revokes_again: bool = False
 
     @property
     def link(self) -> str:

@@ -52,7 +52,7 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
     root = f"http://127.0.0.1:{port}"
     key = platform.new_client(root + TOKEN_PATH).decode()
 
-    async def opened(deadline_s: float = 300.0, numbers: tuple[str, ...] = ()) -> Google:
+    async def opened(deadline_s: float = 300.0, numbers: tuple[str, ...] = (), **more: object) -> Google:
         link = {
             "kind": "rbm",
             "server_root": root,
@@ -60,6 +60,7 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
             "service_account_file": secret_file(tmp_path / "google.json", key),
             "webhook_token_file": secret_file(tmp_path / "google.webhook", CLIENT_TOKEN),
             "deadline_s": deadline_s,
+            **more,
         }
         sister = link | {"bot_id": SISTER}
         routes = [
@@ -122,6 +123,17 @@ async def test_an_unanswered_message_is_repeated_under_its_own_name(google: Open
     assert await it.scene.final(esme, await it.scene.send(esme, HANDSET, "?")) == "DELIVRD"
     (record,) = it.platform.ledger.to(HANDSET)
     assert (record.status, it.carried()) == ("delivered", [])
+
+
+async def test_what_was_perhaps_taken_is_taken_back_before_the_sms_even_where_a_duplicate_is_preferred(
+    google: Open,
+) -> None:
+    it = await google(retry_max=0)
+    it.tell(RbmRule(submit="reset", submit_times=1, delivery="never"))
+    esme = await it.scene.esme()
+    assert await it.scene.final(esme, await it.scene.send(esme, HANDSET, "?")) == "DELIVRD"
+    (record,) = it.platform.ledger.to(HANDSET)
+    assert (record.status, it.carried()) == ("revoked", [b"?"])
 
 
 async def test_a_reply_finds_who_wrote(google: Open) -> None:

@@ -13,6 +13,7 @@ import pytest
 from gatewayd.billing import rule_files
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles, read_lines
+from gatewayd.carriers.link import Revocation
 from gatewayd.config import schema
 from gatewayd.flow.ledger import Ledger
 from gatewayd.message import Accepted, Encoding, Inbound, Outcome, State, Unknown
@@ -54,6 +55,14 @@ class BilledScene(Scene):
         facts.setdefault("destination", "shop-bot")
         facts.setdefault("dedup_id", f"mo-{self.now}")
         return Inbound(1, 1, HANDSET, 5, 0, payload=text.encode(), encoding=Encoding.GSM, **facts)
+
+    async def not_taken_back(self, carrier_id: str) -> None:
+        """What had no answer is revoked, and that has no clear one either."""
+        await self.settle()
+        assert self.bot.revoked == [carrier_id]
+        (message_id,) = {message_id for message_id, _ in self.bot.sent}
+        self.dispatcher.on_revoked(self.bot, Revocation(message_id, carrier_id, None, "timeout"))
+        await self.settle()
 
     async def hour(self, hours: float) -> None:
         """Go on to so many hours after the start."""
@@ -306,8 +315,8 @@ async def test_what_arrives_although_nobody_awaited_it_is_billed_as_what_it_was(
 ) -> None:
     scene = stage("bot", "carrier", bot="google_std")
     (message,) = await scene.submit()
-    scene.bot.answer(Unknown("timeout", "n-1", is_plain))  # so it goes by SMS as well
-    await scene.settle()
+    scene.bot.answer(Unknown("timeout", "n-1", is_plain))
+    await scene.not_taken_back("n-1")  # so it goes by SMS as well
     scene.carrier.accept("c-1")
     await scene.settle()
     await scene.crash()
@@ -320,7 +329,7 @@ async def test_what_had_no_answer_and_arrives_after_the_end_by_sms_is_billed(sta
     scene = stage("bot", "carrier", bot="google_std")
     (message,) = await scene.submit()
     scene.bot.answer(Unknown("timeout", "n-1", is_plain=False))
-    await scene.settle()
+    await scene.not_taken_back("n-1")
     scene.carrier.accept("c-1")
     scene.carrier.receipt("c-1")
     await scene.settle()
@@ -336,7 +345,7 @@ async def test_what_had_no_answer_and_never_arrives_is_not_billed(stage: Stage) 
     scene = stage("bot", "carrier", bot="google_std")
     await scene.submit()
     scene.bot.answer(Unknown("timeout", "n-1"))
-    await scene.settle()
+    await scene.not_taken_back("n-1")
     scene.carrier.accept("c-1")
     scene.carrier.receipt("c-1")
     await scene.hour(25)
