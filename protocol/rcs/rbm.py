@@ -209,6 +209,7 @@ PLATFORM = Platform(
     capability=capability_request,
     read_capability=read_capability_response,
     admits=admits,
+    is_proved_by_body=True,
     read_call=read_call,
     traffic_types=TRAFFIC_TYPES,
     repeats_safely=True,
