@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from unittest.mock import MagicMock
 import msgspec
 import pytest
 
-from gatewayd.billing import rule_files
+from gatewayd.billing import invoice, rule_files
 from gatewayd.billing.outbox import CdrOutbox
+from gatewayd.billing.reconcile import reconcile
 from gatewayd.billing.record_files import RecordFiles, read_lines
 from gatewayd.carriers.link import Revocation
 from gatewayd.config import schema
@@ -350,6 +352,31 @@ async def test_what_had_no_answer_and_never_arrives_is_not_billed(stage: Stage) 
     scene.carrier.receipt("c-1")
     await scene.hour(25)
     assert await scene.records() == []
+
+
+@pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
+async def test_a_name_that_was_lost_in_a_crash_is_in_no_record_and_reconcile_says_so(
+    stage: Stage, on_unknown: OnUnknown
+) -> None:
+    """The crash comes between the POST and the commit of its answer; the platform delivers, and charges."""
+    scene = stage("bot", "carrier", on_unknown=on_unknown, bot="google_std")
+    (message,) = await scene.submit()
+    await scene.crash()
+    delivered_at = datetime.datetime.fromtimestamp(scene.now, datetime.UTC)
+    scene.bot.receipt("never-learned", at=scene.now, handset=HANDSET)
+    if on_unknown == "prefer_duplicate":
+        await scene.settle()
+        scene.carrier.accept("c-1")
+        scene.carrier.receipt("c-1")
+    await scene.hour(1)
+    assert scene.outbox.fates == [(message, "DELIVRD" if on_unknown == "prefer_duplicate" else "UNKNOWN")]
+    assert scene.counted("link_results", "bot", "unknown", "restart") == 1, "how many such lines there can be"
+    await scene.hour(25)
+    assert await scene.records() == []
+    charged = f"class,agent,user,start\nbasic,shop-bot,+{HANDSET},{delivered_at.isoformat()}\n"
+    found = reconcile(invoice.read(charged, datetime.UTC), read_lines(scene.folder / "cdr"), 300.0, datetime.UTC)
+    (difference,) = found.differences
+    assert difference.text == f"basic_message shop-bot {HANDSET} {delivered_at.isoformat()}: not in our records"
 
 
 async def test_what_was_joined_and_nobody_awaited_is_billed_for_all_of_its_text(stage: Stage) -> None:
