@@ -22,6 +22,7 @@ import msgspec
 from gatewayd.billing import rule_files
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles
+from gatewayd.billing.record_table import RecordTable
 from gatewayd.carriers.link import LinkListener
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
@@ -165,10 +166,12 @@ class Worker:
         self.reaching.learn_numbers(config)
 
     def _build_ledger(self) -> Ledger:
-        files = RecordFiles(Path(self.config.billing.records_dir), self.config.billing.file_size_max)
+        billing = self.config.billing
+        folder = Path(billing.records_dir)
+        files = RecordFiles(folder, billing.file_size_max)
         if any(link.billing for link in self.config.links.values()):
             files.prepare()
-        outbox = CdrOutbox(self.journal, files, self._place.slot)
+        outbox = CdrOutbox(self.journal, files, self._place.slot, RecordTable(folder) if billing.table else None)
         return Ledger(self.journal, self.desk.settings, self.rule_books(), outbox, self.metrics)
 
     def rule_books(self) -> dict[str, RuleBook]:

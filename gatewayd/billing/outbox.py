@@ -1,7 +1,8 @@
 """Billing records between the store and their files: each written once, whatever crashes come between.
 
 A record is put into the store together with the change that made it final. Once that is durable it is appended to its
-file, synced, and only then forgotten here. After a crash the files say what they have already.
+file, inserted into the table where there is one, and only then forgotten here. After a crash the files say what they
+have already, and the table takes no id twice.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from gatewayd.billing.record_files import RecordFiles
+from gatewayd.billing.record_table import RecordTable
 from gatewayd.policy.billing import Record
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import CDR
@@ -25,12 +27,13 @@ RETRY_S: Final = 10.0
 
 
 class CdrOutbox:
-    """The records of one worker that are not in their file yet."""
+    """The records of one worker that are not in their file, and in the table, yet."""
 
-    def __init__(self, journal: Journal, files: RecordFiles, slot: int) -> None:
+    def __init__(self, journal: Journal, files: RecordFiles, slot: int, table: RecordTable | None = None) -> None:
         """Take up what the last run left. Raises OSError when the files cannot be read."""
         self._journal = journal
         self._files = files
+        self._table = table
         self._slot = slot
         self._loop = asyncio.get_running_loop()
         self._mark: Cdr | None = None
@@ -47,7 +50,16 @@ class CdrOutbox:
         known = [cdr.sequence for cdr in (*self._ready, self._mark) if cdr is not None and cdr.origin == slot]
         self._sequence = max(known, default=0)
         # A folder that is there may know more than a spool that was begun anew.
-        self._sequence = max(self._sequence, files.last_sequence(slot))
+        self._sequence = max(self._sequence, files.last_sequence(slot), self._last_in_table())
+
+    def _last_in_table(self) -> int:
+        if self._table is None:
+            return 0
+        try:
+            return self._table.last_sequence(self._slot)
+        except OSError as error:  # no reason not to carry messages; what is to be written waits
+            log.error("= the table of billing records cannot be read: %s", error)
+            return 0
 
     @property
     def unwritten(self) -> int:
@@ -71,8 +83,14 @@ class CdrOutbox:
         if self._ready and self._writing is None and self._loop.time() >= self._again_at:
             self._ready.sort(key=lambda cdr: cdr.key)
             batch = self._ready[:BATCH_MAX]
-            self._writing = self._loop.run_in_executor(None, self._files.append, batch)
+            self._writing = self._loop.run_in_executor(None, self._write, batch)
             self._writing.add_done_callback(lambda done: self._written(batch, done))
+
+    def _write(self, batch: list[Cdr]) -> None:
+        """In a thread of its own."""
+        self._files.append(batch)
+        if self._table is not None:
+            self._table.append(batch)
 
     def _written(self, batch: list[Cdr], done: asyncio.Future[None]) -> None:
         self._writing = None
@@ -111,3 +129,7 @@ class CdrOutbox:
             if self._writing is not None:
                 await asyncio.wait([self._writing])
                 await asyncio.sleep(0)  # for the callback
+        if self._table is not None:
+            if self._writing is not None:  # it is failing, and must not lose its connection meanwhile
+                await asyncio.wait([self._writing])
+            await self._loop.run_in_executor(None, self._table.close)

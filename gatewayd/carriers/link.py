@@ -44,13 +44,17 @@ class Capability(msgspec.Struct, frozen=True, gc=False):
 
 
 class Revocation(msgspec.Struct, frozen=True, gc=False):
-    """How a revoke ended: ``revoked`` True or False, or None when the platform did not say. ``throttled`` as above."""
+    """How a revoke ended: ``revoked`` True or False, or None when the platform did not say. ``throttled`` as above.
+
+    ``retry_s``: it was not even looked at, and may be asked for again after so long. None: that is all there is to say.
+    """
 
     message_id: int
     carrier_id: str
     revoked: bool | None
     error: str
     throttled: Deferred | None = None
+    retry_s: float | None = None
 
 
 class Batch(msgspec.Struct, frozen=True):

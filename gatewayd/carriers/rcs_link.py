@@ -19,7 +19,7 @@ from gatewayd.carriers.backoff import Backoff
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_jobs import Check, Job, Notices, Revoke, Send
-from gatewayd.carriers.rcs_platforms import credentials_for, pause_after, platform_for
+from gatewayd.carriers.rcs_platforms import credentials_for, pause_after, platform_for, revocation_of
 from gatewayd.carriers.rcs_reports import settle_all
 from gatewayd.carriers.rcs_token import NoTokenError, TokenKeeper
 from gatewayd.carriers.shelf import MediaPendingError
@@ -173,7 +173,7 @@ class RcsLink:
         if self._is_open and self._taken < self._questions_max:
             self._take(Revoke(message_id, carrier_id, Flight()))
         else:
-            self._notices.revocation(Revocation(message_id, carrier_id, None, self._closed_word))
+            self._notices.revocation(self._unasked(message_id, carrier_id, self._closed_word))
 
     def check_capability(self, handset: str) -> None:
         """Ask for it; ends in ``on_capability``."""
@@ -284,8 +284,8 @@ class RcsLink:
         match job:
             case Send(message, flight=flight):
                 self._close(job, self.unseen(message, error) if flight.is_sent else Deferred(error, FULL_RETRY_S))
-            case Revoke():
-                self._revoked(job, None, error)
+            case Revoke(message_id, carrier_id, flight):
+                self._revoked(job, self._unasked(message_id, carrier_id, error, flight.is_sent))
             case Check():
                 self._checked(job, None, error)
 
@@ -386,18 +386,18 @@ class RcsLink:
         name = self.platform.name_of(outgoing) if self.platform.repeats_safely else ""
         return Unknown(error, name, is_plain(outgoing.content))
 
+    @staticmethod
+    def _unasked(message_id: int, carrier_id: str, error: str, is_sent: bool = False) -> Revocation:
+        return Revocation(message_id, carrier_id, None, error, retry_s=None if is_sent else FULL_RETRY_S)
+
     async def _revoke(self, job: Revoke) -> None:
         try:
             request = self.platform.revoke(self.bot_id, job.carrier_id)
         except RcsFault as fault:
-            self._revoked(job, None, fault.kind)
+            self._revoked(job, Revocation(job.message_id, job.carrier_id, None, fault.kind))
             return
         answer = await self._ask(request, job.flight)
-        if isinstance(answer, str):
-            self._revoked(job, None, answer)
-        else:
-            meaning = self.platform.read_revoke(answer.status, answer.body)
-            self._revoked(job, meaning.revoked, meaning.error, pause_after(answer, self.platform, self._pause_s))
+        self._revoked(job, revocation_of(job, answer, self.platform, self._pause_s, self._failures))
 
     async def _check(self, job: Check) -> None:
         try:
@@ -474,10 +474,9 @@ class RcsLink:
         self._notices.result(Result(job.message.id, 0, outcome, self._clock() - job.taken_at))
         self._release()
 
-    def _revoked(self, job: Revoke, revoked: bool | None, error: str, throttled: Deferred | None = None) -> None:
+    def _revoked(self, job: Revoke, revocation: Revocation) -> None:
         """Tell it; a yes only once the platform can no longer deliver all the same, so that the two do not cross."""
-        revocation = Revocation(job.message_id, job.carrier_id, revoked, error, throttled)
-        if revoked and self.platform.revoke_grace_s and self._is_open:
+        if revocation.revoked and self.platform.revoke_grace_s and self._is_open:
             call_later = asyncio.get_running_loop().call_later
             timer = call_later(self.platform.revoke_grace_s, self._grace_over, job.message_id)
             self._graces[job.message_id] = timer, revocation

@@ -1,11 +1,14 @@
-"""Which platform a link's settings mean, what it proves itself with there, and what a throttled question asks for.
+"""Which platform a link's settings mean, what it proves itself with there, and what the answers to questions ask for.
 
 Makes no request and knows no message.
 """
 
 from __future__ import annotations
 
+from gatewayd.carriers.backoff import Backoff
+from gatewayd.carriers.link import Revocation
 from gatewayd.carriers.rcs_http import Answer
+from gatewayd.carriers.rcs_jobs import Revoke
 from gatewayd.config import schema
 from gatewayd.message import Deferred
 from protocol.rcs import rbm
@@ -61,3 +64,22 @@ def pause_after(answer: Answer, platform: Platform, pause_s: float) -> Deferred 
         return None
     retry_s = read_retry_after(answer.retry_after)
     return Deferred("http_429", pause_s if retry_s is None else retry_s, pauses=True, scope=platform.question_scope)
+
+
+def revocation_of(
+    job: Revoke, answer: Answer | str, platform: Platform, pause_s: float, failures: Backoff
+) -> Revocation:
+    """What came of a revoke; a word in the place of the answer says why there is none."""
+    if isinstance(answer, str):
+        retry_s = None if job.flight.is_sent else failures.next_s()
+        return Revocation(job.message_id, job.carrier_id, None, answer, retry_s=retry_s)
+    meaning = platform.read_revoke(answer.status, answer.body)
+    throttled, retry_s = pause_after(answer, platform, pause_s), None
+    if throttled is not None:
+        retry_s = throttled.retry_s
+    elif meaning.again:
+        told_s = read_retry_after(answer.retry_after)
+        retry_s = failures.next_s() if told_s is None else told_s
+    else:
+        failures.reset()
+    return Revocation(job.message_id, job.carrier_id, meaning.revoked, meaning.error, throttled, retry_s)

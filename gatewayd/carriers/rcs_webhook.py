@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gatewayd.carriers.link import Report
 from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_of
+from gatewayd.carriers.webhook_bodies import BODY_TIMEOUT_S, BodyDisplacedError, SlowBodies
 from gatewayd.carriers.webhook_connections import BoundedServer
 from gatewayd.config import schema
 from protocol.rcs.errors import RcsFault
@@ -25,7 +26,6 @@ from protocol.rcs.platform import Platform
 
 PREFIX = "/rcs/"
 STORE_TIMEOUT_S = 10.0
-BODY_TIMEOUT_S = 10.0
 REQUESTS_MAX = 1_000
 
 
@@ -76,6 +76,7 @@ class WebhookServer:
         self._store_timeout_s = store_timeout_s
         self._sockets = sockets
         self._open = 0
+        self._bodies = SlowBodies()
         self._in_use: Callable[[web.BaseRequest], AbstractContextManager[None]] = lambda request: nullcontext()
         self._runner: web.ServerRunner | None = None
         self.port = 0
@@ -140,22 +141,32 @@ class WebhookServer:
             return self._refused("unknown_link", 404)
         if not link.platform.admits(request.headers, link.webhook_token):
             return self._refused("unauthorized", 401)
+        with self._in_use(request):
+            try:
+                if not link.platform.is_proved_by_body:
+                    return await self._serve(request, link)
+                # A place among the requests is for a body that came: it is proved at once, or refused. So only what
+                # waits to be stored stays in one, and no stranger gets so far.
+                return await self._serve(request, link, await self._bodies.read(request))
+            except web.HTTPRequestEntityTooLarge:
+                return self._refused("body_too_large", 413)
+            except BodyDisplacedError:
+                return self._refused("too_many_bodies", 503)
+            except TimeoutError:
+                return self._refused("body_timeout", 408)
+            except (ConnectionError, web.RequestPayloadError):
+                return self._refused("body_broken", 400)
+
+    async def _serve(self, request: web.BaseRequest, link: WebhookSink, body: bytes | None = None) -> web.Response:
         if self._open >= REQUESTS_MAX:
             return self._refused("too_many_requests", 503)
         self._open += 1
         try:
-            with self._in_use(request):
-                return await self._take(request, link)
+            return await self._take(request, link, await _body_of(request) if body is None else body)
         finally:
             self._open -= 1
 
-    async def _take(self, request: web.BaseRequest, link: WebhookSink) -> web.Response:
-        try:
-            body = await _body_of(request)
-        except web.HTTPRequestEntityTooLarge:
-            return self._refused("body_too_large", 413)
-        except TimeoutError:
-            return self._refused("body_timeout", 408)
+    async def _take(self, request: web.BaseRequest, link: WebhookSink, body: bytes) -> web.Response:
         try:
             reading = link.platform.read_call(request.headers, body, link.webhook_token, link.bot_id)
             if reading.bot:

@@ -18,6 +18,7 @@ from gatewayd.config.billing_checks import check_rule_sets
 from gatewayd.config.draft import read_draft
 from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
 from gatewayd.config.media_files import read_media
+from gatewayd.config.number_files import check_number_files
 from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
 from gatewayd.config.template_files import read_templates
 
@@ -76,6 +77,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
     secrets = read_secrets(draft.config, places, findings)
     check_tls_files(draft.config, places, findings)
     check_rule_sets(draft.config, places.folder, findings)
+    check_number_files(draft.config, places.folder, findings)
     templates = read_templates(draft.config, places.folder, findings)
     media = read_media(draft.config, places.folder, findings)
     findings.raise_if_any()

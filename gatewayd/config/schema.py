@@ -158,6 +158,7 @@ class Billing(_Table, frozen=True, kw_only=True):
 
     records_dir: str = ""
     file_size_max: FileOctets = 67_108_864
+    table: bool = True
     rules_dir: str = ""
 
 

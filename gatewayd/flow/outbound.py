@@ -459,7 +459,7 @@ class Outbound:
         desk.spool.note(revocation.message_id, "revoke_answered", link=link.name, answer=answer)
         was_queued = journey.progress.queue
         expires_at = journey.message.expires_at
-        step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now())
+        step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now(), revocation.retry_s)
         desk.apply(journey, step, was_queued)
 
     def _count(self, link: str, outcome: Outcome) -> None:

@@ -13,10 +13,10 @@ The rules, which the tests take one by one:
 - ``delivered`` always wins, also after the fallback; whatever comes after the end is only counted.
 - A message that cannot be sent over RCS before its deadline (the platform is down, paused, or behind) goes on.
 - A revoke is counted against quotas and waits in pauses as messages do: the platform's time to answer begins when it is
-  asked. Waiting for that ends while an SMS is still of use.
+  asked. One that it was too busy to look at is asked for again. Waiting for that ends while an SMS is still of use.
 - Unknown is neither sent nor failed: ``prefer_duplicate`` sends again, ``prefer_silence`` waits and then says so. Where
   the platform lets us name messages, the same one is first sent again under its name, while time and tries are left;
-  what was perhaps sent is revoked before it is given up.
+  what was perhaps sent is revoked before it is given up. ``prefer_duplicate`` waits for that revoke some seconds only.
 - Each segment has its own tries. One that is in flight is not sent a second time.
 """
 
@@ -39,6 +39,7 @@ from gatewayd.policy.progress import (
 )
 from gatewayd.policy.rcs_leg import (
     REPEAT_S,
+    REVOKE_DOUBT_S,
     REVOKE_TIMEOUT_S,
     REVOKE_WAIT_S,
     SETTLE_S,
@@ -48,6 +49,7 @@ from gatewayd.policy.rcs_leg import (
     on_question_throttled,
     on_rcs_receipt,
     on_rcs_result,
+    on_revoke_due,
     on_revoke_sent,
     on_revoked,
     revoke,
@@ -58,6 +60,7 @@ from gatewayd.policy.turns import BACKOFF_MAX_S, enqueue, next_link, schedule, s
 __all__ = [
     "BACKOFF_MAX_S",
     "REPEAT_S",
+    "REVOKE_DOUBT_S",
     "REVOKE_TIMEOUT_S",
     "REVOKE_WAIT_S",
     "SETTLE_S",
@@ -136,7 +139,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.SENT:
             return Finish(State.UNKNOWN, "no_receipt")
         case Stage.REVOKING:
-            return on_revoked(progress, None, expires_at, now)
+            return on_revoke_due(progress, expires_at, now)
         case Stage.SETTLING if progress.on_unknown == "prefer_duplicate":
             return next_link(progress, "settled_unknown", State.UNKNOWN, "settled_unknown", expires_at)
         case Stage.SETTLING:

@@ -52,8 +52,9 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     where in that queue. ``due`` is the next moment (Unix seconds, 0 = never) at which it wants to be looked at,
     whatever else happens. ``attempts`` are those of the RCS leg; ``is_checked`` says that its platform called the
     handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all. ``is_plain``: nothing but a
-    text was sent, or perhaps sent, over RCS. ``is_cancelled``: a person took it back, and nothing more of it is to be
-    sent, see ``policy.intervention``.
+    text was sent, or perhaps sent, over RCS. ``revoke_until``: how long a revoke may be asked for; ``revokes_again``:
+    it was not looked at, and is asked for again when due. ``is_cancelled``: a person took it back, and nothing more of
+    it is to be sent, see ``policy.intervention``.
     """
 
     id: int
@@ -79,6 +80,8 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     payload: bytes = b""
     member_of: int = 0
     is_cancelled: bool = False
+    revoke_until: float = 0.0
+    revokes_again: bool = False
 
     @property
     def link(self) -> str:

@@ -24,6 +24,13 @@ Whoever prefers a duplicate wants it while it is of use; where silence is prefer
 wait for.
 """
 
+REVOKE_DOUBT_S = 10.0
+"""How long a revoke may wait, and then take, of what the platform never answered for where a duplicate is preferred.
+
+A platform that answers at all does so in a second, and five more show that its yes holds. One that does not must not
+make a late code later.
+"""
+
 LAST_CALL_S = 5.0
 """What must be left of a message's validity for an SMS to be of use."""
 
@@ -41,9 +48,9 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
             progress.sent_at = now
             progress.due = _rcs_deadline(terms, expires_at, now)
             return WAIT
-        case Refused(error, unreachable) if progress.on_unknown == "prefer_silence" and not unreachable:
+        case Refused(error, False) if is_on_rcs(progress):
             # No to this one; of an earlier one under the same name that says nothing.
-            return leave_rcs(progress, error, State.UNDELIV, error, expires_at, now)
+            return _revoke_doubtful(progress, expires_at, now)
         case Refused(error):
             return next_link(progress, error, State.UNDELIV, error, expires_at)
         case Deferred(error):
@@ -59,6 +66,8 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
             if _may_repeat(progress, terms, expires_at, now):
                 return _repeat(progress, now)
             if progress.on_unknown == "prefer_duplicate":
+                if is_on_rcs(progress):
+                    return _revoke_doubtful(progress, expires_at, now)
                 return next_link(progress, f"unknown_{error}", State.UNKNOWN, error, expires_at)
             # Under a name it can be revoked, as if it had been accepted.
             progress.stage = Stage.SENT if carrier_id else Stage.SETTLING
@@ -88,17 +97,29 @@ def leave_rcs(progress: Progress, reason: str, state: State, error: str, expires
     return next_link(progress, reason, state, error, expires_at)
 
 
-def revoke(progress: Progress, expires_at: float, now: float) -> Step:
+def revoke(progress: Progress, expires_at: float, now: float, wait_s: float = 0.0) -> Step:
     """Take it back before anything else is sent. It may have to wait for its turn: see ``on_revoke_sent``."""
     progress.stage = Stage.REVOKING
     progress.queue = ""
-    progress.due = _in_time(now + REVOKE_WAIT_S[progress.on_unknown], expires_at, now)
+    progress.revoke_until = _in_time(now + (wait_s or REVOKE_WAIT_S[progress.on_unknown]), expires_at, now)
+    return _ask_to_revoke(progress)
+
+
+def _revoke_doubtful(progress: Progress, expires_at: float, now: float) -> Step:
+    """Take back what nobody answered for, and had its last try."""
+    return revoke(progress, expires_at, now, REVOKE_DOUBT_S if progress.on_unknown == "prefer_duplicate" else 0.0)
+
+
+def _ask_to_revoke(progress: Progress) -> Step:
+    progress.revokes_again = False
+    progress.due = progress.revoke_until
     return Revoke(progress.rcs_link, progress.rcs_id)
 
 
 def on_revoke_sent(progress: Progress, expires_at: float, now: float) -> None:
     """The platform is asked at last, and has its time from now on."""
-    progress.due = _in_time(now + REVOKE_TIMEOUT_S, expires_at, now)
+    is_doubtful = progress.on_unknown == "prefer_duplicate" and not progress.sent_at
+    progress.due = _in_time(now + (REVOKE_DOUBT_S if is_doubtful else REVOKE_TIMEOUT_S), expires_at, now)
 
 
 def _in_time(until: float, expires_at: float, now: float) -> float:
@@ -132,13 +153,29 @@ def is_on_rcs(progress: Progress) -> bool:
     return bool(progress.rcs_id) and progress.link == progress.rcs_link
 
 
-def on_revoked(progress: Progress, revoked: bool | None, expires_at: float, now: float) -> Step:
-    """The end of a revoke: taken back, too late, or no clear word (None)."""
+def on_revoke_due(progress: Progress, expires_at: float, now: float) -> Step:
+    """Time to ask for it again, or to wait for its answer no longer."""
+    if progress.revokes_again and now < progress.revoke_until:
+        return _ask_to_revoke(progress)
+    return on_revoked(progress, None, expires_at, now)
+
+
+def on_revoked(
+    progress: Progress, revoked: bool | None, expires_at: float, now: float, retry_s: float | None = None
+) -> Step:
+    """The end of a revoke: taken back, too late, or no clear word (None).
+
+    One that the platform did not look at may be asked for again after ``retry_s``, which is done while its time lasts.
+    """
     is_late_word = revoked is True and progress.stage is Stage.SETTLING and is_on_rcs(progress)
     if progress.stage is not Stage.REVOKING and not is_late_word:
         return Ignore("late_revocation")
     if revoked:
         return next_link(progress, "deadline", State.EXPIRED, "deadline", expires_at)
+    if revoked is None and retry_s is not None and now + retry_s < progress.revoke_until:
+        progress.revokes_again = True
+        progress.due = now + retry_s
+        return WAIT
     if revoked is None and progress.on_unknown == "prefer_duplicate":
         return next_link(progress, "revoke_unknown", State.UNKNOWN, "revoke_unknown", expires_at)
     progress.stage = Stage.SETTLING

@@ -27,7 +27,7 @@ Reach = Literal["reachable", "no_rcs", "not_launched", "not_tester"]
 Submit = Literal["accept", "refuse", "throttle_agent", "throttle_user", "silent", "slow", "reset"]
 Delivery = Literal["deliver", "never"]
 AtExpiry = Literal["revoked", "revoke_failed", "both", "neither"]
-Revoke = Literal["ok", "raced", "too_late", "error", "silent"]
+Revoke = Literal["ok", "raced", "too_late", "error", "throttle", "silent"]
 Opinion = Literal["", "SUBSCRIBE", "UNSUBSCRIBE"]
 
 
@@ -53,7 +53,8 @@ class RbmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     still to come does come.
 
     *Revoke*: ``ok``; ``raced`` (answered as ok, delivered all the same); ``too_late`` (delivered now, then answered as
-    the platform does for delivered messages); ``error`` (500); ``silent``.
+    the platform does for delivered messages); ``error`` (500); ``throttle`` (429); ``silent``; with ``revoke_times``
+    above 0 only the first so many, and ``ok`` then.
 
     *Webhooks*: each leaves ``webhook_delay_s`` late and ``webhook_duplicates`` more times; those whose type is in
     ``webhook_lost`` (``*``: all) never leave; ``webhook_reorder`` swaps each with the one that follows it.
@@ -75,6 +76,7 @@ class RbmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     display_after_s: float | None = None
     at_expiry: AtExpiry = "revoked"
     revoke: Revoke = "ok"
+    revoke_times: int = 0
     reply_text: str = ""
     reply_suggestion: int = 0
     reply_after_s: float = 0.0

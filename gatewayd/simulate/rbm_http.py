@@ -225,12 +225,14 @@ class RbmDoor:
         record = self._ledger.messages.get((agent, msg_id))
         if record is None or record.phone != phone:
             return self._too_late()
-        how = record.rule.revoke
+        how = record.how_revoked()
         self._ledger.note(record, self._wall(), "revoke asked", how)
         if how == "silent":
             return await self._leave(request, at_once=False)
         if how == "error":
             raise GoogleRefusal(500, "Internal error encountered.")
+        if how == "throttle":
+            raise GoogleRefusal(429, AGENT_QUOTA, record.rule.retry_after_s)
         if how == "too_late" and not record.is_over:
             record.pending_events = 0
             self._lives.deliver(record)

@@ -36,6 +36,11 @@ class RbmRecord(msgspec.Struct):
     held_event: tuple[str, dict[str, object]] | None = None
     asked: Asked | None = None
 
+    def how_revoked(self) -> str:
+        """How the next revoke is answered, as the rule says."""
+        tries = sum(entry.what == "revoke asked" for entry in self.history)
+        return "ok" if 0 < self.rule.revoke_times <= tries else self.rule.revoke
+
     @property
     def phone(self) -> str:
         """Whom it is for."""

@@ -15,7 +15,7 @@ CAPABILITIES = ("chat", "fileTransfer", "chatBotCommunication")
 
 Submit = Literal["accept", "refuse", "throttle", "silent", "slow", "reset"]
 Delivery = Literal["deliver", "fail", "never"]
-Revoke = Literal["ok", "raced", "too_late", "already", "error", "silent"]
+Revoke = Literal["ok", "raced", "too_late", "already", "error", "throttle", "silent"]
 OnExpiry = Literal["fail", "revoke", "ignore"]
 
 
@@ -39,7 +39,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``reply_suggestion`` (from 1). ``on_expiry`` says how an undelivered message ends when its expiry passes.
 
     *Revoke*: ``ok``; ``raced`` (answered as ok, delivered all the same); ``too_late`` (404, and delivered now);
-    ``already`` (409); ``error`` (500); ``silent``.
+    ``already`` (409); ``error`` (500); ``throttle`` (429); ``silent``; with ``revoke_times``
+    above 0 only the first so many, and ``ok`` then.
 
     *Webhooks*: each leaves ``webhook_delay_s`` late and ``webhook_duplicates`` more times; those whose event or status
     is in ``webhook_lost`` (``*``: all) never leave; ``webhook_reorder`` swaps each with the one that follows it.
@@ -63,6 +64,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fail_code: int = 41200
     on_expiry: OnExpiry = "fail"
     revoke: Revoke = "ok"
+    revoke_times: int = 0
     reply_text: str = ""
     reply_suggestion: int = 0
     reply_after_s: float = 0.0

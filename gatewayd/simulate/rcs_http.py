@@ -207,12 +207,14 @@ class FrontDoor:
         return await self._revoke(request, self._message(bot, msg_id))
 
     async def _revoke(self, request: web.Request, record: MessageRecord) -> web.StreamResponse:
-        how = record.rule.revoke
+        how = record.how_revoked()
         self._ledger.note(record, self._wall(), "revoke asked", how)
         if how == "silent":
             return await self._leave(request, at_once=False)
         if how == "error":
             raise Refusal(41000)
+        if how == "throttle":
+            raise Refusal(42601, retry_after_s=record.rule.retry_after_s)
         if how == "already":
             raise Refusal(41011)
         if record.status == "cancelled":

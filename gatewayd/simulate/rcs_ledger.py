@@ -36,6 +36,11 @@ class MessageRecord(msgspec.Struct):
     held_event: tuple[dict[str, object], str] | None = None
     asked: Asked | None = None
 
+    def how_revoked(self) -> str:
+        """How the next revoke is answered, as the rule says."""
+        tries = sum(entry.what == "revoke asked" for entry in self.history)
+        return "ok" if 0 < self.rule.revoke_times <= tries else self.rule.revoke
+
     @property
     def contact(self) -> str:
         """Whom it is for."""

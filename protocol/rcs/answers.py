@@ -70,10 +70,14 @@ class CapabilityAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class RevokeAnswer(msgspec.Struct, frozen=True, gc=False):
-    """Whether the message was taken back; False: it was delivered before, or is not known. None: nobody knows."""
+    """Whether the message was taken back; False: it was delivered before, or is not known. None: nobody knows.
+
+    ``again``: the platform did not look at it, and it is worth while to ask once more later.
+    """
 
     revoked: bool | None
     error: str = ""
+    again: bool = False
 
 
 MsgId = Annotated[str, msgspec.Meta(max_length=255)] | int
@@ -125,6 +129,11 @@ def read_error_code(body: bytes) -> str:
     if not isinstance(tree, dict):
         return ""
     return code_of(tree.get("reason")) or code_of(tree.get("error"))
+
+
+def is_busy(status: int) -> bool:
+    """Whether a question that was answered so may find more of an answer later; a token may be replaced, too."""
+    return status in (401, 408, 429) or status >= 500
 
 
 def error_word(status: int, code: str) -> str:
@@ -202,4 +211,4 @@ def read_revoke_response(status: int, body: bytes, code: str | None = None) -> R
         return RevokeAnswer(True, error)
     if status in (404, 409) or code == _DELIVERED_ALTHOUGH_REVOKED:
         return RevokeAnswer(False, error)
-    return RevokeAnswer(None, error)
+    return RevokeAnswer(None, error, again=is_busy(status) or code in _THROTTLED | _BUSY)

@@ -58,7 +58,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     also the Retry-After header and the message that it was about; they never raise. ``revoke`` is given the bot and
     the name of the message; ``capability`` the bot, the contact and a number that is not used twice.
 
-    ``admits`` judges a webhook call by its headers and our secret before its body is read. ``read_call`` is given
+    ``admits`` judges a webhook call by its headers and our secret before its body is read; where nothing can be said
+    then, ``is_proved_by_body``. ``read_call`` is given
     headers, body, secret and bot; it raises RcsFault for what is not to be believed or understood. Names of headers
     are in their usual spelling. ``is_bot`` tells whether a name in a call is that of a bot. ``unreachable_codes`` are
     the errors of messages that failed later because their number is not to be reached. ``files`` is how it takes files
@@ -76,6 +77,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     read_capability: Callable[[int, bytes], CapabilityAnswer]
     admits: Callable[[Mapping[str, str], str], bool]
     read_call: Callable[[Mapping[str, str], bytes, str, str], Reading]
+    is_proved_by_body: bool = False
     traffic_types: Mapping[str, str] = MappingProxyType({})
     repeats_safely: bool = False
     name_of: Callable[[Outgoing], str] = lambda outgoing: ""

@@ -160,7 +160,7 @@ def read_revoke_response(status: int, body: bytes) -> RevokeAnswer:
     if 200 <= status < 300:
         return RevokeAnswer(True)
     error = answers.error_word(status, answers.read_error_code(body))
-    return RevokeAnswer(False if status == 404 else None, error)
+    return RevokeAnswer(False if status == 404 else None, error, again=answers.is_busy(status))
 
 
 def read_capability_response(status: int, body: bytes) -> CapabilityAnswer:
@@ -209,6 +209,7 @@ PLATFORM = Platform(
     capability=capability_request,
     read_capability=read_capability_response,
     admits=admits,
+    is_proved_by_body=True,
     read_call=read_call,
     traffic_types=TRAFFIC_TYPES,
     repeats_safely=True,

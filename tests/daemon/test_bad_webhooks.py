@@ -117,6 +117,18 @@ def test_no_http_at_all(daemon: Daemon) -> None:
     assert post(daemon, Post(200, "")) == 200
 
 
+@pytest.mark.parametrize("length", ["Content-Length: 99", "Transfer-Encoding: chunked"])
+def test_a_caller_that_hangs_up_within_its_body_is_counted_and_no_trouble(daemon: Daemon, length: str) -> None:
+    before = daemon.scrape().value("gatewayd_faults_total", side="webhook", kind="body_broken")
+    with socket.create_connection(daemon.webhooks, 10) as stranger:
+        head = f"POST /rcs/rcs HTTP/1.1\r\nHost: x\r\nAuthorization: {TOKEN}\r\n{length}\r\n\r\n"
+        stranger.sendall(head.encode() + b"9\r\n{")
+        assert post(daemon, Post(200, "")) == 200, "it has read so far"
+    while daemon.scrape().value("gatewayd_faults_total", side="webhook", kind="body_broken") == before:
+        assert post(daemon, Post(200, "")) == 200
+    assert "Traceback" not in daemon.log
+
+
 @pytest.mark.parametrize(("path", "status"), [("/rcs/rcs", 200), ("/rcs/other", 404), ("/", 404), ("/metrics", 404)])
 def test_a_get_finds_only_what_is_there(daemon: Daemon, path: str, status: int) -> None:
     connection = http.client.HTTPConnection(*daemon.webhooks, timeout=10)

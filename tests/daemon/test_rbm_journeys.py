@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ CLIENT_TOKEN = "client-token"
 POSTBACK, MEDIA_TYPE, MEDIA_SIZE, MEDIA_NAME, PLACE = range(0x1491, 0x1496)
 # An expiry is told in whole seconds, so a deadline below one would have passed before it is read.
 SOON_S = 1.05
+SLOW = 1_100
 
 
 class Google:
@@ -52,7 +54,7 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
     root = f"http://127.0.0.1:{port}"
     key = platform.new_client(root + TOKEN_PATH).decode()
 
-    async def opened(deadline_s: float = 300.0, numbers: tuple[str, ...] = ()) -> Google:
+    async def opened(deadline_s: float = 300.0, numbers: tuple[str, ...] = (), **more: object) -> Google:
         link = {
             "kind": "rbm",
             "server_root": root,
@@ -60,6 +62,7 @@ async def google(stage: Stage, tmp_path: Path) -> AsyncIterator[Open]:
             "service_account_file": secret_file(tmp_path / "google.json", key),
             "webhook_token_file": secret_file(tmp_path / "google.webhook", CLIENT_TOKEN),
             "deadline_s": deadline_s,
+            **more,
         }
         sister = link | {"bot_id": SISTER}
         routes = [
@@ -124,6 +127,17 @@ async def test_an_unanswered_message_is_repeated_under_its_own_name(google: Open
     assert (record.status, it.carried()) == ("delivered", [])
 
 
+async def test_what_was_perhaps_taken_is_taken_back_before_the_sms_even_where_a_duplicate_is_preferred(
+    google: Open,
+) -> None:
+    it = await google(retry_max=0)
+    it.tell(RbmRule(submit="reset", submit_times=1, delivery="never"))
+    esme = await it.scene.esme()
+    assert await it.scene.final(esme, await it.scene.send(esme, HANDSET, "?")) == "DELIVRD"
+    (record,) = it.platform.ledger.to(HANDSET)
+    assert (record.status, it.carried()) == ("revoked", [b"?"])
+
+
 async def test_a_reply_finds_who_wrote(google: Open) -> None:
     it = await google()
     it.tell(RbmRule(reply_text="Oui", webhook_duplicates=1))
@@ -153,6 +167,31 @@ async def test_a_webhook_proves_itself_and_takes_only_what_is_signed(google: Ope
     it.platform.set_webhook(it.url, CLIENT_TOKEN)
     it.platform.report(it.platform.ledger.to(HANDSET)[0].id, "DELIVERED")
     assert await it.scene.final(esme, message_id) == "DELIVRD"
+
+
+async def test_a_strangers_slow_bodies_are_in_nobodys_way(google: Open) -> None:
+    """More than there are places for requests, and more than may be waited for."""
+    it = await google(numbers=(AGENT,))
+    esme = await it.scene.esme()
+    host, port = it.scene.daemon.webhooks
+    head = b"POST /rcs/google HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+    writers = []
+    try:
+        for _ in range(SLOW):
+            _, writer = await asyncio.open_connection(host, port, local_addr=("127.0.0.2", 0))
+            writer.write(head)
+            writers.append(writer)
+        await it.scene.until_samples(
+            lambda s: s.value("gatewayd_faults_total", side="webhook", kind="too_many_bodies") >= SLOW - 200
+        )
+        it.platform.send_text(HANDSET, "Oui", AGENT)
+        await esme.wait_for(lambda: bool(esme.ledger.texts), WAIT_S)
+        assert {hook.http_status for hook in it.platform.ledger.webhooks} == {200}
+        samples = await it.scene.samples()
+        assert samples.value("gatewayd_faults_total", side="webhook", kind="too_many_requests") == 0
+    finally:
+        for writer in writers:
+            writer.close()
 
 
 async def test_what_users_send_is_words_with_facts_beside_them(google: Open) -> None:

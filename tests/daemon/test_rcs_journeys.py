@@ -85,6 +85,20 @@ async def test_what_is_not_delivered_in_time_is_revoked_and_sent_as_sms(stage: S
     assert samples.value("gatewayd_messages_total", link="carrier", channel="sms", outcome="DELIVRD") == 1
 
 
+@pytest.mark.parametrize("how", ["throttle", "error"])
+async def test_a_revoke_that_the_platform_is_too_busy_for_is_asked_for_again(stage: Stage, how: str) -> None:
+    routes = [{"links": ["rcs", "carrier"], "prefixes": ["3361"], "on_unknown": "prefer_silence"}]
+    scene = await stage(SOON | {"routes": routes})
+    busy = Rule(delivery="never", on_expiry="ignore", revoke=how, revoke_times=1, retry_after_s=1)  # type: ignore[arg-type]
+    scene.tell_handsets(busy)
+    esme = await scene.esme()
+    message_id = await scene.send(esme, HANDSET, "?")
+    assert await scene.final(esme, message_id) == "DELIVRD"
+    (record,) = scene.platform.ledger.to(HANDSET)
+    assert [entry.what for entry in record.history].count("revoke asked") == 2
+    assert (record.status, carried(scene)) == ("cancelled", [b"?"])
+
+
 async def test_what_arrives_while_it_is_revoked_is_sent_once(stage: Stage) -> None:
     scene = await stage(SOON)
     scene.tell_handsets(Rule(delivery="never", on_expiry="ignore", revoke="too_late"))

@@ -15,6 +15,7 @@ from pathlib import Path
 from gatewayd.billing import rule_files
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles
+from gatewayd.billing.record_table import RecordTable
 from gatewayd.carriers.link import Capability, Link, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
@@ -176,7 +177,7 @@ class Station:
     def _records(self) -> CdrOutbox:
         files = RecordFiles(self.town.folder / "cdr", RECORDS_SIZE_MAX)
         files.prepare()
-        records = CdrOutbox(self.journal, files, self.slot)
+        records = CdrOutbox(self.journal, files, self.slot, RecordTable(self.town.folder / "cdr"))
         books = rule_files.books(rule_files.names())
         self.desk.ledger = Ledger(self.journal, self.desk.settings, books, records, self.metrics, self.town.wall)
         return records

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gatewayd.billing.record_files import Line, read_lines
+from gatewayd.billing.record_table import NAME
 from gatewayd.simulate import reckoning
 from gatewayd.simulate.rcs_ledger import MessageRecord
 from gatewayd.simulate.reckoning import Billed, Books
@@ -123,6 +127,15 @@ def test_a_message_arrives_twice_only_where_nobody_could_know(books: Books) -> N
 
 def test_every_record_is_written_once(books: Books) -> None:
     assert reckoning.records_astray(books) == []
+
+
+def test_the_table_has_the_same_records(country: Country, folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "cdr" / NAME)) as connection:
+        rows = connection.execute("SELECT id, message_ids FROM record").fetchall()
+    assert country.deaths
+    assert sorted((name, tuple(json.loads(ids))) for name, ids in rows) == sorted(
+        (line.id, line.message_ids) for line in read_lines(folder / "cdr")
+    )
 
 
 def test_what_arrived_is_billed_once(books: Books) -> None:

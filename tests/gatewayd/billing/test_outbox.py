@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -11,6 +13,7 @@ import pytest
 from gatewayd.billing import outbox as module
 from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles, read_lines
+from gatewayd.billing.record_table import NAME, RecordTable
 from gatewayd.policy.billing import Record
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import CDR
@@ -31,7 +34,8 @@ class Place:
         self.journal = Journal(self.folder / "a.spool", group_wait_s=0.0)
         self.files = RecordFiles(self.folder / "cdr", 10_000)
         self.files.prepare()
-        self.outbox = CdrOutbox(self.journal, self.files, self.slot)
+        self.table = RecordTable(self.folder / "cdr")
+        self.outbox = CdrOutbox(self.journal, self.files, self.slot, self.table)
 
     async def add(self, count: int = 1) -> None:
         for _ in range(count):
@@ -40,7 +44,13 @@ class Place:
 
     def crash(self) -> None:
         kill(self.journal)
+        self.table.close()
         self.open()
+
+    @property
+    def rows(self) -> list[str]:
+        with closing(sqlite3.connect(self.folder / "cdr" / NAME)) as connection:
+            return [name for (name,) in connection.execute("SELECT id FROM record ORDER BY worker, number")]
 
     @property
     def written(self) -> list[str]:
@@ -59,7 +69,7 @@ async def test_what_is_durable_is_written_and_forgotten_but_for_the_last(place: 
     await place.add(2)
     assert place.outbox.unwritten == 3
     await place.outbox.close()
-    assert place.written == ["0-1", "0-2", "0-3"]
+    assert place.written == place.rows == ["0-1", "0-2", "0-3"]
     assert place.outbox.unwritten == 0
     (left,) = (cdr for _, cdr in place.journal.scan(CDR))
     assert (left.sequence, left.is_written) == (3, True)
@@ -91,11 +101,34 @@ async def test_numbers_go_on_in_a_new_spool(place: Place) -> None:
     await place.journal.close()
 
 
-@pytest.mark.parametrize("cut", ["before the file", "within the file", "after the file", "after the end"])
+async def test_numbers_go_on_where_only_the_table_is_left(place: Place) -> None:
+    await place.add(2)
+    await place.outbox.close()
+    kill(place.journal)
+    for path in (*place.folder.glob("a.spool*"), place.folder / "cdr" / "cdr-0.jsonl"):
+        path.unlink()
+    with closing(sqlite3.connect(place.folder / "cdr" / NAME)) as connection, connection:
+        connection.execute("DELETE FROM record WHERE number = 2")
+    place.open()
+    await place.add()
+    await place.outbox.close()
+    assert (place.written, place.rows) == (["0-3"], ["0-1", "0-3"])
+    await place.journal.close()
+
+
+@pytest.mark.parametrize(
+    "cut",
+    ["before the file", "within the file", "after the file", "within the table", "after the table", "after the end"],
+)
 async def test_a_crash(place: Place, cut: str) -> None:
     await place.add(3)
+    left = [cdr for _, cdr in place.journal.scan(CDR)]
     if cut != "before the file":
-        place.files.append([cdr for _, cdr in place.journal.scan(CDR)])
+        place.files.append(left)
+    if cut == "within the table":
+        place.table.append(left[:2])
+    if cut == "after the table":
+        place.table.append(left)
     if cut == "within the file":
         path = place.folder / "cdr" / "cdr-0.jsonl"
         path.write_bytes(path.read_bytes()[:-20])
@@ -105,7 +138,7 @@ async def test_a_crash(place: Place, cut: str) -> None:
     place.crash()
     await place.add()
     await place.outbox.close()
-    assert place.written == ["0-1", "0-2", "0-3", "0-4"]
+    assert place.written == place.rows == ["0-1", "0-2", "0-3", "0-4"]
     await place.journal.close()
 
 
@@ -143,4 +176,26 @@ async def test_a_disk_that_refuses_is_asked_again(
     assert place.written == ["0-1", "0-2"]
     said = [record.message for record in caplog.records]
     assert ["cannot be written" in line for line in said] == [True, False]
+    await place.journal.close()
+
+
+async def test_a_table_that_is_damaged_waits_and_messages_go_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    await place.add()
+    (place.folder / "cdr" / NAME).write_bytes(b"no table" * 1_000)
+    place.crash()
+    await place.add()
+    await place.outbox.close()
+    assert (place.written, place.outbox.unwritten) == (["0-1", "0-2"], 2)
+    (place.folder / "cdr" / NAME).unlink()
+    place.outbox.tick()
+    assert place.outbox._writing is not None
+    await asyncio.wait([place.outbox._writing])
+    await asyncio.sleep(0)
+    assert place.written == place.rows == ["0-1", "0-2"]
+    said = [record.message for record in caplog.records]
+    assert ["move it away" in line for line in said] == [True, True, False]
+    place.table.close()
     await place.journal.close()

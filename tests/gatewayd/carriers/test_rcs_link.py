@@ -279,7 +279,7 @@ async def test_more_messages_than_senders_over_time_are_all_told_once(platform: 
         (204, None, True, ""),
         (404, None, False, "http_404"),
         (409, None, False, "http_409"),
-        (500, None, None, "http_500"),
+        (400, None, None, "http_400"),
     ],
 )
 async def test_revokes(
@@ -294,6 +294,28 @@ async def test_revokes(
     (asked,) = platform.asked
     assert (asked.method, asked.path) == ("PUT", "/rcs/bot/v1/bot-1/messages/m%2F9/status")
     assert asked.json == {"RCSMessage": {"status": "cancelled"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "at_least_s", "at_most_s"),
+    [(500, {}, 0.5, 1.0), (503, {"Retry_After": "7"}, 7.0, 7.0), (504, {}, 0.5, 1.0)],
+)
+async def test_a_revoke_that_was_not_looked_at_may_be_asked_for_again(
+    platform: Platform,
+    listener: Listener,
+    status: int,
+    headers: dict[str, str],
+    at_least_s: float,
+    at_most_s: float,
+) -> None:
+    platform.replies = [answer(status, None, **headers)]
+    async with linked(platform.root, listener) as link:
+        link.revoke(9, "m-9")
+        await listener.until(lambda: listener.revocations)
+    (revocation,) = listener.revocations
+    assert (revocation.revoked, revocation.error, revocation.throttled) == (None, f"http_{status}", None)
+    assert revocation.retry_s is not None
+    assert at_least_s <= revocation.retry_s <= at_most_s
 
 
 @pytest.mark.parametrize(
@@ -328,7 +350,7 @@ async def test_a_question_that_is_throttled_asks_for_a_pause(
         await listener.until(lambda: listener.capabilities and listener.revocations)
     pause = Deferred("http_429", retry_s, pauses=True)
     assert listener.capabilities == [Capability("33612345678", None, "http_429", pause)]
-    assert listener.revocations == [Revocation(9, "m-9", None, "http_429", pause)]
+    assert listener.revocations == [Revocation(9, "m-9", None, "http_429", pause, retry_s)]
 
 
 async def test_a_question_without_an_answer_learns_nothing(platform: Platform, listener: Listener) -> None:
@@ -357,7 +379,7 @@ async def test_questions_are_bounded(platform: Platform, listener: Listener) -> 
         link.revoke(9, "m-9")
         await listener.until(lambda: listener.capabilities and listener.revocations)
         assert listener.capabilities == [Capability("10", None, "busy")]
-        assert listener.revocations == [Revocation(9, "m-9", None, "busy")]
+        assert listener.revocations == [Revocation(9, "m-9", None, "busy", retry_s=1.0)]
     assert len(listener.capabilities) == 11
 
 
@@ -383,7 +405,7 @@ async def test_stop_gives_back_what_is_not_finished(platform: Platform, listener
         link.revoke(9, "m-9")
         await link.stop(0.0)
     assert [each.capable for each in listener.capabilities] == [None, None]
-    assert listener.revocations == [Revocation(9, "m-9", None, "stopped")]
+    assert listener.revocations == [Revocation(9, "m-9", None, "stopped", retry_s=1.0)]
 
 
 async def test_stop_tells_the_sent_from_the_unsent(platform: Platform, listener: Listener) -> None:
@@ -403,7 +425,7 @@ async def test_stop_tells_the_sent_from_the_unsent(platform: Platform, listener:
         link.check_capability("1")
         await listener.until(lambda: listener.capabilities)
         assert listener.results[-1].outcome == Deferred("link_down", 1.0)
-        assert listener.revocations == [Revocation(9, "m-9", None, "link_down")]
+        assert listener.revocations == [Revocation(9, "m-9", None, "link_down", retry_s=1.0)]
         assert listener.capabilities == [Capability("1", None, "link_down")]
 
 

@@ -12,8 +12,10 @@ import aiohttp
 import msgspec
 import pytest
 
+from gatewayd.carriers import rcs_webhook
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
+from gatewayd.carriers.webhook_bodies import SlowBodies
 from gatewayd.config import schema
 from gatewayd.message import Inbound, Receipt, State
 from gatewayd.runtime.tasks import spawn
@@ -247,6 +249,23 @@ async def test_an_agent_with_another_secret_or_without_its_link_is_to_be_told_ag
 ) -> None:
     assert await partner.call("shop", agent) == 503
     assert (partner.told, partner.faults, partner.ignored) == ([], ["other_agent"], [])
+
+
+async def test_slow_bodies_take_no_place_among_the_requests(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rcs_webhook, "REQUESTS_MAX", 1)
+    partner.server._bodies = SlowBodies(1, 60.0)
+    head = b"POST /rcs/shop HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"
+    strangers = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection("127.0.0.1", partner.server.port)
+        writer.write(head)
+        strangers.append((reader, writer))
+        assert await partner.call("shop", "shop-agent") == 200
+    async with asyncio.timeout(5):
+        assert (await strangers[0][0].readline()).startswith(b"HTTP/1.1 503")
+    assert partner.faults == ["too_many_bodies"]
+    for _, writer in strangers:
+        writer.close()
 
 
 async def test_a_stranger_cannot_name_an_agent(partner: Partner) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from unittest.mock import MagicMock
 import msgspec
 import pytest
 
-from gatewayd.billing import rule_files
+from gatewayd.billing import invoice, rule_files
 from gatewayd.billing.outbox import CdrOutbox
+from gatewayd.billing.reconcile import reconcile
 from gatewayd.billing.record_files import RecordFiles, read_lines
+from gatewayd.carriers.link import Revocation
 from gatewayd.config import schema
 from gatewayd.flow.ledger import Ledger
 from gatewayd.message import Accepted, Encoding, Inbound, Outcome, State, Unknown
@@ -54,6 +57,14 @@ class BilledScene(Scene):
         facts.setdefault("destination", "shop-bot")
         facts.setdefault("dedup_id", f"mo-{self.now}")
         return Inbound(1, 1, HANDSET, 5, 0, payload=text.encode(), encoding=Encoding.GSM, **facts)
+
+    async def not_taken_back(self, carrier_id: str) -> None:
+        """What had no answer is revoked, and that has no clear one either."""
+        await self.settle()
+        assert self.bot.revoked == [carrier_id]
+        (message_id,) = {message_id for message_id, _ in self.bot.sent}
+        self.dispatcher.on_revoked(self.bot, Revocation(message_id, carrier_id, None, "timeout"))
+        await self.settle()
 
     async def hour(self, hours: float) -> None:
         """Go on to so many hours after the start."""
@@ -306,8 +317,8 @@ async def test_what_arrives_although_nobody_awaited_it_is_billed_as_what_it_was(
 ) -> None:
     scene = stage("bot", "carrier", bot="google_std")
     (message,) = await scene.submit()
-    scene.bot.answer(Unknown("timeout", "n-1", is_plain))  # so it goes by SMS as well
-    await scene.settle()
+    scene.bot.answer(Unknown("timeout", "n-1", is_plain))
+    await scene.not_taken_back("n-1")  # so it goes by SMS as well
     scene.carrier.accept("c-1")
     await scene.settle()
     await scene.crash()
@@ -320,7 +331,7 @@ async def test_what_had_no_answer_and_arrives_after_the_end_by_sms_is_billed(sta
     scene = stage("bot", "carrier", bot="google_std")
     (message,) = await scene.submit()
     scene.bot.answer(Unknown("timeout", "n-1", is_plain=False))
-    await scene.settle()
+    await scene.not_taken_back("n-1")
     scene.carrier.accept("c-1")
     scene.carrier.receipt("c-1")
     await scene.settle()
@@ -336,11 +347,36 @@ async def test_what_had_no_answer_and_never_arrives_is_not_billed(stage: Stage) 
     scene = stage("bot", "carrier", bot="google_std")
     await scene.submit()
     scene.bot.answer(Unknown("timeout", "n-1"))
-    await scene.settle()
+    await scene.not_taken_back("n-1")
     scene.carrier.accept("c-1")
     scene.carrier.receipt("c-1")
     await scene.hour(25)
     assert await scene.records() == []
+
+
+@pytest.mark.parametrize("on_unknown", ["prefer_duplicate", "prefer_silence"])
+async def test_a_name_that_was_lost_in_a_crash_is_in_no_record_and_reconcile_says_so(
+    stage: Stage, on_unknown: OnUnknown
+) -> None:
+    """The crash comes between the POST and the commit of its answer; the platform delivers, and charges."""
+    scene = stage("bot", "carrier", on_unknown=on_unknown, bot="google_std")
+    (message,) = await scene.submit()
+    await scene.crash()
+    delivered_at = datetime.datetime.fromtimestamp(scene.now, datetime.UTC)
+    scene.bot.receipt("never-learned", at=scene.now, handset=HANDSET)
+    if on_unknown == "prefer_duplicate":
+        await scene.settle()
+        scene.carrier.accept("c-1")
+        scene.carrier.receipt("c-1")
+    await scene.hour(1)
+    assert scene.outbox.fates == [(message, "DELIVRD" if on_unknown == "prefer_duplicate" else "UNKNOWN")]
+    assert scene.counted("link_results", "bot", "unknown", "restart") == 1, "how many such lines there can be"
+    await scene.hour(25)
+    assert await scene.records() == []
+    charged = f"class,agent,user,start\nbasic,shop-bot,+{HANDSET},{delivered_at.isoformat()}\n"
+    found = reconcile(invoice.read(charged, datetime.UTC), read_lines(scene.folder / "cdr"), 300.0, datetime.UTC)
+    (difference,) = found.differences
+    assert difference.text == f"basic_message shop-bot {HANDSET} {delivered_at.isoformat()}: not in our records"
 
 
 async def test_what_was_joined_and_nobody_awaited_is_billed_for_all_of_its_text(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gatewayd.carriers.link import Revocation
 from gatewayd.flow import pausing
 from gatewayd.message import Deferred, Scope
 from gatewayd.policy.journey import Stage
@@ -80,6 +81,24 @@ async def test_a_revoke_that_is_throttled_stops_what_would_be_sent(stage: SetSce
     assert len(scene.bot.sent) == 1
     await scene.wait(61.0)
     assert len(scene.bot.sent) == 2
+
+
+@pytest.mark.parametrize("throttled", [True, False], ids=["429", "503"])
+async def test_a_revoke_that_was_not_looked_at_is_asked_for_again(stage: SetScene, throttled: bool) -> None:
+    scene = stage("bot", "carrier")
+    message = await send(scene)
+    scene.bot.accept("x")
+    await scene.wait(300.0)
+    pause = Deferred("http_429", 60.0, pauses=True) if throttled else None
+    revocation = Revocation(message, "x", None, "busy", pause, 60.0)
+    scene.dispatcher.on_revoked(scene.bot, revocation)
+    await scene.wait(59.0)
+    assert (scene.bot.revoked, scene.carrier.sent) == (["x"], [])
+    await scene.wait(2.0)
+    assert (scene.bot.revoked, scene.carrier.sent) == (["x", "x"], [])
+    scene.dispatcher.on_revoked(scene.bot, revocation)
+    await until_sent(scene, 1)
+    assert scene.bot.revoked == ["x", "x"], "after its 90 s it is not asked for again"
 
 
 async def test_who_comes_during_the_pause_and_cannot_wait_goes_by_sms_too(stage: SetScene) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from gatewayd.message import Accepted, Channel, Deferred, Outcome, Receipt, Refused, State, Unknown
 from gatewayd.policy import journey as steps
-from gatewayd.policy.journey import Finish, LinkTerms, OnUnknown, Progress, Queue, Stage, Step
+from gatewayd.policy.journey import Finish, LinkTerms, OnUnknown, Progress, Queue, Revoke, Stage, Step
 
 NOW = 1_000.0
 BOT = LinkTerms("bot", Channel.RCS, retry_max=1, deadline_s=300.0)
@@ -39,10 +39,11 @@ class World(msgspec.Struct, frozen=True):
     fate: str = ""
     is_out: bool = False  # the platform has the RCS message, or may have it
     is_gone: bool = False  # it confirmed that the message will not arrive
+    is_asked: bool = False  # it was asked to take it back
     was_delivered: bool = False
 
     def __hash__(self) -> int:
-        return hash((self.progress, self.left, self.parked, self.fate, self.is_out, self.is_gone, self.was_delivered))
+        return hash((*msgspec.structs.astuple(self),))
 
 
 # -- RCS with a fallback --------------------------------------------------------------------------------------------
@@ -53,7 +54,12 @@ RCS_RECEIPTS = {
     "rcs failed": Receipt("x", State.UNDELIV, "failed"),
 }
 SMS_RECEIPTS = {"sms DELIVRD": Receipt("17", State.DELIVRD), "sms UNDELIV": Receipt("17", State.UNDELIV)}
-REVOCATIONS: dict[str, bool | None] = {"revoke ok": True, "revoke failed": False, "revoke unknown": None}
+REVOCATIONS: dict[str, bool | None] = {
+    "revoke ok": True,
+    "revoke failed": False,
+    "revoke unknown": None,
+    "revoke throttled": None,
+}
 EVENTS = frozenset({"rcs accepted", "deadline due", "sms accepted", *RCS_RECEIPTS, *SMS_RECEIPTS, *REVOCATIONS})
 
 
@@ -80,7 +86,8 @@ def happens(world: World, event: str) -> World:
             return decided(world, progress, steps.on_due(progress, 0.0, NOW))
         case _ if event in REVOCATIONS:
             is_asked = progress.stage in (Stage.REVOKING, Stage.SETTLING)
-            step = steps.on_revoked(progress, REVOCATIONS[event], 0.0, NOW)
+            retry_s = 1.0 if event == "revoke throttled" else None
+            step = steps.on_revoked(progress, REVOCATIONS[event], 0.0, NOW, retry_s)
             return decided(world, progress, step, is_gone=is_asked and event == "revoke ok")
         case _:
             return reported(world, progress, event)
@@ -125,10 +132,13 @@ def reported(world: World, progress: Progress, event: str) -> World:
 
 def decided(world: World, progress: Progress, step: Step, is_gone: bool = False) -> World:
     is_gone = is_gone or world.is_gone
-    if isinstance(step, Queue) and step.link == "carrier" and progress.on_unknown == "prefer_silence":
-        assert is_gone or not world.is_out, "no SMS while the RCS message may still arrive"
+    if isinstance(step, Queue) and step.link == "carrier":
+        if progress.on_unknown == "prefer_silence":
+            assert is_gone or not world.is_out, "no SMS while the RCS message may still arrive"
+        assert is_gone or world.is_asked or not world.is_out, "what may have arrived is revoked first"
     fate = str(step.state) if isinstance(step, Finish) else ""
-    return msgspec.structs.replace(world, progress=_encode(progress), fate=fate, is_gone=is_gone)
+    is_asked = world.is_asked or isinstance(step, Revoke)
+    return msgspec.structs.replace(world, progress=_encode(progress), fate=fate, is_gone=is_gone, is_asked=is_asked)
 
 
 def ended(world: World) -> World:

@@ -6,7 +6,18 @@ import pytest
 
 from gatewayd.message import Accepted, Channel, Deferred, Receipt, State, Unknown
 from gatewayd.policy import journey as steps
-from gatewayd.policy.journey import REPEAT_S, Finish, LinkTerms, OnUnknown, Progress, Queue, Revoke, Stage, Wait
+from gatewayd.policy.journey import (
+    REPEAT_S,
+    REVOKE_DOUBT_S,
+    Finish,
+    LinkTerms,
+    OnUnknown,
+    Progress,
+    Queue,
+    Revoke,
+    Stage,
+    Wait,
+)
 
 NOW, EXPIRES = 1_000.0, 5_000.0
 BOT = LinkTerms("bot", Channel.RCS, retry_max=2, deadline_s=300.0, repeats_safely=True)
@@ -36,8 +47,25 @@ def test_it_is_sent_again_under_its_name_whatever_the_route_prefers(on_unknown: 
     assert progress.stage is Stage.SENT
 
 
-def test_after_its_tries_it_goes_on_where_a_duplicate_is_preferred() -> None:
-    assert lost(sending("prefer_duplicate"), 3) == Queue("carrier", moved=True)
+def test_after_its_tries_it_is_revoked_at_once_where_a_duplicate_is_preferred() -> None:
+    """A code must not be later than it is already, but a revoke that is answered costs a second."""
+    progress = sending("prefer_duplicate")
+    assert lost(progress, 3) == Revoke("bot", "name-1")
+    assert (progress.stage, progress.due) == (Stage.REVOKING, NOW + REVOKE_DOUBT_S)
+    steps.on_revoke_sent(progress, EXPIRES, NOW + 1.0)
+    assert progress.due == NOW + 1.0 + REVOKE_DOUBT_S
+    assert steps.on_revoked(progress, True, EXPIRES, NOW + 2.0) == Queue("carrier", moved=True)
+
+
+def test_a_platform_that_is_silent_to_the_revoke_as_well_is_not_waited_for() -> None:
+    progress = sending("prefer_duplicate")
+    lost(progress, 3)
+    steps.on_revoke_sent(progress, EXPIRES, NOW)
+    assert steps.on_due(progress, EXPIRES, progress.due) == Queue("carrier", moved=True)
+    assert progress.due <= EXPIRES
+    busy = sending("prefer_duplicate")
+    lost(busy, 3)
+    assert steps.on_revoked(busy, None, EXPIRES, NOW, retry_s=60.0) == Queue("carrier", moved=True)
 
 
 def test_after_its_tries_it_is_revoked_at_its_deadline_where_silence_is_preferred() -> None:
@@ -68,7 +96,7 @@ def test_a_delivery_ends_it_while_it_waits_to_be_sent_again() -> None:
 
 def test_it_is_not_sent_again_beyond_its_time() -> None:
     progress = sending("prefer_duplicate", rcs_until=NOW + REPEAT_S)
-    assert lost(progress, 1) == Queue("carrier", moved=True)
+    assert lost(progress, 1) == Revoke("bot", "name-1")
 
 
 def test_without_a_name_nothing_is_repeated() -> None:

@@ -60,6 +60,32 @@ def test_waiting_for_a_revoke_ends_while_an_sms_is_of_use(left_s: float, waits_s
     assert progress.due == NOW + then_s
 
 
+@pytest.mark.parametrize("on_unknown", BOTH)
+def test_a_revoke_that_was_not_looked_at_is_asked_for_again_while_its_time_lasts(on_unknown: OnUnknown) -> None:
+    progress = accepted_rcs(on_unknown=on_unknown)
+    steps.on_due(progress, 0.0, NOW)
+    until = NOW + REVOKE_WAIT_S[on_unknown]
+    steps.on_revoke_sent(progress, 0.0, NOW)
+    assert steps.on_revoked(progress, None, 0.0, NOW + 1.0, retry_s=60.0) == Wait()
+    assert (progress.stage, progress.due) == (Stage.REVOKING, NOW + 61.0)
+    assert steps.on_due(progress, 0.0, NOW + 61.0) == Revoke("bot", "x")
+    assert progress.due == until, "it may have to wait for its turn once more"
+    steps.on_revoke_sent(progress, 0.0, NOW + 62.0)
+    assert progress.due == NOW + 62.0 + REVOKE_TIMEOUT_S
+    gives_up = steps.on_revoked(progress, None, 0.0, until - 60.0, retry_s=60.0)
+    assert gives_up == (TO_SMS if on_unknown == "prefer_duplicate" else Wait())
+    assert progress.stage is (Stage.QUEUED if on_unknown == "prefer_duplicate" else Stage.SETTLING)
+
+
+def test_a_revoke_is_not_asked_for_again_when_no_sms_could_follow() -> None:
+    progress = accepted_rcs()
+    steps.on_due(progress, NOW + 60.0, NOW)
+    assert steps.on_revoked(progress, None, NOW + 60.0, NOW, retry_s=54.0) == Wait()
+    progress = accepted_rcs()
+    steps.on_due(progress, NOW + 60.0, NOW)
+    assert steps.on_revoked(progress, None, NOW + 60.0, NOW, retry_s=55.0) == TO_SMS
+
+
 @pytest.mark.parametrize("revoked", [False, None])
 def test_silence_waits_when_the_revoke_is_not_confirmed(revoked: bool | None) -> None:
     progress = accepted_rcs(Stage.REVOKING, on_unknown="prefer_silence")

@@ -135,8 +135,10 @@ def test_answers_to_a_capability_question(status: int, body: bytes, answer: Capa
         (400, FNW11 % b"41010", RevokeAnswer(False, "41010")),
         (400, FNW11 % b"41011", RevokeAnswer(True, "41011")),
         (400, FNW11 % b"41002", RevokeAnswer(None, "41002")),
-        (429, b"", RevokeAnswer(None, "http_429")),
-        (500, b"", RevokeAnswer(None, "http_500")),
+        (400, FNW11 % b"41005", RevokeAnswer(None, "41005", again=True)),
+        (401, b"", RevokeAnswer(None, "http_401", again=True)),
+        (429, b"", RevokeAnswer(None, "http_429", again=True)),
+        (500, b"", RevokeAnswer(None, "http_500", again=True)),
     ],
 )
 def test_answers_to_a_revoke(status: int, body: bytes, answer: RevokeAnswer) -> None:

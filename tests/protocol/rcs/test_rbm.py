@@ -126,7 +126,7 @@ def test_answers_to_a_send(status: int, traffic: str, answer: SendAnswer) -> Non
 def test_answers_to_questions() -> None:
     assert rbm.read_revoke_response(200, b"{}") == RevokeAnswer(True)
     assert rbm.read_revoke_response(404, b"") == RevokeAnswer(False, "http_404")
-    assert rbm.read_revoke_response(500, b"") == RevokeAnswer(None, "http_500")
+    assert rbm.read_revoke_response(500, b"") == RevokeAnswer(None, "http_500", again=True)
     assert [rbm.read_capability_response(status, b"").capable for status in (200, 404, 403, 500)] == [
         True,
         False,
