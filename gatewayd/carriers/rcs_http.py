@@ -15,7 +15,9 @@ from aiohttp.abc import AbstractCookieJar
 from aiohttp.connector import Connection
 from yarl import URL
 
+from protocol.rcs.errors import RcsFault
 from protocol.rcs.exchange import Request
+from protocol.rcs.tokens import Grant, Token
 
 CONNECT_TIMEOUT_MAX_S = 10.0
 SLOW_LINE_OCTETS_PER_S = 50_000
@@ -127,6 +129,20 @@ class HttpCaller:
     def _timeout_of(self, body: Streamed) -> aiohttp.ClientTimeout:
         total_s = (self._timeout.total or 0.0) + body.size / SLOW_LINE_OCTETS_PER_S
         return aiohttp.ClientTimeout(total=total_s, sock_connect=self._timeout.sock_connect)
+
+    async def granted(self, grant: Grant) -> Token:
+        """Go through the steps of a platform's grant; raises RcsFault."""
+        try:
+            request = next(grant)
+            while True:
+                answer = await self.call(request)
+                try:
+                    request = grant.send((answer.status, answer.body))
+                except StopIteration as end:
+                    token: Token = end.value
+                    return token
+        except (NotSentError, NoAnswerError) as error:
+            raise RcsFault(f"token_{error}") from error
 
 
 async def _bounded_body(response: aiohttp.ClientResponse, size_max: int) -> bytes:

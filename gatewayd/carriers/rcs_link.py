@@ -441,23 +441,12 @@ class RcsLink:
         return answer
 
     async def _fetch_token(self) -> tokens.Token:
-        """Go through the steps of the platform's grant."""
         try:
             grant = self.platform.grant(credentials_for(self._settings, self._secret, self._bot_key), self._wall())
-            request = next(grant)
-            while True:
-                answer = await self._http.call(request)
-                try:
-                    request = grant.send((answer.status, answer.body))
-                except StopIteration as end:
-                    token: tokens.Token = end.value
-                    return token
-        except (NotSentError, NoAnswerError) as error:
-            fault = RcsFault(f"token_{error}")
-        except RcsFault as error:
-            fault = error
-        self._on_fault(fault.kind)
-        raise fault
+            return await self._http.granted(grant)
+        except RcsFault as fault:
+            self._on_fault(fault.kind)
+            raise
 
     def _token_changed(self, is_held: bool) -> None:
         if is_held != self._was_up:

@@ -142,6 +142,8 @@ async def test_all_workers_share_the_same_sockets(daemon: Daemon) -> None:
         "smpp_tls": 0,
         "metrics": 1,
         "webhooks": 0,
+        "http": 0,
+        "http_tls": 0,
     }
     with socket.create_connection(first["smpp"][0], timeout=5):
         pass  # also while no worker accepts yet
