@@ -37,13 +37,6 @@ def _receipt(delivery: Delivery) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
     message_id = message_id_text(delivery.message_id)
     state = delivery.state.value
-    body = receipt.build_text(
-        message_id,
-        state,
-        _moment(int(delivery.submitted_at)),
-        _moment(int(delivery.done_at)),
-        error_code(delivery.error),
-    )
     return DeliverSm(
         source_addr_ton=delivery.source_ton,
         source_addr_npi=delivery.source_npi,
@@ -52,8 +45,19 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         dest_addr_npi=delivery.destination_npi,
         destination_addr=delivery.destination,
         esm_class=ESM_RECEIPT,
-        short_message=body,
+        short_message=receipt_text(delivery, message_id),
         tlvs=receipt.build_tlvs(message_id, state) + _reference(delivery),
+    )
+
+
+def receipt_text(delivery: Delivery, name: str) -> bytes:
+    """The text of a receipt for the message of this name."""
+    return receipt.build_text(
+        name,
+        delivery.state.value,
+        _moment(int(delivery.submitted_at)),
+        _moment(int(delivery.done_at)),
+        error_code(delivery.error),
     )
 
 
