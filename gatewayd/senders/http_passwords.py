@@ -41,6 +41,14 @@ class Passwords:
         who = f"{peer} {name[:64]}"
         if self._failures.wait_s(who):
             raise NotNow(is_guessing=True)
+        # Who is known need not wait behind those who guess.
+        account = self._gatekeeper.remembered(name, password) or await self._looked_at(name, password, who)
+        if account is None or not account.admits(peer):
+            self._failures.note(who)
+            return None
+        return account
+
+    async def _looked_at(self, name: str, password: str, who: str) -> Account | None:
         if self._waiting >= WAITING_MAX:
             raise NotNow(is_guessing=False)
         self._waiting += 1
@@ -48,10 +56,6 @@ class Passwords:
             async with self._turns:
                 if self._failures.wait_s(who):  # others asked for the same meanwhile
                     raise NotNow(is_guessing=True)
-                account = await self._gatekeeper.recognised(name, password)
+                return await self._gatekeeper.recognised(name, password)
         finally:
             self._waiting -= 1
-        if account is None or not account.admits(peer):
-            self._failures.note(who)
-            return None
-        return account
