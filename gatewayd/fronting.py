@@ -14,10 +14,15 @@ import msgspec
 from gatewayd.carriers.rcs_platforms import platform_for
 from gatewayd.config.load import Loaded
 from gatewayd.flow.questions import Questions
+from gatewayd.senders.failures import Failures
 from gatewayd.senders.http_calls import Calls
 from gatewayd.senders.http_door import HttpDoor
 from gatewayd.senders.http_keys import Keyring
+from gatewayd.senders.http_passwords import Passwords
 from gatewayd.senders.http_submit import Submits
+from gatewayd.senders.jasmin_http import Jasmin
+from gatewayd.senders.kannel_http import Kannel
+from gatewayd.senders.product_http import Desk
 from protocol.rcs.limits import Limits
 
 if TYPE_CHECKING:
@@ -52,9 +57,31 @@ class Fronting:
             self.door = HttpDoor(
                 http, calls, self.keys, worker.metrics, self._complaints, plain=plain, encrypted=encrypted
             )
+            self._open_to_others(self.door)
             worker.desk.results_s = http.results_h * _HOUR_S
         worker.spool.repeats.keep_s = http.idempotency_h * _HOUR_S
         self.configure(worker.loaded)
+
+    def _open_to_others(self, door: HttpDoor) -> None:
+        """The interfaces of other products, for applications that came from there."""
+        worker, http = self._worker, self._worker.config.http
+        if not http.compatible:
+            return
+        passwords = Passwords(worker.server.gatekeeper, Failures(worker.desk.now))
+        desk = Desk(
+            passwords,
+            self.submits,
+            worker.desk.now,
+            is_draining=lambda: door.is_draining,
+            is_waiting=self._is_waiting,
+            count_fault=self._count_fault,
+            receivers_max=http.batch_max,
+            body_timeout_s=http.request_timeout_s,
+        )
+        if "kannel" in http.compatible:
+            door.add_routes(Kannel(desk, tells_queued=http.kannel_queued).routes())
+        if "jasmin" in http.compatible:
+            door.add_routes(Jasmin(desk).routes())
 
     def configure(self, loaded: Loaded) -> None:
         """By this configuration from now on."""
@@ -76,6 +103,12 @@ class Fronting:
         if self.door is not None:
             await self.door.stop(drain_s)
 
+    def _is_waiting(self) -> bool:
+        return not any(link.is_up for link in self._worker.desk.links.values())
+
+    def _count_fault(self, kind: str) -> None:
+        self._worker.metrics.faults.labels("http", kind).value += 1
+
     def _complaints(self) -> Sequence[str]:
         worker = self._worker
         journal, found = worker.journal, []
@@ -83,7 +116,7 @@ class Fronting:
             found.append("the store cannot commit")
         elif journal.pending > worker.config.store.pending_max:
             found.append("the store is behind")
-        if not worker.config.http.ready_without_links and not any(link.is_up for link in worker.desk.links.values()):
+        if not worker.config.http.ready_without_links and self._is_waiting():
             found.append("no link is up")
         return found
 

@@ -11,10 +11,12 @@ from typing import Final, Literal
 import msgspec
 
 # TLVs of our own (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us). By these an application says what SMPP has no
-# words for: rich content (JSON), the class of traffic, and a key under which a repeated submit is known as such.
+# words for: rich content (JSON), the class of traffic, a key under which a repeated submit is known as such, and where
+# the news of this one message is to go (policy.callbacks).
 TAG_CONTENT: Final = 0x1498
 TAG_CLASS: Final = 0x1499
 TAG_IDEMPOTENCY: Final = 0x149A
+TAG_CALLBACK: Final = 0x149B
 TAGS_OF_OURS: Final = range(0x1490, 0x14A0)
 """None of these leaves the gateway towards a carrier."""
 

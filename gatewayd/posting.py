@@ -10,8 +10,10 @@ from typing import Final
 
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
+from gatewayd.flow.calling import CALLBACK
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
+from gatewayd.senders.callbacks import CallbackPoster
 from gatewayd.senders.courier import Courier
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.gates import Poster
@@ -38,7 +40,9 @@ class Posting:
         self.webhooks = Courier(WEBHOOK, spool, metrics, trail, clock)
         # There without a broker too: what was owed over one that is no longer configured waits, and expires.
         self.mqtt = Courier(MQTT, spool, metrics, trail, clock)
-        self.couriers = {WEBHOOK: self.webhooks, MQTT: self.mqtt}
+        self._callers: dict[str, tuple[tuple[object, ...], CallbackPoster]] = {}
+        self.callbacks = Courier(CALLBACK, spool, metrics, trail, clock)
+        self.couriers = {WEBHOOK: self.webhooks, MQTT: self.mqtt, CALLBACK: self.callbacks}
         self.sinks = Sinks(smpp)
         for sink, courier in self.couriers.items():
             self.sinks.attach(sink, courier)
@@ -67,7 +71,21 @@ class Posting:
         self._accounts = loaded.config.accounts
         self.webhooks.configure(terms_of(WEBHOOK, self._accounts, posters), posters)
         self.mqtt.configure(terms_of(MQTT, self._accounts, self._broker), self._broker)
+        self._configure_callbacks()
         return faults
+
+    def _configure_callbacks(self) -> None:
+        """Whoever may name addresses has a caller, and is the endpoint of what is owed at them."""
+        callers: dict[str, tuple[tuple[object, ...], CallbackPoster]] = {}
+        for name, account in self._accounts.items():
+            wanted = (account.dlr_urls, account.dlr_allow_private)
+            if account.dlr_urls:
+                known = self._callers.get(name)
+                same = known is not None and known[0] == wanted
+                callers[name] = known if same and known is not None else (wanted, CallbackPoster(account))
+        self._callers = callers
+        posters: dict[str, Poster] = {name: poster for name, (_, poster) in callers.items()}
+        self.callbacks.configure(terms_of(CALLBACK, self._accounts, posters), posters)
 
     def attach_broker(self, name: str, poster: Poster) -> None:
         """From now on what is owed over MQTT goes through this."""
@@ -102,15 +120,18 @@ class Posting:
 
 
 def terms_of(sink: str, accounts: Mapping[str, schema.Account], posters: Mapping[str, Poster]) -> dict[str, Terms]:
-    """The bounds of each account with that sink; one whose endpoint is not ready waits. All have the same broker."""
+    """The bounds of each account with that sink; one whose endpoint is not ready waits. All have the same broker, and
+    each its own caller."""
     broker = next(iter(posters), "") if sink == MQTT else ""
-    return {
-        name: Terms(
-            broker or (account.endpoint if account.endpoint in posters else ""),
+    terms = {}
+    for name, account in accounts.items():
+        if not (account.dlr_urls if sink == CALLBACK else sink in account.sinks):
+            continue
+        endpoint = name if sink == CALLBACK else broker or account.endpoint
+        terms[name] = Terms(
+            endpoint if endpoint in posters else "",
             account.outbox_depth_max,
             account.outbox_ttl_h * _HOUR_S,
             account.dead_letter_h * _HOUR_S,
         )
-        for name, account in accounts.items()
-        if sink in account.sinks
-    }
+    return terms

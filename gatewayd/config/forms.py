@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from gatewayd.config.addresses import is_host, parse_address
 from gatewayd.config.api_keys import end_of, is_key_hash
+from gatewayd.config.callback_urls import is_entry
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
 
@@ -194,7 +195,14 @@ def _hours_of_day(text: str) -> Verdict:
     return f"{shown(text)} are no hours of a day", 'write "22:00-07:00"'
 
 
+def _callback_url(text: str) -> Verdict:
+    if is_entry(text):
+        return None
+    return f"{shown(text)} is not the beginning of an address", 'write "https://host/path" or "https://host/folder/*"'
+
+
 FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
+    "callback_url": _callback_url,
     "host": _host,
     "hours_of_day": _hours_of_day,
     "key_hash": _key_hash,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from gatewayd.config import forms, schema
 from gatewayd.config.draft import Draft
-from gatewayd.config.faults import Findings, dotted
+from gatewayd.config.faults import Findings, dotted, shown
+from gatewayd.config.sink_checks import is_private
 
 
 def check_http(draft: Draft, findings: Findings) -> None:
@@ -21,9 +24,22 @@ def check_http(draft: Draft, findings: Findings) -> None:
         if account.api_keys and not is_on and not findings.is_faulty("http"):
             where = dotted("accounts", name, "api_keys")
             findings.warn(where, "have no effect: the HTTP API is off", "give http.listen or http.tls_listen")
+        _check_callbacks(dotted("accounts", name), account, http, findings)
+    if http.compatible and not is_on and not findings.is_faulty("http"):
+        findings.warn("http.compatible", "has no effect: HTTP is off", "give http.listen or http.tls_listen")
     for listen in http.listen:
         if not listen.startswith(("127.", "[::1]", "localhost")):
             findings.warn("http.listen", "takes keys in the clear from other machines", "use http.tls_listen")
+
+
+def _check_callbacks(where: str, account: schema.Account, http: schema.Http, findings: Findings) -> None:
+    if account.dlr_urls and not http.compatible and not findings.is_faulty("http"):
+        findings.warn(f"{where}.dlr_urls", "has no effect without http.compatible", "name kannel, jasmin or both there")
+    for url in account.dlr_urls:
+        host = urlsplit(url).hostname or ""
+        if is_private(host) and not account.dlr_allow_private:
+            problem = f"{shown(host)} is not on the public internet"
+            findings.fault(f"{where}.dlr_urls", problem, "write dlr_allow_private = true, if it is meant")
 
 
 def _check_key(where: str, key: schema.ApiKey, findings: Findings) -> None:

@@ -21,6 +21,7 @@ AgentState = Literal["draft", "launched", "suspended"]
 LinkKind = Literal["smpp", "gsma", "rbm"]
 Sink = Literal["smpp", "webhook", "mqtt"]
 News = Literal["receipt", "mo", "session"]
+Product = Literal["kannel", "jasmin"]
 Scope = Literal["send", "query", "cancel", "sessions", "capability"]
 
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
@@ -61,6 +62,7 @@ OAuthScope = Annotated[str, Meta(extra={"form": "scope"})]
 Word = Annotated[str, Meta(extra={"form": "word"})]
 ReceiptWord = Annotated[str, Meta(extra={"form": "receipt_word"})]
 Name = Annotated[str, Meta(extra={"form": "name"})]
+CallbackUrl = Annotated[str, Meta(extra={"form": "callback_url"})]
 TopicPrefix = Annotated[str, Meta(extra={"form": "topic_prefix"})]
 
 
@@ -208,6 +210,8 @@ class Account(_Table, frozen=True, kw_only=True):
     endpoint: str = ""
     dead_letter_h: Hours = 168.0
     mqtt_send: bool = False
+    dlr_urls: tuple[CallbackUrl, ...] = ()
+    dlr_allow_private: bool = False
 
 
 class Endpoint(_Table, frozen=True, kw_only=True):
@@ -401,6 +405,8 @@ class Http(_Table, frozen=True, kw_only=True):
     results_h: HoursOrOff = 24.0
     idempotency_h: Hours = 24.0
     ready_without_links: bool = False
+    compatible: tuple[Product, ...] = ()
+    kannel_queued: bool = False
 
 
 class Mqtt(_Table, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ def _check_endpoint(where: str, endpoint: schema.Endpoint, findings: Findings) -
             findings.fault(f"{where}.{name}", "is empty", "an endpoint needs it")
     parts = urlsplit(endpoint.url)
     host = parts.hostname or ""
-    if not endpoint.allow_private and _is_private(host):
+    if not endpoint.allow_private and is_private(host):
         problem = f"{shown(host)} is not on the public internet"
         findings.fault(f"{where}.url", problem, "write allow_private = true, if it is meant")
     elif parts.scheme == "http" and not _is_loopback(host):
@@ -62,7 +62,7 @@ def _check_endpoint(where: str, endpoint: schema.Endpoint, findings: Findings) -
         findings.warn(f"{where}.tls_ca", "has no effect without https", "use https")
 
 
-def _is_private(host: str) -> bool:
+def is_private(host: str) -> bool:
     """Of a name this is only known when it is resolved."""
     try:
         return not is_public(host)

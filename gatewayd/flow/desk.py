@@ -16,6 +16,7 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
+from gatewayd.flow import calling
 from gatewayd.flow import displaying
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, TTL_OF_NOBODY_H, copies, sinks_of, tells_sessions
@@ -226,10 +227,10 @@ class Desk:
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         spool.finish(journey)
-        owed = [self._owe_receipt(journey.message, channel, state, error, at)]
+        owed = [self._owe_receipt(journey.message, progress, channel, state, error, at)]
         for member in members:
             spool.finish(member)
-            owed.append(self._owe_receipt(member.message, channel, state, error, at))
+            owed.append(self._owe_receipt(member.message, progress, channel, state, error, at))
         if progress.rcs_id:
             self._keep_name(progress, owed)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
@@ -264,16 +265,30 @@ class Desk:
 
     # -- what is owed to the application ------------------------------------------------------------------------
 
-    def _owe_receipt(self, message: Message, channel: Channel, state: State, error: str, at: float) -> Delivery | None:
+    def _owe_receipt(
+        self, message: Message, progress: Progress, channel: Channel, state: State, error: str, at: float
+    ) -> Delivery | None:
         if self.results_s:
             self._keep_result(message, channel, state, error, at)
+        if message.tlvs and calling.on_end(self, message, progress, state, error, at):
+            return None
         wanted = message.registered_delivery & 3
         if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
             self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
             return None
+        delivery = self.receipt_of(message, state, error, at)
+        account = self.accounts.get(message.account)
+        if account is None or account.sinks == SMPP_ALONE:
+            self.owe_one(delivery)
+        else:
+            self.owe(delivery, Facts(channel, message.concat))
+        return delivery
+
+    def receipt_of(self, message: Message, state: State, error: str, at: float) -> Delivery:
+        """What a message's sender is told of it, before anybody is told."""
         now = self.now()
         account = self.accounts.get(message.account)
-        delivery = Delivery(
+        return Delivery(
             id=self.spool.new_id(),
             account=message.account,
             kind="receipt",
@@ -292,11 +307,6 @@ class Desk:
             done_at=at or now,
             user_message_reference=reference_of(message),
         )
-        if account is None or account.sinks == SMPP_ALONE:
-            self._owe(delivery)
-        else:
-            self.owe(delivery, Facts(channel, message.concat))
-        return delivery
 
     def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         account, now = self.accounts.get(message.account), self.now()
@@ -322,17 +332,18 @@ class Desk:
         """
         account = self.accounts.get(delivery.account)
         if account is None or (account.sinks == SMPP_ALONE and delivery.kind != "session"):
-            self._owe(delivery)
+            self.owe_one(delivery)
         else:
             for copy in copies(delivery, account, facts, self.spool.new_id):
-                self._owe(copy)
+                self.owe_one(copy)
 
     def has_room(self, account: str, kind: str) -> bool:
         """Whether a delivery may be owed: any sink for such has room, or there is none."""
         sinks = ["" if sink == SMPP else sink for sink in sinks_of(self.accounts.get(account), kind)]
         return not sinks or any(self.outbox.has_room(account, sink) for sink in sinks)
 
-    def _owe(self, delivery: Delivery) -> None:
+    def owe_one(self, delivery: Delivery) -> None:
+        """Keep this one for its sink and, once it is durable, give it to the outbox."""
         if not self.outbox.has_room(delivery.account, delivery.sink):
             self.outbox.make_room(delivery.account, delivery.sink)
         self.spool.owe(delivery)

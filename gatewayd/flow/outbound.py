@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
-from gatewayd.flow import notes
+from gatewayd.flow import calling, notes
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import ALONE, Limits
@@ -417,6 +417,8 @@ class Outbound:
         desk.metrics.accept_to_carrier.labels(link.name).observe(now - message.accepted_at)
         if carrier_id:
             desk.spool.name(link.name, carrier_id, message.id, segment)
+        if message.tlvs:
+            calling.on_accepted(desk, journey, link.name, carrier_id)
         if link.channel is Channel.RCS or is_repliable(message.source_ton, message.source):
             self._touch_session(link, message, now)
 

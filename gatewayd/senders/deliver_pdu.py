@@ -44,14 +44,6 @@ def _receipt(delivery: Delivery) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
     message_id = message_id_text(delivery.message_id)
     state = delivery.state.value
-    body = receipt.build_text(
-        message_id,
-        state,
-        _moment(int(delivery.submitted_at)),
-        _moment(int(delivery.done_at)),
-        error_code(delivery.error),
-        word=delivery.displayed,
-    )
     tlvs = receipt.build_tlvs(message_id, state) + _reference(delivery)
     if delivery.displayed:
         tlvs += ((TAG_DISPLAYED, b"\x01"),)
@@ -63,8 +55,20 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         dest_addr_npi=delivery.destination_npi,
         destination_addr=delivery.destination,
         esm_class=ESM_RECEIPT,
-        short_message=body,
+        short_message=receipt_text(delivery, message_id),
         tlvs=tlvs,
+    )
+
+
+def receipt_text(delivery: Delivery, name: str) -> bytes:
+    """The text of a receipt for the message of this name."""
+    return receipt.build_text(
+        name,
+        delivery.state.value,
+        _moment(int(delivery.submitted_at)),
+        _moment(int(delivery.done_at)),
+        error_code(delivery.error),
+        word=delivery.displayed,
     )
 
 

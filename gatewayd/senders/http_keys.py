@@ -13,11 +13,9 @@ from typing import Final, NamedTuple
 from gatewayd.config.api_keys import end_of, hash_key
 from gatewayd.config.load import Loaded
 from gatewayd.senders.accounts import Account
+from gatewayd.senders.failures import Failures
 from gatewayd.senders.http_problems import Problem
 
-FAILURES_MAX: Final = 20
-FAILURES_S: Final = 60.0
-PEERS_MAX: Final = 10_000
 _SCHEME: Final = "bearer "
 _KEY_SIZE_MAX: Final = 200
 
@@ -40,7 +38,7 @@ class Keyring:
         self._clock = clock
         # By their hashes: nobody can steer the hash of a key unknown to him, so the time of finding it tells nothing.
         self._keys: dict[str, Key] = {}
-        self._failures: dict[str, tuple[int, float]] = {}
+        self.failures = Failures(clock)
 
     def learn(self, loaded: Loaded) -> None:
         """These keys are good from now on, and no others."""
@@ -76,13 +74,7 @@ class Keyring:
 
     def _failed(self, peer: str) -> Problem:
         """One more wrong key from this address."""
-        now = self._clock()
-        count, until = self._failures.get(peer, (0, 0.0))
-        if until <= now:
-            count, until = 0, now + FAILURES_S
-        if peer not in self._failures and len(self._failures) >= PEERS_MAX:
-            del self._failures[next(iter(self._failures))]
-        self._failures[peer] = count + 1, until
-        if count >= FAILURES_MAX:
-            return Problem("too-many-failures", retry_s=until - now)
+        wait_s = self.failures.note(peer)
+        if wait_s:
+            return Problem("too-many-failures", retry_s=wait_s)
         return Problem("unauthorized", headers={"WWW-Authenticate": 'Bearer realm="gatewayd"'})

@@ -107,7 +107,7 @@ def submit_of(send: Send, account: Account, now: float, fill: TemplateFiller, ke
     if not words:
         raise Problem("invalid-text", "the message has no text", element="text")
     data_coding, payload = _coded(words, account)
-    ton, npi, source = _source_of(send.sender)
+    ton, npi, source = source_of(send.sender)
     return SubmitSm(
         source_addr_ton=ton,
         source_addr_npi=npi,
@@ -153,7 +153,8 @@ def _coded(words: str, account: Account) -> tuple[int, bytes]:
         raise Problem("invalid-text", "a character of it is none", element="text") from None
 
 
-def _source_of(sender: str) -> tuple[int, int, str]:
+def source_of(sender: str) -> tuple[int, int, str]:
+    """TON, NPI and source address (SMPP 3.4 section 5.2.5): a short code, a number, or a name."""
     digits = sender.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return _TON_ALPHANUMERIC, 0, sender

@@ -11,7 +11,9 @@ from typing import Final, Protocol
 import msgspec
 
 from gatewayd.config import schema
-from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, TAGS_OF_OURS, Encoding
+from gatewayd.config.callback_urls import is_allowed
+from gatewayd.message import TAG_CALLBACK, TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, TAGS_OF_OURS, Encoding
+from gatewayd.policy.callbacks import read
 from gatewayd.policy.numbering import is_valid_destination
 from protocol.rcs.content import Content, check
 from protocol.rcs.errors import ContentFault
@@ -113,6 +115,10 @@ def check_own_tlvs(tlvs: Sequence[tuple[int, bytes]], account: Sender, limits: L
             traffic_class = value.rstrip(b"\0").decode("ascii", "replace")
             if traffic_class not in (*account.settings.traffic_classes, account.settings.traffic_class):
                 raise Refusal(Status.ESME_RINVOPTPARAMVAL, "class_not_allowed")
+        elif tag == TAG_CALLBACK:
+            callback = read(value)
+            if callback is None or not is_allowed(callback.url, account.settings.dlr_urls):
+                raise Refusal(Status.ESME_RINVOPTPARAMVAL, "callback_not_allowed")
         elif tag == TAG_IDEMPOTENCY and not 0 < len(value) <= IDEMPOTENCY_KEY_MAX:
             raise Refusal(Status.ESME_RINVPARLEN, "idempotency_key_length")
     return traffic_class

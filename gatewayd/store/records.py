@@ -12,6 +12,7 @@ import msgspec
 
 from gatewayd.message import Attachment, Channel, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
+from gatewayd.policy.callbacks import Call
 
 
 class _Record(msgspec.Struct, omit_defaults=True, gc=False):
@@ -36,7 +37,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What sinks other than SMPP can tell of a delivery besides: a deliver_sm has no place for it.
 
     ``concat`` as in Message. ``event`` is what became of a session; a billed one has the ``record`` of the operator's
-    class. ``dead_because`` and ``dead_at`` (Unix seconds) are a dead letter's.
+    class. ``dead_because`` and ``dead_at`` (Unix seconds) are a dead letter's. ``call`` is for the sink of callbacks.
     """
 
     channel: Channel | None = None
@@ -45,6 +46,7 @@ class Facts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     record: Record | None = None
     dead_because: str = ""
     dead_at: float = 0.0
+    call: Call | None = None
 
 
 class Delivery(_Record):

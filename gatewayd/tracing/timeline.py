@@ -258,7 +258,9 @@ class _Telling:
             if delivery.get("attempts", 0) > known.get("attempts", 0):
                 self._say("delivery_put_off", attempts=delivery["attempts"], **self._which(number))
             return
-        if delivery["kind"] == "receipt":
+        if delivery["kind"] == "receipt" and delivery.get("state") == "ACCEPTD":  # no end, and some want to hear of it
+            self._say("callback_owed", account=delivery["account"])
+        elif delivery["kind"] == "receipt":
             self.story.state, self.story.error = delivery.get("state", "ENROUTE"), delivery.get("error", "000")
             if not any(event.word == "ended" for event in self.story.events):
                 done_at = delivery.get("done_at", 0.0)

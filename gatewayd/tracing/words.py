@@ -49,6 +49,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "link_wait": "everything for {link} waits {wait_s}: its limits",
     "ended": "end: {state}[ {error}][ over {channel}][ (the carrier's time: {done_at})]",
     "receipt_owed": "its receipt is owed to {account}[, sink {sink}]",
+    "callback_owed": "its sender is to be told that it was taken",
     "received": "received for {account}: {handset} to {destination}[, reply {reply}][ of session {session}]",
     "delivery_failed": "the {what} did not get through[ to {bind}][: {status}][: {reason}]",
     "delivery_put_off": "the {what} will be offered again[, tries so far {attempts}][, sink {sink}]",

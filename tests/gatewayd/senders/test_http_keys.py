@@ -9,8 +9,9 @@ import pytest
 
 from gatewayd.config import schema
 from gatewayd.config.api_keys import hash_key
-from gatewayd.senders import http_keys
-from gatewayd.senders.http_keys import FAILURES_MAX, FAILURES_S, Keyring
+from gatewayd.senders import failures
+from gatewayd.senders.failures import FAILURES_MAX, FAILURES_S
+from gatewayd.senders.http_keys import Keyring
 from gatewayd.senders.http_problems import Problem
 
 PEER = "192.0.2.7"
@@ -82,8 +83,8 @@ def test_who_is_wrong_too_often_is_told_to_wait_and_others_are_not() -> None:
 
 
 def test_the_memory_of_strangers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_keys, "PEERS_MAX", 10)
+    monkeypatch.setattr(failures, "PEERS_MAX", 10)
     ring = Ring()
     for number in range(50):
         ring.problem("Bearer wrong", peer=f"192.0.2.{number}")
-    assert len(ring.keys._failures) == 10
+    assert len(ring.keys.failures) == 10

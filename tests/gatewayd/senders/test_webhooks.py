@@ -62,7 +62,7 @@ async def test_one_connection_serves_many(there: Neighbours) -> None:
     poster = there.poster()
     for _ in range(3):
         await poster.post([EVENT])
-    connector = poster._session.connector
+    connector = poster._client.session.connector
     assert connector is not None
     assert len(connector._conns) == 1
 
@@ -94,7 +94,7 @@ async def test_a_name_that_changes_its_address_leads_nowhere(there: Neighbours) 
             """Nothing is open."""
 
     poster = there.poster(f"http://public.example:{there.receiver.port}/hooks", allow_private=False)
-    connector = poster._session.connector
+    connector = poster._client.session.connector
     assert isinstance(connector, aiohttp.TCPConnector)
     connector._resolver = Fickle()
     assert await poster.post([EVENT]) == [Verdict("later", "private_address")]
