@@ -16,8 +16,7 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
-from gatewayd.flow import calling
-from gatewayd.flow import displaying
+from gatewayd.flow import calling, displaying
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, TTL_OF_NOBODY_H, copies, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State

@@ -124,13 +124,11 @@ def on_receipt(progress: Progress, is_rcs: bool, segment: int, receipt: Receipt,
 def on_due(progress: Progress, expires_at: float, now: float) -> Step:
     """The moment that the message had asked for has come."""
     match progress.stage:
-        case Stage.QUEUED | Stage.HELD if expires_at and expires_at <= now:
+        case Stage.QUEUED | Stage.POSTPONED | Stage.SCHEDULED | Stage.HELD if expires_at and expires_at <= now:
             return Finish(State.EXPIRED, "validity")
-        case Stage.QUEUED if progress.rcs_until and progress.rcs_until <= now:
+        case Stage.QUEUED | Stage.POSTPONED if progress.rcs_until and progress.rcs_until <= now:
             return leave_rcs(progress, "rcs_late", State.EXPIRED, "rcs_late", expires_at, now)
         case Stage.POSTPONED | Stage.SCHEDULED:
-            if expires_at and expires_at <= now:
-                return Finish(State.EXPIRED, "validity")
             return enqueue(progress, expires_at)
         case Stage.CHECKING:
             return on_capability(progress, None, "no_answer", expires_at)

@@ -89,5 +89,6 @@ def again_later(
         return WAIT
     doublings = max(0, min(attempts - 1, DOUBLINGS_MAX))
     delay_s = min(outcome.retry_s * 2**doublings, BACKOFF_MAX_S)
-    progress.due = min(now + delay_s, expires_at) if expires_at else now + delay_s
+    # Nor does a delay that doubled outlast the time that it has on RCS.
+    progress.due = min([now + delay_s, *(moment for moment in (expires_at, progress.rcs_until) if moment)])
     return WAIT

@@ -96,6 +96,7 @@ CATALOGUE: dict[int, tuple[int, str]] = {
     42401: (400, "the file's type is missing or none that is taken"),
     42402: (400, "the file could not be downloaded"),
     42403: (404, "there is no such file"),
+    42514: (409, "a message of this id is there already"),
     42601: (429, "too many requests"),
     42602: (405, "bulk requests are taken from 22:00 to 07:00 only"),
 }

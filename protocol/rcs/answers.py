@@ -17,6 +17,7 @@ _CODE = re.compile(r"[A-Z]{0,4}[0-9]{3,6}")
 UNREACHABLE_CODES = frozenset({"41200"})
 _THROTTLED = frozenset({"41003", "42601"})
 _BUSY = frozenset({"41004", "41005"})
+_TIMED_OUT = "41001"
 _DELIVERED_ALTHOUGH_REVOKED = "41010"
 _ALREADY_REVOKED = "41011"
 
@@ -168,8 +169,8 @@ def read_send_response(
     error = error_word(status, code)
     if status == 429 or code in _THROTTLED:
         return TryLater(error, read_retry_after(retry_after), throttled=True)
-    if status == 504:
-        # The portal in front of the platform lost patience; the platform itself may well have taken the message.
+    if status == 504 or code == _TIMED_OUT:
+        # A portal lost patience with the platform, or that with the network: the message may well have been taken.
         return Unclear(error)
     if status >= 500 or status == 408 or code in _BUSY:
         return TryLater(error, read_retry_after(retry_after))

@@ -45,6 +45,14 @@ def test_delays_are_bounded_by_a_maximum_and_by_the_validity() -> None:
     assert steps.on_due(progress, NOW + 5.0, NOW + 5.0) == Finish(State.EXPIRED, "validity")
 
 
+def test_a_delay_that_doubled_does_not_outlast_the_time_on_rcs() -> None:
+    progress = rcs(attempts=1, rcs_until=NOW + 15.0)
+    assert result(progress, Deferred("http_503", 10.0)) == Wait()
+    assert (progress.stage, progress.due) == (Stage.POSTPONED, NOW + 15.0)
+    assert steps.on_due(progress, EXPIRES, NOW + 15.0) == TO_SMS, "and is not tried once more then"
+    assert progress.fallback == "rcs_late"
+
+
 def test_a_pause_keeps_the_place_and_costs_no_try() -> None:
     progress = sms()
     for _ in range(100):
