@@ -197,7 +197,7 @@ class Station:
             wall=self.town.wall,
             rng=random.Random(self.slot),
         )
-        bot._http = Caller(self.town.wire)  # type: ignore[assignment]  # the same door, without a socket
+        bot._http = Caller(self.town.wire)  # the same door, without a socket
         return bot
 
     @property

@@ -108,6 +108,14 @@ def show(country: Country, folder: Path, took_s: float) -> None:
     sys.stdout.write("\n".join(figures) + "\n")
 
 
+def test_it_was_a_day_of_rcs(country: Country, books: Books) -> None:
+    """All else could be true of a day on which nothing went over RCS."""
+    assert sum(map(books.came_by_rcs, books.records)) > 0.3 * MESSAGES
+    assert len(books.reached) > 0.3 * MESSAGES
+    assert len(books.billed) > 0.2 * MESSAGES
+    assert country.deaths == 2
+
+
 def test_every_message_that_was_taken_has_one_receipt(books: Books) -> None:
     assert reckoning.without_one_end(books) == {}
     assert len(books.answered) >= MESSAGES * 0.99

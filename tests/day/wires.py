@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from aiohttp import web
 from multidict import CIMultiDict
 
-from gatewayd.carriers.rcs_http import Answer, Flight, NoAnswerError, NotSentError, Streamed
+from gatewayd.carriers.rcs_http import Answer, Flight, HttpCaller, NoAnswerError, NotSentError, Streamed
 from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.runtime.tasks import spawn
 from gatewayd.simulate.rcs import RcsPlatform
@@ -128,10 +128,11 @@ class PlatformWire:
         return door._set_status
 
 
-class Caller:
+class Caller(HttpCaller):
     """In the place of a link's HTTP session."""
 
     def __init__(self, wire: PlatformWire) -> None:
+        super().__init__("http://platform.test", 1.0)
         self._wire = wire
 
     async def open(self) -> None:
