@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import gatewayd
 from gatewayd import gauges
 from gatewayd.config import schema
+from gatewayd.flow.calling import CALLBACK
 from gatewayd.runtime import snapshots
 from gatewayd.runtime.instruments import Figure
 from gatewayd.runtime.lag import LoopLag
@@ -123,6 +124,9 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         for sink, kind in product(account.sinks, ("receipt", "mo")):
             for outcome in ("delivered", "expired", "overflow"):
                 metrics.deliveries.labels(name, sink, kind, outcome)
+        if account.dlr_urls:
+            for outcome in ("delivered", "expired", "overflow"):
+                metrics.deliveries.labels(name, CALLBACK, "receipt", outcome)
     for name, link in config.links.items():
         if link.kind != "smpp":
             metrics.uploads.labels(name, "stored")

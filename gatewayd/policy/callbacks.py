@@ -21,8 +21,9 @@ REFUSED: Final = 16
 
 
 class Callback(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """An address of the sender's. ``mask`` is the sum of the events that it asks for, ``to`` the handset's number as
-    its sender wrote it, where that matters.
+    """An address of the sender's. ``mask`` is the sum of the events that it asks for.
+
+    ``to`` is the handset's number as its sender wrote it, where that matters.
     """
 
     product: Literal["kannel", "jasmin"]

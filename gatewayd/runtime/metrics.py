@@ -29,7 +29,7 @@ LABELS: Final[dict[str, str]] = {
     "channel": "`sms`, `rcs`",
     "code": "the status of an HTTP answer",
     "class": "a class of the rule set that the link is billed by",
-    "endpoint": "an application's endpoint, by its table `[endpoints.NAME]`; of the sink `mqtt`: `broker`",
+    "endpoint": "an endpoint by its table `[endpoints.NAME]`; of the sink `mqtt`: `broker`, of `callback`: the account",
     "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
     "event": "what was out of the ordinary, one of the words in the metric's meaning",
     "family": "what an error comes down to: see [families](#families-of-errors)",
@@ -52,7 +52,7 @@ LABELS: Final[dict[str, str]] = {
     "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
     "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `mqtt`, `webhook` and "
     "`metrics`",
-    "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`",
+    "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`, `callback`",
     "source": "`query`, `bulk`, `refusal`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",

@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from gatewayd.runtime.masking import bare_of
+from gatewayd.senders import product_ids
 from gatewayd.store.history_files import Stretch, folders, stretches
 from gatewayd.store.history_reader import (
     LINK,
@@ -37,9 +38,9 @@ _PARTS_APART_S: Final = 600.0
 
 
 def id_of(text: str) -> int | None:
-    """A message's id as the application knows it (hexadecimal), or None: it must be a number then."""
+    """A message's id as applications know it (hexadecimal, or a UUID of ours), or None: it must be a number then."""
     try:
-        number = int(text, 16)
+        number = product_ids.id_of(text) or int(text, 16)
     except ValueError:
         return None
     return number if _SINCE_2020_MS <= number >> _ID_SHIFT <= _UNTIL_2100_MS else None

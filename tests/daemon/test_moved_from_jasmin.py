@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from gatewayd.senders.product_ids import id_of
 from gatewayd.simulate.behaviour import Rule
 from tests.daemon.conftest import Stage
-from tests.daemon.process import merged
+from tests.daemon.process import ROOT, merged
 from tests.daemon.scene import WAIT_S, Scene
 from tests.support.products import Application, jasmin_id
 
@@ -166,6 +169,11 @@ async def test_an_application_that_moved_hears_of_its_messages(jasmin: Opened) -
     rcs = jasmin_id(await app.get("/send", **good, to="33610000001", **{"dlr-level": "2", "dlr-method": "GET"}))
     await app.watch.until(lambda: len(app.calls) == 4, WAIT_S)
     assert (app.calls[3]["id"], app.calls[3]["message_status"]) == (rcs, "DELIVRD")
+    # A person finds it by the id that the application has.
+    line = [sys.executable, "-m", "gatewayd", "trace", rcs, "--config", str(scene.daemon.config), "--json"]
+    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "DELIVRD" in done.stdout
 
 
 async def test_what_is_not_acknowledged_comes_again_and_is_a_dead_letter_in_the_end(jasmin: Opened) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +16,7 @@ import pytest
 
 from gatewayd.simulate.behaviour import Rule
 from tests.daemon.conftest import Stage
-from tests.daemon.process import merged
+from tests.daemon.process import ROOT, merged
 from tests.daemon.scene import WAIT_S, Scene
 from tests.support.products import Application
 
@@ -260,3 +265,46 @@ async def test_what_a_carrier_refuses_and_what_it_cannot_deliver(kannel: Opened)
     assert (refused["d"], refused["said"], refused["id"]) == ("16", "NACK/0x0000000b/ESME_RINVDSTADR", "")
     assert (failed["d"], failed["id"]) == ("2", scene.smsc.ledger.to("33620000002")[0].message_id)
     assert "stat:UNDELIV err:034" in failed["said"]
+
+
+async def test_a_raw_client_of_http_1_0_reads_the_very_octets(kannel: Opened) -> None:
+    scene, _ = await kannel()
+    reader, writer = await asyncio.open_connection(*scene.daemon.http[0])
+    writer.write(f"GET /cgi-bin/sendsms?{USER}&from=123&to={HANDSET}&text=x HTTP/1.0\r\n\r\n".encode())
+    async with asyncio.timeout(WAIT_S):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")  # it closes the connection
+    writer.close()
+    await writer.wait_closed()
+    assert body == ACCEPTED.encode()
+    assert b"chunked" not in head.lower()
+    assert b" 202 " in head.split(b"\r\n")[0]
+
+
+async def command(scene: Scene, *words: str) -> dict[str, Any]:
+    """What ``gatewayd WORDS --json`` prints."""
+    line = [sys.executable, "-m", "gatewayd", *words, "--config", str(scene.daemon.config), "--json"]
+    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+async def test_calls_that_nobody_took_are_dead_letters_and_a_list_may_be_cut(kannel: Opened) -> None:
+    scene, app = await kannel(more={"accounts": {"shop": {"outbox_ttl_h": 0.001}}})  # 3.6 s
+    await app.leave()
+    url = quote(f"{app.url}?d=%d", safe="")
+    query = f"/cgi-bin/sendsms?{USER}&from=123&to={HANDSET}&text=x&dlr-mask=1&dlr-url={url}"
+    answer = await app.get(query)
+    await scene.until_samples(
+        lambda s: s.value("gatewayd_outbox_dead_letters", account="shop", sink="callback") == 1, 40
+    )
+    (row,) = (await command(scene, "outbox", "dead", "list", "shop"))["rows"]
+    assert (row["sink"], row["message"], row["reason"]) == ("callback", answer.headers["X-Gatewayd-Id"], "expired")
+    await app.start()
+    assert (await command(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 1
+    await app.watch.until(lambda: app.calls, WAIT_S)
+    begins_at = len(scene.daemon.lines)
+    scene.daemon.configure({"accounts": {"shop": {"dlr_urls": []}}})
+    scene.daemon.tell(signal.SIGHUP)
+    await asyncio.to_thread(scene.daemon.hear, re.compile("= reloaded"), begins_at=begins_at)
+    assert (await app.get(query)).body == "DLR-URL field misformed, rejected"

@@ -160,6 +160,14 @@ def test_hash_password_refuses_what_no_bind_can_carry(line: str, sentence: str) 
     assert result.stderr == f"gatewayd: {sentence}\n"
 
 
+def test_hash_password_takes_a_long_one_only_if_told_so() -> None:
+    result = runner.invoke(cli.app, ["hash-password", "--long"], input="a longer secret\n")
+    assert result.exit_code == 0
+    assert verify_password("a longer secret", result.stdout.strip())
+    assert runner.invoke(cli.app, ["hash-password", "--long"], input="x" * 65).exit_code == 2
+    assert runner.invoke(cli.app, ["hash-password", "--long"], input="\n").exit_code == 2
+
+
 @pytest.mark.parametrize(("second", "code"), [("s3cret", 0), ("s3crit", 2)])
 def test_hash_password_asks_twice_at_a_terminal(monkeypatch: pytest.MonkeyPatch, second: str, code: int) -> None:
     answers = iter(["s3cret", second])

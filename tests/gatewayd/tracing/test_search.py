@@ -10,6 +10,7 @@ import pytest
 
 from gatewayd.message import Encoding, Message, State
 from gatewayd.policy.journey import Progress, Stage
+from gatewayd.senders.product_ids import uuid_of
 from gatewayd.store.history import History
 from gatewayd.store.journal import Journal
 from gatewayd.store.records import Delivery
@@ -58,7 +59,15 @@ def finish(spool: Spool, message: Message) -> int:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_id"), [("688577030600100", True), (NUMBER, False), ("+" + NUMBER, False), ("336123456789012", False)]
+    ("text", "is_id"),
+    [
+        ("688577030600100", True),
+        (uuid_of(0x688577030600100), True),
+        (NUMBER, False),
+        ("+" + NUMBER, False),
+        ("336123456789012", False),
+        ("00000000-0000-0000-0000-000000000000", False),
+    ],
 )
 def test_ids_and_numbers_are_told_apart(text: str, is_id: bool) -> None:
     assert (id_of(text) is not None) == is_id
