@@ -150,8 +150,8 @@ async def test_every_gauge_is_read(tmp_path: Path) -> None:
     expected = {
         ("gatewayd_queue_messages", "carrier"): 0,
         ("gatewayd_queue_oldest_age_seconds", "rcs"): 0,
-        ("gatewayd_outbox_deliveries", "shop"): 0,
-        ("gatewayd_outbox_oldest_age_seconds", "shop"): 0,
+        ("gatewayd_outbox_deliveries", "shop", "smpp"): 0,
+        ("gatewayd_outbox_oldest_age_seconds", "shop", "smpp"): 0,
         ("gatewayd_binds", "esme", "shop"): 0,
         ("gatewayd_binds", "carrier", "carrier"): 0,
         ("gatewayd_window_used", "carrier", "rcs"): 0,
