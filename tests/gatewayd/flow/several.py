@@ -174,10 +174,6 @@ class Bind:
     def engine(self) -> SimpleNamespace:
         return SimpleNamespace(window_used=len(self.unanswered))
 
-    @property
-    def pump(self) -> SimpleNamespace:
-        return SimpleNamespace(peername="")
-
     def deliver(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
         if not self.can_deliver:
             raise LocalFault("closed")
