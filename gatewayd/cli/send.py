@@ -243,13 +243,17 @@ def _progress(batch: Batch, as_json: bool) -> Iterator[Tell]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     began, before = time.monotonic(), batch.done
+    last_done, last_at = before, began
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
     with Progress(*columns, console=out) as bar:
         task = bar.add_task("", total=len(batch.rows), completed=before, rate="")
 
         def tell(batch: Batch) -> None:
-            done = batch.done
-            rate = (done - before) / max(0.001, time.monotonic() - began)
+            nonlocal last_done, last_at
+            if batch.done > last_done:  # the rate is that of sending, and stands while only receipts come
+                last_done, last_at = batch.done, time.monotonic()
+            done = last_done
+            rate = (done - before) / max(0.001, last_at - began)
             receipts = batch.received_count
             bar.update(task, completed=done, rate=f"{rate:,.1f}/s" + (f", {receipts} receipts" if receipts else ""))
 
