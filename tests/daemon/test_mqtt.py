@@ -21,7 +21,7 @@ from tests.daemon.mqtt_scene import (
     send_many,
     tables,
 )
-from tests.daemon.scene import BOT, WAIT_S
+from tests.daemon.scene import BOT, WAIT_S, Scene
 from tests.support.mosquitto import Application, Mosquitto, needs_mosquitto
 
 pytestmark = [pytest.mark.timeout(120), needs_mosquitto]
@@ -57,13 +57,13 @@ async def test_a_broker_that_is_restarted_under_load_loses_nothing(
     scene = await stage(tables(broker, window=40))
     sent = []
     for first in (0, 500, 1_000):
+        await scene.until_samples(lambda s: s.value("gatewayd_mqtt_connected") == 1)
         sent += await send_many(scene, 300, first)
         await application.watch.until(lambda: application.heard[RECEIPTS], WAIT_S)
         await broker.stop()
         sent += await send_many(scene, 200, first + 300)
         await broker.start()
-    await application.watch.until(lambda: len(application.data(RECEIPTS)) == len(sent), 60.0)
-    assert by_handset(application) == in_order(sent)
+    await all_came(scene, application, sent)
     samples = await scene.until_samples(lambda s: s.value("gatewayd_outbox_deliveries", sink="mqtt") == 0)
     assert samples.value("gatewayd_mqtt_connected", worker="0") == 1
     assert samples.value("gatewayd_mqtt_connections_total", outcome="lost") >= 2
@@ -83,8 +83,7 @@ async def test_a_broker_that_is_killed_under_load_loses_nothing(stage: Stage, br
     await broker.start()
     await application.is_back()
     os.kill(worker, signal.SIGCONT)
-    await application.watch.until(lambda: len(application.data(RECEIPTS)) == len(sent), 60.0)
-    assert by_handset(application) == in_order(sent)
+    await all_came(scene, application, sent)
     await application.stop()
 
 
@@ -105,8 +104,7 @@ async def test_receipts_pile_up_without_a_broker_and_survive_a_kill(
     scene.esmes.clear()
     await scene.start()
     await broker.start()
-    await application.watch.until(lambda: len(application.data(RECEIPTS)) == len(sent), 60.0)
-    assert by_handset(application) == in_order(sent)
+    await all_came(scene, application, sent)
 
 
 async def test_states_of_links_and_binds_are_retained(
@@ -152,6 +150,19 @@ async def test_no_state_is_stale_when_a_worker_is_killed(
     scene.daemon.configure({"daemon": {"workers": 1}})
     await scene.start()
     await application.watch.until(lambda: application.retained["gatewayd/workers/1"] is None, WAIT_S)
+
+
+async def all_came(scene: Scene, application: Application, sent: list[str]) -> None:
+    """Wait until the application has the receipt of each message; in order for each handset."""
+    try:
+        await application.watch.until(lambda: len(application.data(RECEIPTS)) == len(sent), 60.0)
+    except TimeoutError:
+        came = {receipt["message_id"] for receipt in application.data(RECEIPTS)}
+        owed = (await scene.samples()).value("gatewayd_outbox_deliveries", sink="mqtt")
+        missing = [number for number, message_id in enumerate(sent) if message_id not in came]
+        news = [line for line in scene.daemon.lines if "= mqtt" in line]
+        raise AssertionError(f"{len(missing)} are missing ({missing[:5]} …), {owed:g} still owed: {news}") from None
+    assert by_handset(application) == in_order(sent)
 
 
 async def until(application: Application, topic: str, **facts: Any) -> None:

@@ -133,7 +133,7 @@ class Application:
     async def _keep(self) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client(**self._how) as client:
+                async with _patient(aiomqtt.Client(**self._how)) as client:
                     for topic in self._topics:
                         await client.subscribe(topic, qos=self._qos)
                     self._client = client
@@ -151,6 +151,21 @@ class Application:
             self.heard[topic].append(content)
             self.correlations.append(getattr(message.properties, "CorrelationData", b""))
         self.watch.ring()
+
+
+def _patient(client: aiomqtt.Client) -> aiomqtt.Client:
+    """The same, but it never watches a socket that was closed a moment ago, as aiomqtt may: that one hears no more."""
+    paho, loop = client._client, asyncio.get_running_loop()
+
+    def watch(full: Any) -> None:
+        if full.fileno() >= 0 and paho.want_write():
+            loop.add_writer(full.fileno(), paho.loop_write)
+
+    def is_full(client: Any, userdata: Any, full: Any) -> None:
+        loop.call_soon_threadsafe(watch, full)
+
+    paho.on_socket_register_write = is_full
+    return client
 
 
 def answered_at(topic: str, correlation: bytes) -> Properties:
