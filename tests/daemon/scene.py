@@ -88,7 +88,10 @@ class Scene:
         return await asyncio.to_thread(self.daemon.terminate)
 
     async def close(self) -> None:
-        """End everybody, the daemon first."""
+        """End everybody, the daemon first; but for applications that answer nothing, for which it would wait."""
+        for esme in self.esmes:
+            if esme.deliver_status is None:
+                await esme.abort()
         try:
             if self._daemon is not None:
                 await asyncio.to_thread(self._daemon.stop)

@@ -34,7 +34,7 @@ def rows_of(folder: Path) -> list[tuple[str, tuple[str, ...]]]:
     return sorted((name, tuple(json.loads(ids))) for name, ids in found)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 async def test_kills_while_records_are_written(stage: Stage, workers: int, tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "at_once.toml").write_text(RULES)

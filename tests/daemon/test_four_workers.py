@@ -19,7 +19,7 @@ from tests.daemon.tap import Conversation
 for _journeys in (test_long_messages, test_replies):
     vars().update({name: journey for name, journey in vars(_journeys).items() if name.startswith("test_")})
 
-pytestmark = pytest.mark.timeout(180)  # each starts five processes
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]  # each starts five processes
 
 WORKERS: Tables = {"daemon": {"workers": 4}}
 

@@ -112,6 +112,7 @@ async def test_a_restart_uploads_nothing_and_another_content_is_uploaded(stage: 
     assert len(scene.platform.files.files) == 3
 
 
+@pytest.mark.long
 async def test_each_worker_has_its_own_and_another_number_of_them_uploads_nothing(stage: Stage, tmp_path: Path) -> None:
     scene = await stage(merged(wishes(tmp_path), {"daemon": {"workers": 2}}))
     await uploaded(scene, "stored", 4)

@@ -176,6 +176,7 @@ async def test_an_application_that_moved_hears_of_its_messages(jasmin: Opened) -
     assert "DELIVRD" in done.stdout
 
 
+@pytest.mark.long
 async def test_what_is_not_acknowledged_comes_again_and_is_a_dead_letter_in_the_end(jasmin: Opened) -> None:
     scene, app = await jasmin()
     app.said = "OK, saved"

@@ -166,6 +166,7 @@ async def test_who_publishes_faster_than_its_rate_is_refused_where_that_is_wante
     assert {answer["status"] for answer in application.heard[RESULTS]} == {429}
 
 
+@pytest.mark.long
 async def test_fewer_workers_inherit_what_the_broker_has_for_the_others(
     stage: Stage, broker: Mosquitto, application: Application
 ) -> None:

@@ -99,6 +99,7 @@ async def test_sigterm_under_load_ends_well_and_loses_nothing(stage: Stage) -> N
     assert max(tally.receipts.values()) == 1
 
 
+@pytest.mark.long
 async def test_sigterm_does_not_wait_for_a_carrier_that_is_silent(stage: Stage) -> None:
     scene = await stage({"daemon": {"drain_timeout_s": 0.5}})
     esme = await scene.esme()

@@ -98,7 +98,9 @@ async def test_a_handset_without_rcs_gets_an_sms(google: Open) -> None:
     assert it.carried() == [b"?"]
 
 
-@pytest.mark.parametrize("at_expiry", ["revoked", "revoke_failed", "neither"])
+@pytest.mark.parametrize(
+    "at_expiry", ["revoked", *(pytest.param(word, marks=pytest.mark.long) for word in ("revoke_failed", "neither"))]
+)
 async def test_what_is_not_delivered_in_time_goes_by_sms(google: Open, at_expiry: str) -> None:
     """Whether the platform takes it back by its life time, or we do."""
     it = await google(SOON_S)

@@ -64,7 +64,7 @@ def told(esmes: list[Esme], ids: list[str]) -> bool:
     return set(ids) <= {receipt.message_id for esme in esmes for receipt in esme.ledger.receipts}
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.long)])
 async def test_one_page_for_all_workers(stage: Stage, workers: int) -> None:
     scene = await stage(tables(workers))
     esmes = [await scene.esme() for _ in range(6)]
@@ -83,7 +83,7 @@ async def test_one_page_for_all_workers(stage: Stage, workers: int) -> None:
     assert samples.value("gatewayd_submit_response_seconds_count", account="shop") == len(ids)
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.long)])
 async def test_a_killed_worker_takes_nothing_with_it(stage: Stage, workers: int) -> None:
     """No counter goes back, no acknowledged message is lost, and the carrier soon has as many binds as before."""
     scene = await stage(tables(workers))

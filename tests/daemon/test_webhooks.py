@@ -211,6 +211,7 @@ async def test_two_secrets_sign_while_they_are_exchanged(stage: Stage, tmp_path:
             await receiver.stop()
 
 
+@pytest.mark.long
 async def test_other_numbers_of_workers_keep_what_each_sink_is_owed(
     stage: Stage, receiver: Receiver, tmp_path: Path
 ) -> None:

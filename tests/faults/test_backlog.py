@@ -9,7 +9,7 @@ import pytest
 from tests.faults.ground import chaos
 
 # A run of its own may take longer than a test usually does, on a machine that is busy.
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 
 MESSAGES = 100_000
 # Of the 100 MB that a million may cost, all but a few are for bounds that are reached long before that.

@@ -36,7 +36,7 @@ FAULTS: dict[str, tuple[Fault, int]] = {
 }
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_no_message_is_lost(opened: Opener, fault: str, workers: int) -> None:
     ground = await opened({"daemon": {"workers": workers}, "links": {"north": {"window": WINDOW}}})

@@ -46,7 +46,9 @@ def wall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wall:
     return Wall(path)
 
 
-steps = pytest.mark.parametrize("step", [HOUR_S, -HOUR_S], ids=["forward", "back"])
+steps = pytest.mark.parametrize(
+    "step", [pytest.param(HOUR_S, marks=pytest.mark.long), -HOUR_S], ids=["forward", "back"]
+)
 
 
 @steps

@@ -45,7 +45,7 @@ async def rude(ground: Ground, manner: str, count: int) -> AsyncIterator[int]:
         await process.communicate()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("manner", MANNERS)
 async def test_others_are_served_as_before(opened: Opener, manner: str, workers: int) -> None:
     ground = await opened({"daemon": {"workers": workers}, "smpp": {"connections_max": 2 * IDLE}})

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.timeout(180)
 ROUNDS = 11
 
 
-@pytest.mark.parametrize(("seed", "workers"), [(21, 1), (24, 2), (75, 3)])
+@pytest.mark.parametrize(
+    ("seed", "workers"),
+    [pytest.param(21, 1, marks=pytest.mark.long), (24, 2), pytest.param(75, 3, marks=pytest.mark.long)],
+)
 def test_what_was_acknowledged_survives(tmp_path: Path, seed: int, workers: int) -> None:
     words = ("--faults", "kills", "--rounds", ROUNDS, "--seed", seed, "--workers", workers)
     figures = chaos(tmp_path, *map(str, words))

@@ -157,7 +157,7 @@ def damage_all(spool: Path) -> None:
     spool.write_bytes(b"this is no database " * 1_000)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 @pytest.mark.parametrize("damage", [damage_middle, damage_all])
 async def test_a_damaged_spool_is_refused_at_start(
     opened: Opener, damage: Callable[[Path], None], workers: int
