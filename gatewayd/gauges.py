@@ -71,8 +71,8 @@ def _register_store(worker: Worker, measuring: Measuring) -> None:
     gauge("gatewayd_store_journal_bytes", lambda: [((), journal.octets)])
     gauge("gatewayd_store_last_fold_duration_seconds", lambda: [((), measuring.last_fold_s)])
     gauge("gatewayd_store_file_bytes", lambda: [((), _size_of(journal.path))])
-    gauge("gatewayd_store_disk_free_bytes", lambda: [((), _disk(journal.path)[0])])
-    gauge("gatewayd_store_disk_size_bytes", lambda: [((), _disk(journal.path)[1])])
+    gauge("gatewayd_store_disk_free_bytes", lambda: _disk(journal.path)[:1])
+    gauge("gatewayd_store_disk_size_bytes", lambda: _disk(journal.path)[1:])
 
 
 def _of(worker: Worker, read: Callable[[Worker], _Readings]) -> Callable[[], _Readings]:
@@ -174,10 +174,13 @@ def _size_of(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def _disk(path: Path) -> tuple[int, int]:
-    """Free for us, and in all, of the disk that a file lies on."""
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+def _disk(path: Path) -> list[tuple[tuple[()], float]]:
+    """Free for us, and in all, of the disk that a file lies on; nothing where it was taken away beneath us."""
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return []
+    return [((), found.f_bavail * found.f_frsize), ((), found.f_blocks * found.f_frsize)]
 
 
 def _certificates(worker: Worker, certificates: Certificates) -> _Readings:
