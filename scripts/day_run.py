@@ -210,7 +210,9 @@ class Day:
             self._look()
             await asyncio.sleep(TICK_S * 4)
         self._happening = "waiting for the last records"
-        give_up_at = time.monotonic() + self._times.billed_s * 2 + PATIENCE_S
+        # Some handsets are reached long after the SMS that went instead, and are billed for all the same.
+        last_s = self._times.pace.after_deadline_s + self._times.billed_s * 2
+        give_up_at = time.monotonic() + last_s + PATIENCE_S
         while time.monotonic() < give_up_at:
             books = self._books()
             if not reckoning.not_billed(books) and not reckoning.replies_missing(books):

@@ -111,6 +111,9 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
 
 UNLIMITED = Rate(math.inf)
 
+LATE_SHARE = 0.02
+"""By how much the pace stays below the window of a second, so that turns that are late by 20 ms can be made up for."""
+
 
 def rate_of(
     per_minute: int = 0, rate_per_s: float = 0.0, burst: float = 1, per_second: int = 0, headroom: float = 0.0
@@ -136,15 +139,15 @@ def rate_of(
         most = max(per_minute - size - spread, 0.5) / (60.0 + late_s)
         pace = min(pace, most, with_headroom(per_minute, headroom) / 60.0)
     if per_second > 0:
-        pace = min(pace, float(with_headroom(per_second, headroom)))
+        pace = min(pace, window_of(per_second, headroom) * (1.0 - LATE_SHARE))
     return Rate(pace, size, late_s=late_s)
 
 
 def window_of(per_second: int, headroom: float) -> int:
-    """How many may go in any one second: half of the headroom beside the pace, that late turns can be made up for.
+    """How many may go in any one second: all of the headroom is for the way to the platform.
 
-    Each turn that is late in a full window is lost for ever, since the same window one second later is full as well.
-    The other half of the headroom is for the way to the platform.
+    A network that hurries a bunch by a tenth of a second must not make it exceed what the platform counts: a 429 costs
+    a minute. The pace stays a little below this window: each turn that is late in a full window is lost for ever, since
+    the same window one second later is full as well.
     """
-    steady = with_headroom(per_second, headroom)
-    return steady + (per_second - steady + 1) // 2
+    return with_headroom(per_second, headroom)

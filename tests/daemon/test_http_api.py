@@ -257,9 +257,9 @@ async def test_an_idempotency_key_is_taken_once_over_concurrency_and_kill(http: 
 
 async def test_conversations_and_reach(http: Clients) -> None:
     _, api = await http(2)
-    nothing = await api.call("GET", f"/v1/sessions?handset={RCS.removeprefix('+')}")
+    nothing = await api.call_again("GET", f"/v1/sessions?handset={RCS.removeprefix('+')}")
     assert (nothing.status, nothing.body) == (200, {"sessions": []})
-    unknown = await api.call("GET", f"/v1/capabilities/{RCS}")
+    unknown = await api.call_again("GET", f"/v1/capabilities/{RCS}")
     assert unknown.body == {"number": RCS[1:], "links": [{"link": "rcs", "reason": "not_asked"}]}
     message_id = await api.send(RCS)
     await api.until(message_id, lambda state: state["status"] == "delivered")

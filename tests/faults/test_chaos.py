@@ -11,7 +11,7 @@ from tests.daemon.process import ROOT
 from tests.faults.ground import chaos
 
 # A run of its own may take longer than a test usually does, on a machine that is busy.
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.long]
 
 
 def test_every_family_of_faults(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def limiting(files: tuple[SharedLimits, SharedRatios]) -> Limiting:
 @pytest.mark.parametrize(
     ("link", "slots", "rates", "resting"),
     [
-        ("one", ["link:one", "provider:orange"], [math.inf, 28.0], "provider:orange"),
-        ("two", ["link:two", "provider:orange"], [5.0, 28.0], "provider:orange"),
+        ("one", ["link:one", "provider:orange"], [math.inf, 27.44], "provider:orange"),
+        ("two", ["link:two", "provider:orange"], [5.0, 27.44], "provider:orange"),
         (
             "retail",
             ["link:retail", "application:retail", "provider:many"],
@@ -71,7 +71,7 @@ def limiting(files: tuple[SharedLimits, SharedRatios]) -> Limiting:
         (
             "alerts",
             ["link:alerts", "application:alerts", "provider:many"],
-            [math.inf, 5.0, math.inf],
+            [math.inf, 4.9, math.inf],
             "application:alerts",
         ),
         ("carrier", ["link:carrier"], [50.0], "link:carrier"),
@@ -96,7 +96,7 @@ def test_who_must_agree_on_turns(files: tuple[SharedLimits, SharedRatios], limit
 def test_an_agent_that_has_no_pace_comes_back_by_the_one_it_shares(limiting: Limiting) -> None:
     (_, own), (_, shared) = limiting.limits_of(CONFIG, "one").slots
     assert own.ramp == shared.ramp == Ramp(0.1, 10.0)
-    assert own.at(0.0).rate_per_s == shared.at(0.0).rate_per_s == pytest.approx(2.8)
+    assert own.at(0.0).rate_per_s == shared.at(0.0).rate_per_s == pytest.approx(2.744)
     assert own.at(100.0).rate_per_s == math.inf
 
 
@@ -143,8 +143,8 @@ def test_what_each_limit_lets_go_in_a_minute() -> None:
         {
             "link:two": 300.0,
             "link:carrier": 3000.0,
-            "provider:orange": 28.0 * 60,
+            "provider:orange": 27.44 * 60,
             "application:retail": 598 * 60 / 60.1,
-            "application:alerts": 5.0 * 60,
+            "application:alerts": 4.9 * 60,
         }
     )

@@ -54,6 +54,13 @@ class Api:
             content = await response.json(content_type=None) if is_json else await response.text()
             return Answer(response.status, content, response.headers.copy())
 
+    async def call_again(self, method: str, path: str) -> Answer:
+        """One call, again while it is answered 503: just after a start the workers may not have met yet."""
+        async with asyncio.timeout(WAIT_S):
+            while (answer := await self.call(method, path)).status == 503:
+                assert "Retry-After" in answer.headers
+            return answer
+
     async def send(self, to: str, text: str = "hello", **fields: Any) -> str:
         """The id of a message that was taken."""
         answer = await self.call("POST", "/v1/messages", {"to": to, "from": "33700000001", "text": text, **fields})
