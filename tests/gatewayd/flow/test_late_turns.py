@@ -1,4 +1,7 @@
-"""Under load, with turns that come late, no window holds more than its quota, and 99 % of it is used."""
+"""Under load, with turns that come late, no window holds more than its quota, and nearly all of it is used.
+
+Of a quota of a second all of the headroom is kept in each second, and 96 % of the rest is used; of a minute's 99 %.
+"""
 
 from __future__ import annotations
 
@@ -95,11 +98,11 @@ def test_the_quota_is_kept_and_used(
     ratios.close()
     used = len(left) / LONG_S
     if per_second:
-        assert most_in(left, 1.0) <= per_second
+        assert most_in(left, 1.0) <= with_headroom(per_second, 0.05)
     if per_minute:
         assert most_in(left, 60.0) <= per_minute
     of_minute, of_second = (with_headroom(quota, 0.05) for quota in (per_minute, per_second))
-    assert used >= 0.99 * min(of_minute / 60.0 if of_minute else 1e9, of_second or 1e9)
+    assert used >= min(0.99 * of_minute / 60.0 if of_minute else 1e9, 0.96 * of_second if of_second else 1e9)
 
 
 @pytest.mark.parametrize("call", ["capability", "revoke"])
