@@ -19,7 +19,8 @@ import typer
 
 from gatewayd.cli.calls import daemon, mind_silent, print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, Socket, refuse
-from gatewayd.cli.tables import Column, age, amount, console, table
+from gatewayd.cli.status import account_row
+from gatewayd.cli.tables import Column, amount, console, table
 
 COLUMNS = (
     Column("account", "name"),
@@ -62,13 +63,10 @@ def accounts(
 
 
 def _row(name: str, account: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
+    return account_row(name, account) | {
         "binds": f"{account['binds_up']}/{account['binds_max']}",
         "rate": f"{account['rate_per_s']:g}" if account["rate_per_s"] else "any",
-        **{key: amount(account[key]) for key in ("submitted", "throttled", "refused", "delivered", "undelivered")},
-        "owed": amount(account["depth"]),
-        "oldest": age(account["outbox_age_s"]),
+        "undelivered": amount(account["undelivered"]),
         "class": account["class"],
     }
 

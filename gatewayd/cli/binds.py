@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewayd.cli.calls import daemon, listed, mind_silent, print_json
-from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, Limit, Socket, counted, refuse
-from gatewayd.cli.tables import Column, console, note_more, since, table
+from gatewayd.cli.calls import daemon, listed, show_rows, tell_count
+from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, Limit, Socket, refuse
+from gatewayd.cli.tables import Column, since
 
 COLUMNS = (
     Column("bind", "id"),
@@ -48,13 +48,7 @@ def binds(
         return
     with daemon(config, socket) as client:
         answer = listed(client, "binds", limit, account=account)
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
-        note_more(answer, limit)
-    mind_silent(answer)
+    show_rows(answer, COLUMNS, _row, limit, as_json=as_json)
 
 
 def _row(bind: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +73,6 @@ def kick(
     with daemon(config, socket) as client:
         answer = client.ask("kick", bind=bind, account=account)
     count = int(answer["answer"].get("changed", 0))
-    if as_json:
-        print_json({"kicked": count, "silent": answer["silent"]})
-    else:
-        typer.echo(f"{counted(count, 'bind')} ended")
-    mind_silent(answer)
+    tell_count(answer, count, "bind", "ended", "kicked", as_json=as_json)
     if not count:
         raise typer.Exit(FAILED)

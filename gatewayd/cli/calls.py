@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
-from gatewayd.cli.conventions import DENIED, FAILED, INCOMPLETE, NOT_RUNNING, REFUSED, refuse
+from gatewayd.cli.conventions import DENIED, FAILED, INCOMPLETE, NOT_RUNNING, REFUSED, counted, refuse
+from gatewayd.cli.tables import Column, console, note_more, table
 
 if TYPE_CHECKING:
     from gatewayd.control.client import Answer, Client
+
+Row = dict[str, Any]
 
 PAGE: Final = 500
 LONG_S: Final = 60.0
@@ -70,6 +73,28 @@ def acted(client: Client, what: str, **args: Any) -> Answer:
         after = answer["answer"].get("cursor") or None
         if after is None:
             return {**sums, "silent": sorted(silent)}
+
+
+def show_rows(
+    answer: Answer, columns: Sequence[Column], row: Callable[[Row], Row], limit: int, *, as_json: bool
+) -> None:
+    """What ``listed`` brought, as JSON or as a table of what ``row`` makes of each; not whole, it ends the command."""
+    if as_json:
+        print_json(answer)
+    else:
+        out = console()
+        out.print(table(columns, map(row, answer["rows"]), out.width))
+        note_more(answer, limit)
+    mind_silent(answer)
+
+
+def tell_count(answer: Answer, count: int, noun: str, what: str, key: str, *, as_json: bool) -> None:
+    """How many were dealt with: ``3 binds ended``, or ``key`` in JSON; an answer that is not whole ends the command."""
+    if as_json:
+        print_json({key: count, "silent": answer["silent"]})
+    else:
+        typer.echo(f"{counted(count, noun)} {what}")
+    mind_silent(answer)
 
 
 def print_json(value: object) -> None:

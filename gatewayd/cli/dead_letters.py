@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json
-from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, Limit, Reveal, Socket, counted
-from gatewayd.cli.tables import Column, console, moment, note_more, table
+from gatewayd.cli.calls import acted, daemon, listed, show_rows, tell_count
+from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, Limit, Reveal, Socket
+from gatewayd.cli.tables import Column, moment
 
 COLUMNS = (
     Column("delivery", "id"),
@@ -45,13 +45,7 @@ def list_command(
     """
     with daemon(config, socket) as client:
         answer = listed(client, "dead", limit, reveal=reveal, account=account)
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
-        note_more(answer, limit)
-    mind_silent(answer)
+    show_rows(answer, COLUMNS, _row, limit, as_json=as_json)
 
 
 def _row(dead: dict[str, Any]) -> dict[str, Any]:
@@ -74,10 +68,6 @@ def replay(
     with daemon(config, socket) as client:
         answer = acted(client, "revive", account=account, id=delivery)
     count = int(answer.get("changed", 0))
-    if as_json:
-        print_json({"replayed": count, "silent": answer["silent"]})
-    else:
-        typer.echo(f"{counted(count, 'dead letter')} owed again")
-    mind_silent(answer)
+    tell_count(answer, count, "dead letter", "owed again", "replayed", as_json=as_json)
     if not count:
         raise typer.Exit(FAILED)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json
+from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json, show_rows, tell_count
 from gatewayd.cli.conventions import (
     DEFAULT_CONFIG,
     FAILED,
@@ -20,10 +20,10 @@ from gatewayd.cli.conventions import (
     Reveal,
     Socket,
     confirm,
-    counted,
     refuse,
 )
-from gatewayd.cli.tables import Column, age, amount, console, moment, note_more, table
+from gatewayd.cli.status import account_row
+from gatewayd.cli.tables import Column, age, amount, console, moment, table
 
 SUMMARY = (
     Column("account", "name"),
@@ -73,13 +73,7 @@ def outbox(
     else:
         out = console()
         rows = [
-            {
-                "name": name,
-                "binds": one["binds_up"],
-                "owed": amount(one["depth"]),
-                "depth_max": amount(one["depth_max"]),
-                "oldest": age(one["outbox_age_s"]),
-            }
+            account_row(name, one) | {"binds": one["binds_up"], "depth_max": amount(one["depth_max"])}
             for name, one in sorted(accounts.items())
         ]
         out.print(table(SUMMARY, rows, out.width))
@@ -105,13 +99,7 @@ def list_command(
     with daemon(config, socket) as client:
         filters = {"account": account, "kind": kind, "older_s": seconds_of(older)}
         answer = listed(client, "outbox", limit, reveal=reveal, **filters)
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
-        note_more(answer, limit)
-    mind_silent(answer)
+    show_rows(answer, COLUMNS, _row, limit, as_json=as_json)
 
 
 def _row(delivery: dict[str, Any]) -> dict[str, Any]:
@@ -128,11 +116,7 @@ def replay(account: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None
     with daemon(config, socket) as client:
         answer = client.ask("replay", account=account)
     count = int(answer["answer"].get("offered", 0))
-    if as_json:
-        print_json({"offered": count, "silent": answer["silent"]})
-    else:
-        typer.echo(f"{counted(count, 'delivery')} offered again")
-    mind_silent(answer)
+    tell_count(answer, count, "delivery", "offered again", "offered", as_json=as_json)
 
 
 @app.command()
@@ -159,11 +143,7 @@ def drop(
     with daemon(config, socket) as client:
         answer = acted(client, "drop", account=account, kind=kind, older_s=older_s, id=delivery)
     count = int(answer.get("changed", 0))
-    if as_json:
-        print_json({"dropped": count, "silent": answer["silent"]})
-    else:
-        typer.echo(f"{counted(count, 'delivery')} dropped")
-    mind_silent(answer)
+    tell_count(answer, count, "delivery", "dropped", "dropped", as_json=as_json)
     if not count:
         raise typer.Exit(FAILED)
 

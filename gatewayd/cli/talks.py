@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewayd.cli.calls import daemon, listed, mind_silent, print_json
+from gatewayd.cli.calls import daemon, listed, show_rows
 from gatewayd.cli.conventions import DEFAULT_CONFIG, AsJson, Config, Limit, Reveal, Socket
-from gatewayd.cli.tables import Column, console, moment, note_more, since, table
+from gatewayd.cli.tables import Column, moment, since
 
 COLUMNS = (
     Column("session", "id"),
@@ -40,13 +40,7 @@ def sessions(
     """
     with daemon(config, socket) as client:
         answer = listed(client, "sessions", limit, number=number, account=account, reveal=reveal)
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
-        note_more(answer, limit)
-    mind_silent(answer)
+    show_rows(answer, COLUMNS, _row, limit, as_json=as_json)
 
 
 def _row(session: dict[str, Any]) -> dict[str, Any]:

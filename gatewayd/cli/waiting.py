@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json
+from gatewayd.cli.calls import acted, daemon, listed, mind_silent, print_json, show_rows
 from gatewayd.cli.conventions import (
     DEFAULT_CONFIG,
     FAILED,
@@ -23,7 +23,7 @@ from gatewayd.cli.conventions import (
     counted,
     refuse,
 )
-from gatewayd.cli.tables import Column, age, console, note_more, table
+from gatewayd.cli.tables import Column, age
 
 COLUMNS = (
     Column("message", "id"),
@@ -77,13 +77,7 @@ def list_command(
             answer = _together([listed(client, "queue", 1, id=one, reveal=reveal) for one in ids])
         else:
             answer = listed(client, "queue", limit, reveal=reveal, **filters)
-    if as_json:
-        print_json(answer)
-    else:
-        out = console()
-        out.print(table(COLUMNS, map(_row, answer["rows"]), out.width))
-        note_more(answer, limit)
-    mind_silent(answer)
+    show_rows(answer, COLUMNS, _row, limit, as_json=as_json)
     if ids and not answer["rows"]:
         raise typer.Exit(FAILED)
 
