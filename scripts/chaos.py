@@ -12,28 +12,19 @@ Exit codes: 0 nothing was lost and the bound was kept; 1 it was not; 2 there is 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
-import json
-import random
-import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import uvloop
 from chaos_backlog import Backlog
-from chaos_gateway import ChaosFault
 from chaos_limits import Limits, LimitsRun
 from chaos_rounds import FAMILIES, Options, Rounds
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-EXIT_GOOD, EXIT_BAD, EXIT_NO_VERDICT, EXIT_INTERRUPTED = 0, 1, 2, 130
+from trial import Figures, tried
 
 BACKLOG_GROWTH_MAX_MB = 100.0
 QUOTA_USED_MIN = 0.99
@@ -55,7 +46,7 @@ LABELS = (
 )
 
 
-def is_good(figures: dict[str, Any]) -> bool:
+def is_good(figures: Figures) -> bool:
     """Whether the promises were kept."""
     if "backlog" in figures:
         in_order = not figures["out_of_order"] or figures["workers"] > 1  # several are in order for each handset only
@@ -76,13 +67,13 @@ def progress_over(rounds: int) -> Iterator[Callable[[int, str], None]]:
         yield lambda number, name: progress.update(bar, completed=number, description=name)
 
 
-async def run_rounds(options: Options, place: Path) -> dict[str, Any]:
+async def run_rounds(options: Options, place: Path) -> Figures:
     """The figures of a run of rounds."""
     with progress_over(options.rounds) as on_round:
         return await Rounds(options, place).run(on_round)
 
 
-def show(figures: dict[str, Any], verdict: bool) -> None:
+def show(figures: Figures, verdict: bool) -> None:
     """The tables for people."""
     console = Console()
     if "faults" not in figures:
@@ -106,7 +97,7 @@ def show(figures: dict[str, Any], verdict: bool) -> None:
     )
 
 
-async def run_backlog(messages: int, workers: int, place: Path) -> dict[str, Any]:
+async def run_backlog(messages: int, workers: int, place: Path) -> Figures:
     """The figures of a backlog."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
@@ -116,7 +107,7 @@ async def run_backlog(messages: int, workers: int, place: Path) -> dict[str, Any
         ).run()
 
 
-async def run_limits(seconds: float, seed: int, workers: int, place: Path) -> dict[str, Any]:
+async def run_limits(seconds: float, seed: int, workers: int, place: Path) -> Figures:
     """The figures of a run against the quotas."""
     with progress_over(int(seconds)) as on_second:
         limits = Limits(seconds=seconds, seed=seed, workers=workers)
@@ -148,46 +139,19 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def perform(options: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """The run that was asked for; a signal ends it in order."""
-    task = asyncio.current_task()
-    assert task is not None  # this is one
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    if options.backlog:
-        return await run_backlog(options.backlog, options.workers, place)
-    if options.limits:
-        return await run_limits(options.limits, options.seed, options.workers, place)
-    return await run_rounds(Options(options.rounds, options.seed, options.workers, tuple(options.faults)), place)
+async def perform(asked: argparse.Namespace, seed: int, place: Path) -> Figures:
+    """The run that was asked for."""
+    if asked.backlog:
+        return await run_backlog(asked.backlog, asked.workers, place)
+    if asked.limits:
+        return await run_limits(asked.limits, seed, asked.workers, place)
+    return await run_rounds(Options(asked.rounds, seed, asked.workers, tuple(asked.faults)), place)
 
 
 def main() -> int:
     """One run; see the exit codes above."""
-    options = parsed()
-    if options.seed is None:
-        options.seed = random.SystemRandom().randrange(1_000_000)
-    print(f"scripts/chaos: seed {options.seed}", file=sys.stderr)
-    place = Path()
-    try:
-        place = Path(tempfile.mkdtemp(prefix="gatewayd-chaos-", dir=options.dir))
-        figures = uvloop.run(perform(options, place))
-    except (ChaosFault, OSError) as fault:
-        print(f"scripts/chaos: seed {options.seed}: {fault}", file=sys.stderr)
-        return EXIT_NO_VERDICT
-    except asyncio.CancelledError:
-        print("scripts/chaos: stopped before the end", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    finally:
-        if options.keep:
-            print(f"scripts/chaos: left in {place}", file=sys.stderr)
-        elif place != Path():
-            shutil.rmtree(place, ignore_errors=True)
-    verdict = is_good(figures)
-    if options.json:
-        print(json.dumps(figures))
-    else:
-        show(figures, verdict)
-    return EXIT_GOOD if verdict else EXIT_BAD
+    asked = parsed()
+    return tried("chaos", asked, partial(perform, asked), is_good, show)
 
 
 if __name__ == "__main__":

@@ -11,26 +11,17 @@ Exit codes: 0 all agree; 1 they do not; 2 there is no verdict; 130 stopped befor
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
-import json
-import random
-import shutil
-import signal
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import uvloop
-from chaos_gateway import ChaosFault
 from day_run import Day, Options, is_good
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
-EXIT_GOOD, EXIT_BAD, EXIT_NO_VERDICT, EXIT_INTERRUPTED = 0, 1, 2, 130
+from trial import Figures, tried
 
 
 @contextlib.contextmanager
@@ -48,7 +39,7 @@ def progress_over(messages: int) -> Iterator[Callable[[int, int, str], None]]:
         yield show
 
 
-def show(figures: dict[str, Any], verdict: bool) -> None:
+def show(figures: Figures, verdict: bool) -> None:
     """The tables for people."""
     console = Console()
     title = f"{figures['messages']:,} messages, seed {figures['seed']}, {figures['workers']} workers"
@@ -87,43 +78,17 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def perform(options: Options, place: Path) -> dict[str, Any]:
-    """The day; a signal ends it in order."""
-    task = asyncio.current_task()
-    assert task is not None  # this is one
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with progress_over(options.messages) as on_progress:
+async def perform(asked: argparse.Namespace, seed: int, place: Path) -> Figures:
+    """The day that was asked for."""
+    options = Options(asked.messages, asked.rate, seed, asked.workers, asked.brief)
+    with progress_over(asked.messages) as on_progress:
         return await Day(options, place, on_progress).run()
 
 
 def main() -> int:
     """One run; see the exit codes above."""
     asked = parsed()
-    seed = random.SystemRandom().randrange(1_000_000) if asked.seed is None else asked.seed
-    print(f"scripts/day: seed {seed}", file=sys.stderr)
-    options = Options(asked.messages, asked.rate, seed, asked.workers, asked.brief)
-    place = Path()
-    try:
-        place = Path(tempfile.mkdtemp(prefix="gatewayd-day-", dir=asked.dir))
-        figures = uvloop.run(perform(options, place))
-    except (ChaosFault, OSError) as fault:
-        print(f"scripts/day: seed {seed}: {fault}", file=sys.stderr)
-        return EXIT_NO_VERDICT
-    except asyncio.CancelledError:
-        print("scripts/day: stopped before the end", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    finally:
-        if asked.keep:
-            print(f"scripts/day: left in {place}", file=sys.stderr)
-        elif place != Path():
-            shutil.rmtree(place, ignore_errors=True)
-    verdict = is_good(figures)
-    if asked.json:
-        print(json.dumps(figures))
-    else:
-        show(figures, verdict)
-    return EXIT_GOOD if verdict else EXIT_BAD
+    return tried("day", asked, partial(perform, asked), is_good, show)
 
 
 if __name__ == "__main__":
