@@ -38,6 +38,7 @@ from protocol.rcs.suggestions import (
     RequestLocation,
     ShowLocation,
     check_suggestions,
+    geo_uri,
     tag_of,
     words_of,
 )
@@ -220,11 +221,6 @@ def plain_text(content: Content) -> str:
     """
     lines = [_words(content), *map(words_of, content.suggestions)]
     return "\n".join(line for line in lines if line)
-
-
-def geo_uri(latitude: float, longitude: float) -> str:
-    """A place in WGS 84 degrees as RFC 5870 writes it, to about a decimetre."""
-    return f"geo:{latitude:.6f},{longitude:.6f}"
 
 
 def _words(content: Content) -> str:

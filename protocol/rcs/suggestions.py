@@ -142,6 +142,11 @@ def check_suggestions(suggestions: Sequence[AnySuggestion], at: str, limits: Lim
         _check(suggestion, f"{at}[{index}]", limits)
 
 
+def geo_uri(latitude: float, longitude: float) -> str:
+    """A place in WGS 84 degrees as RFC 5870 writes it, to about a decimetre."""
+    return f"geo:{latitude:.6f},{longitude:.6f}"
+
+
 def words_of(suggestion: AnySuggestion) -> str:
     """What remains of it in plain text: an action's address behind its words; nothing for what text can't do."""
     match suggestion:
@@ -150,7 +155,7 @@ def words_of(suggestion: AnySuggestion) -> str:
         case DialVideo(phone_number=target):
             return f"{suggestion.display_text}: {target}"
         case ShowLocation(latitude=float() as latitude, longitude=float() as longitude):
-            return f"{suggestion.display_text}: geo:{latitude:.6f},{longitude:.6f}"
+            return f"{suggestion.display_text}: {geo_uri(latitude, longitude)}"
         case ShowLocation(query=query):
             return f"{suggestion.display_text}: {query}"
         case CalendarEvent(title=title, start=start):
