@@ -244,18 +244,20 @@ def _words_of_card(card: Card) -> str:
     return "\n".join(line for line in lines if line) or (card.media.url if card.media is not None else "")
 
 
+def _check_octets(shown: File | Audio | Media, at: str, limits: Limits) -> None:
+    check_source(shown.url, f"{at}.url", limits)
+    check_size(shown.size, f"{at}.size", limits.file_size_max)
+    check_type(shown.mime_type, f"{at}.mime_type", limits.media_types)
+
+
 def _check_file(file: File, limits: Limits) -> None:
-    check_source(file.url, "file.url", limits)
-    check_size(file.size, "file.size", limits.file_size_max)
-    check_type(file.mime_type, "file.mime_type", limits.media_types)
+    _check_octets(file, "file", limits)
     if file.thumbnail is not None:
         _check_thumbnail(file.thumbnail, "file.thumbnail", limits, file.url)
 
 
 def _check_audio(audio: Audio, limits: Limits) -> None:
-    check_source(audio.url, "audio.url", limits)
-    check_size(audio.size, "audio.size", limits.file_size_max)
-    check_type(audio.mime_type, "audio.mime_type", limits.media_types)
+    _check_octets(audio, "audio", limits)
     if audio.length_s < 0:
         raise ContentFault("out_of_range", "audio.length_s", "is negative")
 
@@ -270,20 +272,20 @@ def _sizes_of(content: Content) -> list[int]:
     match content:
         case Audio(size=size):
             return [size]
-        case File(size=size, thumbnail=thumbnail):
-            return [size, thumbnail.size if thumbnail is not None else 0]
+        case File():
+            return _sizes_with_thumbnail(content)
         case RichCard(card=card):
-            return _sizes_of_media(card.media)
+            return _sizes_with_thumbnail(card.media)
         case Carousel(cards=cards):
-            return [size for card in cards for size in _sizes_of_media(card.media)]
+            return [size for card in cards for size in _sizes_with_thumbnail(card.media)]
         case _:
             return []
 
 
-def _sizes_of_media(media: Media | None) -> list[int]:
-    if media is None:
+def _sizes_with_thumbnail(shown: File | Media | None) -> list[int]:
+    if shown is None:
         return []
-    return [media.size, media.thumbnail.size if media.thumbnail is not None else 0]
+    return [shown.size, shown.thumbnail.size if shown.thumbnail is not None else 0]
 
 
 def _check_thumbnail(thumbnail: Thumbnail, at: str, limits: Limits, url: str) -> None:
@@ -326,9 +328,7 @@ def _check_card(card: Card, at: str, limits: Limits) -> None:
 
 
 def _check_media(media: Media, at: str, limits: Limits) -> None:
-    check_source(media.url, f"{at}.url", limits)
-    check_size(media.size, f"{at}.size", limits.file_size_max)
-    check_type(media.mime_type, f"{at}.mime_type", limits.media_types)
+    _check_octets(media, at, limits)
     if not limits.has_sound_in_cards and media.mime_type.startswith("audio/"):
         raise ContentFault("unsupported", f"{at}.mime_type", "a card shows no recording on this platform")
     check_length(media.description, f"{at}.description", limits.media_description_max, least=0)
