@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from protocol.rcs.answers import TokenRefused, TryLater, error_word, read_retry_after
+from protocol.rcs.answers import TokenRefused, TryLater, error_word, is_busy, read_retry_after
 from protocol.rcs.content import Audio, Card, Carousel, Content, File, Media, RichCard, Thumbnail
 from protocol.rcs.exchange import Request
 from protocol.rcs.limits import LOCAL
@@ -178,8 +178,6 @@ def read_refusal(status: int, retry_after: str | None, code: str) -> NotStored |
     if status == 401:
         return TokenRefused()
     error = error_word(status, code)
-    if status == 429:
-        return TryLater(error, read_retry_after(retry_after), throttled=True)
-    if status >= 500 or status == 408 or status < 300:
-        return TryLater(error, read_retry_after(retry_after))
+    if is_busy(status) or status < 300:
+        return TryLater(error, read_retry_after(retry_after), throttled=status == 429)
     return NotStored(error)
