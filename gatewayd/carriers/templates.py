@@ -32,6 +32,8 @@ _URL: Final = re.compile(r"https?://[^\s<>\"]{1,2000}+", re.IGNORECASE)
 _URL_END: Final = ".,;:!?)]}'"
 _URL_SAFE: Final = "%/:?#[]@!$&'()*+,;=-._~"
 
+_decode_content: Final[Callable[[bytes], Content]] = msgspec.json.Decoder(Content).decode
+
 
 class Tlv(msgspec.Struct, frozen=True):
     """A TLV that the sender must have given; ``value`` None is any."""
@@ -92,10 +94,9 @@ def own_content_of(message: Message) -> Content | None:
     for tag, value in message.tlvs:
         if tag == TAG_CONTENT:
             try:
-                content: Content = msgspec.json.decode(value, type=Content)
+                return _decode_content(value)
             except (msgspec.MsgspecError, UnicodeDecodeError):  # taken by another version of us
                 return None
-            return content
     return None
 
 
