@@ -12,21 +12,7 @@ from gatewayd import cli
 from gatewayd.config.load import load
 from gatewayd.config.passwords import verify_password
 
-ROOT = Path(__file__).parents[3]
-HASH = "scrypt$16384$8$1$cA2bud8HXsUi6FoUX120Cw$Ma2oXw0rDhfTJ1KYYhOtC9OEMKu8/M4/+hAh4bnGhmo"
 runner = CliRunner()
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    for name, secret in (("shop.hash", HASH), ("carrier.password", "s3cret")):
-        (tmp_path / name).write_text(secret)
-        (tmp_path / name).chmod(0o600)
-    path = tmp_path / "gatewayd.toml"
-    path.write_text((ROOT / "conf" / "examples" / "sms-only.toml").read_text())
-    path.chmod(0o640)
-    return path
 
 
 def add(config: Path, *words: str, password: str = "s3cret\n") -> tuple[int, str]:

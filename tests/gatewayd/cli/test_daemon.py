@@ -15,25 +15,9 @@ import gatewayd
 from gatewayd import cli
 from gatewayd.config.load import Loaded
 from gatewayd.config.passwords import verify_password
-
-ROOT = Path(__file__).parents[3]
-EXAMPLE = ROOT / "conf" / "examples" / "sms-only.toml"
-# The hash of "secret".
-HASH = "scrypt$16384$8$1$cA2bud8HXsUi6FoUX120Cw$Ma2oXw0rDhfTJ1KYYhOtC9OEMKu8/M4/+hAh4bnGhmo"
+from tests.gatewayd.cli.conftest import HASH, ROOT
 
 runner = CliRunner()
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A configuration that can be used, with its secrets."""
-    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    for name, secret in (("shop.hash", HASH), ("carrier.password", "s3cret")):
-        (tmp_path / name).write_text(secret)
-        (tmp_path / name).chmod(0o600)
-    path = tmp_path / "gatewayd.toml"
-    path.write_text(EXAMPLE.read_text())
-    return path
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from gatewayd import cli
 from gatewayd.store.qualify_lists import QualifyLists
+from tests.gatewayd.cli.conftest import put_secrets
 from tests.gatewayd.config.conftest import SECRETS, SOUND
 
 runner = CliRunner()
@@ -18,9 +19,7 @@ runner = CliRunner()
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration with files of numbers beside it."""
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    for name, secret in SECRETS.items():
-        (tmp_path / name).write_text(secret)
-        (tmp_path / name).chmod(0o600)
+    put_secrets(tmp_path, SECRETS)
     (tmp_path / "spool").mkdir()
     (tmp_path / "blocks.csv").write_text("prefix;operator\n33607;FRTE\n33609;SFR0\n")
     (tmp_path / "names.csv").write_text("code;operator\nFRTE;orange\nSFR0;sfr\n")

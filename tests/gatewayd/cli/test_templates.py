@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gatewayd import cli
+from tests.gatewayd.cli.conftest import put_secrets
 from tests.gatewayd.config.conftest import SECRETS, SOUND
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -24,9 +25,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration with the templates that are shipped."""
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-    for name, secret in SECRETS.items():
-        (tmp_path / name).write_text(secret)
-        (tmp_path / name).chmod(0o600)
+    put_secrets(tmp_path, SECRETS)
     shutil.copytree(CONF / "templates", tmp_path / "templates")
     path = tmp_path / "gatewayd.toml"
     path.write_text('[rcs]\ntemplates_dir = "templates"\n' + SOUND)

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from gatewayd import cli
 from gatewayd.runtime.masking import Masker, made_key
+from tests.gatewayd.cli.conftest import put_secrets
 from tests.gatewayd.config.conftest import SECRETS, SOUND
 
 runner = CliRunner()
@@ -19,9 +20,7 @@ NUMBER = "33612345678"
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration whose spool is a folder beside it."""
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    for name, secret in SECRETS.items():
-        (tmp_path / name).write_text(secret)
-        (tmp_path / name).chmod(0o600)
+    put_secrets(tmp_path, SECRETS)
     (tmp_path / "spool").mkdir()
     path = tmp_path / "gatewayd.toml"
     path.write_text('[daemon]\nspool_dir = "spool"\n' + SOUND)
