@@ -15,6 +15,7 @@ import msgspec
 
 from gatewayd.carriers.pattern_cost import TEXT_MAX
 from gatewayd.message import TAG_CONTENT, Encoding, Message
+from protocol.rcs.answers import JSON_FAULTS
 from protocol.rcs.content import AnySuggestion, Content, Text
 from protocol.rcs.errors import RcsFault
 from protocol.smpp import text as alphabets
@@ -95,7 +96,7 @@ def own_content_of(message: Message) -> Content | None:
         if tag == TAG_CONTENT:
             try:
                 return _decode_content(value)
-            except (msgspec.MsgspecError, UnicodeDecodeError):  # taken by another version of us
+            except JSON_FAULTS:  # taken by another version of us
                 return None
     return None
 

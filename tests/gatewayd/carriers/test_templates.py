@@ -183,5 +183,6 @@ def test_what_a_sender_made_rich_goes_before_templates() -> None:
     own = msgspec.json.encode(Location(1.0, 2.0))
     message = msgspec.structs.replace(message_of("shop", "SHOP", "text"), tlvs=((TAG_CONTENT, own),))
     assert templates.content_of(message) == Location(1.0, 2.0)
-    unreadable = msgspec.structs.replace(message, tlvs=((TAG_CONTENT, b"{"),))
-    assert templates.content_of(unreadable) == Text("text", (Reply("STOP", "STOP"),))
+    for octets in (b"{", b'{"type":"text","text":"\xff"}', b'{"type":"text","x":' + b"[" * 60_000):
+        unreadable = msgspec.structs.replace(message, tlvs=((TAG_CONTENT, octets),))
+        assert templates.content_of(unreadable) == Text("text", (Reply("STOP", "STOP"),))
