@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from gatewayd.carriers.media import Media
 from gatewayd.carriers.template_rules import read_all
-from gatewayd.carriers.templates import Templates
+from gatewayd.carriers.templates import Templates, files_of
 from gatewayd.carriers.uploader import Filing
 from gatewayd.config.load import Loaded
 from gatewayd.flow.files import Files
@@ -39,8 +39,7 @@ class Enriching:
             log.error("= %s", fault)
         if not (faults and wholly):
             self.templates.learn(templates)
-            wanted = {name: kind for template in templates for name, kind in template.files.items()}
-            self._media.learn(loaded.config.rcs.media_dir, wanted)
+            self._media.learn(loaded.config.rcs.media_dir, files_of(templates))
         return str(faults[0]) if faults else ""
 
     def filing(self, link: str) -> Filing:

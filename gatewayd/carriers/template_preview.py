@@ -13,7 +13,7 @@ import msgspec
 
 from gatewayd.carriers.rcs_platforms import platform_for
 from gatewayd.carriers.segments import count_of
-from gatewayd.carriers.templates import Template
+from gatewayd.carriers.templates import Template, files_of
 from gatewayd.config import schema
 from gatewayd.message import Encoding, Message
 from protocol.rcs.content import Content
@@ -86,8 +86,7 @@ def rcs_links(links: Mapping[str, schema.Link]) -> Mapping[str, schema.Link]:
 
 def places_of(templates: Iterable[Template], media: Mapping[str, int]) -> dict[str, Place]:
     """What is known of the local files of templates, by their names: everything but where they will be."""
-    files = {name: kind for template in templates for name, kind in template.files.items()}
-    return {name: Place(name, kind, media[name]) for name, kind in files.items()}
+    return {name: Place(name, kind, media[name]) for name, kind in files_of(templates).items()}
 
 
 def bodies_of(

@@ -65,6 +65,11 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     chips: tuple[Mapping[str, Any], ...] = ()
 
 
+def files_of(templates: Iterable[Template]) -> dict[str, str]:
+    """The media types of all local files that templates name, by name."""
+    return {name: kind for template in templates for name, kind in template.files.items()}
+
+
 class Rendering(msgspec.Struct, frozen=True):
     """What became of a message, and for each template its name and why it was not for it (empty: it was)."""
 
