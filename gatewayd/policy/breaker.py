@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+from gatewayd.policy.retry import doubled_s, upper_half_s
+
 FAILURES_MAX: Final = 5
 OPEN_FIRST_S: Final = 1.0
 OPEN_MAX_S: Final = 60.0
@@ -69,9 +71,8 @@ class Breaker:
         is_too_much = self.state is BreakerState.CLOSED and self._failures >= FAILURES_MAX
         if not (is_too_much or self.state is BreakerState.HALF_OPEN):
             return False
-        wait_s = min(OPEN_MAX_S, OPEN_FIRST_S * 2.0 ** min(self._probes, 30))
-        self._open_until = now + wait_s * (0.5 + share / 2)
         self._probes += 1
+        self._open_until = now + upper_half_s(doubled_s(OPEN_FIRST_S, OPEN_MAX_S, self._probes), share)
         self.state = BreakerState.OPEN
         return is_too_much
 

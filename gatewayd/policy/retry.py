@@ -21,20 +21,26 @@ def is_worth_retrying(status: int) -> bool:
     return status in _TEMPORARY
 
 
+def doubled_s(first_s: float, longest_s: float, attempts: int) -> float:
+    """The wait after ``attempts`` that failed in a row (at least 1): the first one, doubled by each, up to a bound."""
+    return min(first_s * 2.0 ** min(attempts - 1, 16), longest_s)
+
+
+def upper_half_s(wait_s: float, share: float) -> float:
+    """Of a wait, what chance (``share``, 0 to 1) leaves: half of it at least, so that many do not come back at once."""
+    return wait_s * (0.5 + share / 2)
+
+
 def retry_delay_s(attempts: int) -> float:
     """Seconds until the next try after ``attempts`` that failed (at least 1): doubling, bounded."""
-    exponent = min(attempts - 1, 16)
-    delay_s: float = min(RETRY_FIRST_S * 2**exponent, RETRY_MAX_S)
-    return delay_s
+    return doubled_s(RETRY_FIRST_S, RETRY_MAX_S, attempts)
 
 
 def post_delay_s(attempts: int, share: float) -> float:
     """The same for what is posted to an endpoint; ``share`` is chance (0 to 1), which takes up to half of it away."""
-    delay_s: float = min(POST_FIRST_S * 2 ** min(attempts - 1, 16), POST_MAX_S)
-    return delay_s * (0.5 + share / 2)
+    return upper_half_s(doubled_s(POST_FIRST_S, POST_MAX_S, attempts), share)
 
 
 def reconnect_delay_s(failures: int, share: float) -> float:
     """Seconds until a connection is tried again after ``failures`` in a row (at least 1); ``share`` as above."""
-    delay_s: float = min(RECONNECT_FIRST_S * 2 ** min(failures - 1, 16), RECONNECT_MAX_S)
-    return delay_s * (0.5 + share / 2)
+    return upper_half_s(doubled_s(RECONNECT_FIRST_S, RECONNECT_MAX_S, failures), share)
