@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from gatewayd.message import State
 from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs
+from gatewayd.policy.progress import WAIT
 from gatewayd.policy.rcs_leg import revoke
 
 CANCELLED = "cancelled"
 
 _WAITING = (Stage.QUEUED, Stage.POSTPONED)
-_WAIT = Wait()
 
 
 def hold(progress: Progress, expires_at: float) -> Step | None:
@@ -28,7 +28,7 @@ def hold(progress: Progress, expires_at: float) -> Step | None:
     progress.stage = Stage.HELD
     progress.queue = ""
     progress.due = expires_at
-    return _WAIT
+    return WAIT
 
 
 def release(progress: Progress, expires_at: float) -> Step | None:
@@ -48,7 +48,7 @@ def cancel(progress: Progress, expires_at: float, now: float) -> Step | None:
             return revoke(progress, expires_at, now)
         case Stage.SENDING | Stage.REVOKING | Stage.SETTLING:
             progress.is_cancelled = True
-            return _WAIT
+            return WAIT
     progress.is_cancelled = True
     if is_on_rcs(progress):  # it was perhaps sent before, and waits to be sent again
         return revoke(progress, expires_at, now)

@@ -5,7 +5,6 @@ Knows nothing of segments.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -78,8 +77,8 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
 def _may_repeat(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> bool:
     """Whether what was perhaps sent can go once more over the same link, and arrive at most once."""
     again_at = now + REPEAT_S * 2 ** min(progress.attempts, DOUBLINGS_MAX)
-    limits = [moment for moment in (expires_at, progress.rcs_until) if moment]
-    return terms.repeats_safely and progress.attempts < terms.retry_max and again_at < min(limits, default=math.inf)
+    is_too_late = falls_inside(again_at, expires_at, progress.rcs_until)
+    return terms.repeats_safely and progress.attempts < terms.retry_max and not is_too_late
 
 
 def _repeat(progress: Progress, now: float) -> Step:
