@@ -252,10 +252,9 @@ def _progress(batch: Batch, as_json: bool) -> Iterator[Tell]:
             nonlocal last_done, last_at
             if batch.done > last_done:  # the rate is that of sending, and stands while only receipts come
                 last_done, last_at = batch.done, time.monotonic()
-            done = last_done
-            rate = (done - before) / max(0.001, last_at - began)
+            rate = (last_done - before) / max(0.001, last_at - began)
             receipts = batch.received_count
-            bar.update(task, completed=done, rate=f"{rate:,.1f}/s" + (f", {receipts} receipts" if receipts else ""))
+            bar.update(task, completed=last_done, rate=f"{rate:,.1f}/s" + (f", {receipts} receipts" if receipts else ""))
 
         yield tell
 

@@ -73,14 +73,12 @@ def _texts(stories: list[Story], settings: Settings, reveal: bool) -> list[str |
 def _print(
     stories: list[Story], show: Callable[[str], str], texts: list[str | None], is_list: bool, as_json: bool
 ) -> None:
-    import json
-
+    from gatewayd.cli.calls import print_json
     from gatewayd.cli.tables import console
     from gatewayd.tracing import view, words
 
     if as_json:
-        plain = [words.plain(story, show, text) for story, text in zip(stories, texts, strict=True)]
-        typer.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+        print_json([words.plain(story, show, text) for story, text in zip(stories, texts, strict=True)])
     else:
         console().print(view.listing(stories, show) if is_list else view.timeline(stories, show, texts))
 
