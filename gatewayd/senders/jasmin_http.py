@@ -93,18 +93,12 @@ class Jasmin:
         return jasmin_request.of_pairs(pairs_of(query_of(request)))
 
     async def _admit(self, request: web.Request, given: Arguments) -> Account:
-        desk, name = self._desk, value(given, "username")
-        if desk.is_draining():
-            raise Rejected(*_BUSY)
+        name = value(given, "username")
         try:
-            account = await desk.passwords.admit(name, value(given, "password"), request.remote or "")
-        except NotNow as not_now:
-            desk.count_fault("too_many_failures" if not_now.is_guessing else "busy")
-            if not not_now.is_guessing:
-                raise Rejected(*_BUSY) from None
-            account = None
+            account = await self._desk.admit(name, value(given, "password"), request.remote or "")
+        except NotNow:
+            raise Rejected(*_BUSY) from None
         if account is None:
-            desk.count_fault("unauthorized")
             raise Rejected(403, f"Authentication failure for username:{name}")
         return account
 

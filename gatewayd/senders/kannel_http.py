@@ -79,18 +79,12 @@ class Kannel:
 
     async def _send(self, peer: str, given: Parameters, *, is_post: bool) -> list[Result]:
         desk = self._desk
-        if desk.is_draining():
-            raise Rejected(*_TEMPORAL)
         name, password = kannel_request.words(given, "username"), kannel_request.words(given, "password")
         try:
-            account = await desk.passwords.admit(name, password, peer)
-        except NotNow as not_now:
-            desk.count_fault("too_many_failures" if not_now.is_guessing else "busy")
-            if not_now.is_guessing:
-                raise Rejected(403, "Authorization failed for sendsms") from None
+            account = await desk.admit(name, password, peer)
+        except NotNow:
             raise Rejected(*_TEMPORAL) from None
         if account is None:
-            desk.count_fault("unauthorized")
             raise Rejected(403, "Authorization failed for sendsms")
         numbers = kannel_request.receivers(given, is_post=is_post)
         pdus = kannel_request.submits_of(given, account, numbers[: desk.receivers_max], desk.clock())

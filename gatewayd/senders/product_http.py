@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver_pdu import message_id_text
-from gatewayd.senders.http_passwords import Passwords
+from gatewayd.senders.http_passwords import NotNow, Passwords
 from gatewayd.senders.http_problems import Problem
 from gatewayd.senders.http_submit import Result, Submits
 from protocol.smpp import text
@@ -42,6 +42,21 @@ class Desk(NamedTuple):
     count_fault: Callable[[str], None]
     receivers_max: int
     body_timeout_s: float
+
+    async def admit(self, name: str, password: str, peer: str) -> Account | None:
+        """Whose call it is; None is for a password that is wrong, and for who was wrong too often. Raises NotNow."""
+        if self.is_draining():
+            raise NotNow(is_guessing=False)
+        try:
+            account = await self.passwords.admit(name, password, peer)
+        except NotNow as not_now:
+            self.count_fault("too_many_failures" if not_now.is_guessing else "busy")
+            if not_now.is_guessing:
+                return None
+            raise
+        if account is None:
+            self.count_fault("unauthorized")
+        return account
 
     async def hand_in(self, account: Account, pdus: Sequence[SubmitSm]) -> list[Result]:
         """Each one's result."""
