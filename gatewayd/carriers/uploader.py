@@ -116,10 +116,10 @@ class Uploader:
             self._early[event.file_id] = event
             if len(self._early) > EARLY_MAX:
                 del self._early[next(iter(self._early))]
+        elif item.coming is not None and item.coming.file_id == event.file_id:
+            self._hear(item, item.coming, event.answer)
         elif isinstance(event.answer, NotStored):
             self._gone(item, event.answer)
-        elif event.answer.is_ready and item.coming is not None:
-            self._take(item, event.answer)
         self._wake.set()
 
     # -- in the background --------------------------------------------------------------------------------------------
@@ -284,13 +284,9 @@ class Uploader:
         """Ask whether it is ready by now; the platform may also tell by itself, meanwhile even."""
         assert self._api.status is not None
         answer = await self._asked(self._api.status(self._bot_id, coming.file_id), self._api.read_status)
-        if item.coming is not coming:
+        if item.coming is not coming or self._hear(item, coming, answer):
             return
-        if isinstance(answer, Stored) and answer.is_ready:
-            self._take(item, answer)
-        elif isinstance(answer, NotStored):
-            self._gone(item, answer)
-        elif self._clock() - item.coming_since > READY_MAX_S:
+        if self._clock() - item.coming_since > READY_MAX_S:
             item.coming = None
             self._fail(item, NotStored("not_ready"), "not_ready")
         else:
@@ -303,13 +299,21 @@ class Uploader:
         if isinstance(answer, NotStored) and item.usable is usable:
             self._gone(item, answer)
 
-    def _take(self, item: Item, answer: Stored) -> None:
-        """What was on its way is ready."""
-        coming, item.coming = item.coming, None
-        assert coming is not None
-        until = answer.until or coming.until
-        kept = msgspec.structs.replace(coming, ref=answer.ref or coming.ref, is_ready=True, until=until)
-        self._use(item, kept)
+    def _hear(self, item: Item, coming: KeptFile, answer: FileAnswer) -> bool:
+        """Whether this is the end of what was on its way: it is ready, or never will be, which is as a refusal is."""
+        if isinstance(answer, Stored) and answer.is_ready:
+            item.coming = None
+            until = answer.until or coming.until
+            kept = msgspec.structs.replace(coming, ref=answer.ref or coming.ref, is_ready=True, until=until)
+            self._use(item, kept)
+            return True
+        if isinstance(answer, NotStored):
+            item.coming = None
+            if item.usable is None:  # else that is what is kept
+                self._keeper.forget(item.file.digest)
+            self._fail(item, answer)
+            return True
+        return False
 
     def _use(self, item: Item, kept: KeptFile) -> None:
         item.usable, item.error, item.failures = kept, "", 0
@@ -318,12 +322,8 @@ class Uploader:
         self._keeper.keep(item.file.digest, kept)
 
     def _gone(self, item: Item, answer: NotStored) -> None:
-        """The platform does not have it (any more). What never became ready is as good as refused."""
+        """The platform does not have any more what could be used."""
         self._keeper.forget(item.file.digest)
-        was_coming, item.coming = item.coming is not None, None
-        if was_coming:
-            self._fail(item, answer)
-            return
         self._on_upload("gone")
         logger.info("media %s is not at %s any more (%s)", item.file.name, self._owner, answer.error)
         item.usable, item.is_doubted = None, False

@@ -234,6 +234,29 @@ async def test_it_is_renewed_at_half_its_life_and_the_old_one_serves_meanwhile(b
     assert kept.until == pytest.approx(bench.now + 30 * DAY_S)
 
 
+async def test_what_is_told_of_the_old_one_is_not_of_the_new_one(bench: Bench) -> None:
+    await bench.after()
+    bench.replies = [(202, bench.file(2, "pending"))]
+    await bench.after(15 * DAY_S)
+    bench.uploader.note(FileEvent("f1", Stored(url(1), "f1")))
+    (kept,) = bench.keeper.values()
+    assert (bench.placed(), kept.file_id) == (url(1), "f1")
+    bench.uploader.note(FileEvent("f1", NotStored("file_expired")))
+    assert (bench.placed(), bench.keeper) == ("pending", {})
+    bench.uploader.note(FileEvent("f2", Stored(url(2), "f2")))
+    assert bench.placed() == url(2)
+    assert bench.outcomes == ["stored", "stored", "gone"]
+
+
+async def test_a_renewal_that_failed_leaves_the_old_one(bench: Bench) -> None:
+    await bench.after()
+    bench.replies = [(202, bench.file(2, "pending"))]
+    await bench.after(15 * DAY_S)
+    bench.uploader.note(FileEvent("f2", NotStored("file_failed")))
+    (kept,) = bench.keeper.values()
+    assert (bench.placed(), kept.file_id) == (url(1), "f1")
+
+
 async def test_one_whose_time_is_over_is_not_sent(bench: Bench) -> None:
     await bench.after()
     bench.replies = [(400, {})]
