@@ -54,7 +54,7 @@ class Item:
 
 
 class Shelf:
-    """All files of one link. ``names`` leads to contents; ``is_known`` once the files were looked at."""
+    """All files of one link; ``is_known`` once the files were looked at."""
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
@@ -62,13 +62,8 @@ class Shelf:
         self._names: Mapping[str, str] = {}
         self.is_known = False
 
-    @property
-    def names(self) -> Mapping[str, str]:
-        """The digest of each file by its name."""
-        return self._names
-
-    @names.setter
-    def names(self, names: Mapping[str, str]) -> None:
+    def learn(self, names: Mapping[str, str]) -> None:
+        """From now on these are the digests of the files, by name; what is under none of them is forgotten."""
         self._names = names
         contents = set(names.values())
         self._items = {digest: item for digest, item in self._items.items() if digest in contents}

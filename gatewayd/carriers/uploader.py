@@ -158,7 +158,7 @@ class Uploader:
             if content.digest not in found.values():
                 self._want(LocalFile(name, mime_type, content.size, content.digest, 0.0))
             found[name] = content.digest
-        self._shelf.names = found
+        self._shelf.learn(found)
         self._shelf.is_known = not self._is_stale
 
     async def _content_of(self, name: str) -> Seen | None:
@@ -178,25 +178,29 @@ class Uploader:
     def _want(self, file: LocalFile) -> None:
         item = self._shelf.item(file.digest)
         if item is None or item.file.mime_type != file.mime_type:
-            self._shelf.put(self._known(Item(file, self._backoff(), self._clock())))
+            item = Item(file, self._backoff(), self._clock())
+            self._recall(item)
+            self._shelf.put(item)
         else:
             item.file = file  # under its name of now
 
     def _backoff(self) -> Backoff:
         return Backoff(RETRY_MIN_S, RETRY_MAX_S, self._rng)
 
-    def _known(self, item: Item) -> Item:
-        """An item with what the last run left of it: it is used, and asked for once."""
+    def _recall(self, item: Item) -> None:
+        """What the last run left of it is used, and asked for once."""
         kept = self._keeper.recall(item.file.digest)
         if kept is None or kept.until <= self._wall():
-            return item
-        if (kept.owner, kept.mime_type) == (self._owner, item.file.mime_type):
-            if kept.is_ready:
-                item.usable = kept
-                item.is_doubted = self._api.status is not None and bool(kept.file_id)
-            elif self._api.status is not None:
-                item.coming, item.coming_since = kept, self._clock()
-        return item
+            return
+        if (kept.owner, kept.mime_type) != (self._owner, item.file.mime_type):
+            return
+        if kept.is_ready:
+            item.usable, item.is_doubted = kept, self._can_ask(kept)
+        elif self._can_ask(kept):
+            item.coming, item.coming_since = kept, self._clock()
+
+    def _can_ask(self, kept: KeptFile) -> bool:
+        return self._api.status is not None and bool(kept.file_id)
 
     async def _until_due(self) -> None:
         wait_s = self._shelf.next_due() - self._clock()
@@ -209,7 +213,7 @@ class Uploader:
     async def _step(self, item: Item) -> None:
         if item.coming is not None:
             await self._poll(item, item.coming)
-        elif item.is_doubted and item.usable is not None and self._api.status is not None and item.usable.file_id:
+        elif item.is_doubted and item.usable is not None and self._can_ask(item.usable):
             await self._verify(item, item.usable)
         elif item.is_doubted or item.usable is None or self._wall() >= _renewal_of(item.usable):
             await self._upload(item)
@@ -236,10 +240,10 @@ class Uploader:
         if not isinstance(answer, Stored):
             self._fail(item, answer)
             return
-        if not answer.is_ready and not (answer.file_id and self._api.status):
+        kept = self._kept(file, answer)
+        if not answer.is_ready and not self._can_ask(kept):
             self._fail(item, NotStored("no_file_id"))
             return
-        kept = self._kept(file, answer)
         self._on_upload("stored")
         logger.info("media %s (%d octets) is uploaded to %s", file.name, file.size, self._owner)
         if answer.is_ready:
@@ -280,10 +284,14 @@ class Uploader:
             return TryLater(str(error))
         return read(answer.status, answer.body, answer.retry_after, self._wall())
 
+    async def _state_of(self, kept: KeptFile) -> FileAnswer:
+        """Only where the platform can be asked."""
+        assert self._api.status is not None
+        return await self._asked(self._api.status(self._bot_id, kept.file_id), self._api.read_status)
+
     async def _poll(self, item: Item, coming: KeptFile) -> None:
         """Ask whether it is ready by now; the platform may also tell by itself, meanwhile even."""
-        assert self._api.status is not None
-        answer = await self._asked(self._api.status(self._bot_id, coming.file_id), self._api.read_status)
+        answer = await self._state_of(coming)
         if item.coming is not coming or self._hear(item, coming, answer):
             return
         if self._clock() - item.coming_since > READY_MAX_S:
@@ -293,8 +301,7 @@ class Uploader:
             item.due_at = self._clock() + item.polls.next_s()
 
     async def _verify(self, item: Item, usable: KeptFile) -> None:
-        assert self._api.status is not None
-        answer = await self._asked(self._api.status(self._bot_id, usable.file_id), self._api.read_status)
+        answer = await self._state_of(usable)
         item.is_doubted = False
         if isinstance(answer, NotStored) and item.usable is usable:
             self._gone(item, answer)
