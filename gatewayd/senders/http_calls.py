@@ -203,13 +203,18 @@ class Calls:
         encoding = request.headers.get("Content-Encoding", "identity").lower()
         if request.content_type != "application/json" or encoding != "identity":
             raise Problem("unsupported-media-type")
-        try:
-            async with asyncio.timeout(self._body_timeout_s):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise Problem("body-too-large", headers={"Connection": "close"}) from None
-        except TimeoutError:
-            raise Problem("timeout", headers={"Connection": "close"}) from None
+        return await body_of(request, self._body_timeout_s)
+
+
+async def body_of(request: web.Request, timeout_s: float) -> bytes:
+    """What was sent, of whatever kind. Raises Problem."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise Problem("body-too-large", headers={"Connection": "close"}) from None
+    except TimeoutError:
+        raise Problem("timeout", headers={"Connection": "close"}) from None
 
 
 def answer(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

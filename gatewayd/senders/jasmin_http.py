@@ -13,9 +13,10 @@ from aiohttp import web
 
 from gatewayd.senders import jasmin_request
 from gatewayd.senders.accounts import Account
+from gatewayd.senders.http_calls import body_of
 from gatewayd.senders.http_passwords import NotNow
 from gatewayd.senders.jasmin_request import Arguments, Rejected, rejection_of, value
-from gatewayd.senders.product_http import Desk, body_of, ids_header, is_form, pairs_of, query_of
+from gatewayd.senders.product_http import Desk, ids_header, is_form, pairs_of, query_of
 from gatewayd.senders.product_ids import uuid_of
 from gatewayd.senders.submit_rules import Refusal
 

@@ -10,10 +10,11 @@ from typing import Final
 from aiohttp import web
 
 from gatewayd.senders import kannel_request
+from gatewayd.senders.http_calls import body_of
 from gatewayd.senders.http_passwords import NotNow
 from gatewayd.senders.http_submit import Result
 from gatewayd.senders.kannel_request import Parameters, Rejected, rejection_of
-from gatewayd.senders.product_http import Desk, body_of, ids_header, is_form, query_of
+from gatewayd.senders.product_http import Desk, ids_header, is_form, query_of
 from gatewayd.senders.submit_rules import Refusal
 from protocol.smpp.constants import Status
 

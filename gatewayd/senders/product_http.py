@@ -5,7 +5,6 @@ Each product's words and rules are its own module's. What goes wrong below them 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
@@ -16,7 +15,6 @@ from aiohttp import web
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_passwords import NotNow, Passwords
-from gatewayd.senders.http_problems import Problem
 from gatewayd.senders.http_submit import Result, Submits
 from protocol.smpp import text
 from protocol.smpp.pdu import SubmitSm
@@ -81,17 +79,6 @@ def pairs_of(raw: bytes) -> list[tuple[str, bytes]]:
 def is_form(request: web.Request) -> bool:
     """Whether the body is a form."""
     return request.content_type == _FORM
-
-
-async def body_of(request: web.Request, timeout_s: float) -> bytes:
-    """What was sent. Raises Problem."""
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise Problem("body-too-large", headers={"Connection": "close"}) from None
-    except TimeoutError:
-        raise Problem("timeout", headers={"Connection": "close"}) from None
 
 
 def ids_header(results: Sequence[Result]) -> dict[str, str]:
