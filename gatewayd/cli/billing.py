@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from gatewayd.cli.calls import print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, refuse
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def report(
         refuse(str(error))
     columns = [*keys, *reports.SUMS]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        print_json(rows)
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerows([columns, *([row[name] for name in columns] for row in rows)])

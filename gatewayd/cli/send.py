@@ -253,8 +253,8 @@ def _progress(batch: Batch, as_json: bool) -> Iterator[Tell]:
             if batch.done > last_done:  # the rate is that of sending, and stands while only receipts come
                 last_done, last_at = batch.done, time.monotonic()
             rate = (last_done - before) / max(0.001, last_at - began)
-            receipts = batch.received_count
-            bar.update(task, completed=last_done, rate=f"{rate:,.1f}/s" + (f", {receipts} receipts" if receipts else ""))
+            receipts = f", {batch.received_count} receipts" if batch.received_count else ""
+            bar.update(task, completed=last_done, rate=f"{rate:,.1f}/s{receipts}")
 
         yield tell
 

@@ -5,12 +5,12 @@ Holds no logic of its own, and imports the parts that do late.
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from gatewayd.cli.calls import print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, load_config, refuse
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def try_command(
             "platforms": {body.link: body.tree if not body.problem else {"problem": body.problem} for body in bodies},
             "sms": {"text": sms.text, "alphabet": sms.alphabet, "segments": sms.segments},
         }
-        typer.echo(json.dumps(tree, indent=2, ensure_ascii=False))
+        print_json(tree)
     else:
         _show(rendering, bodies, message)
     if rendering.is_plain:
