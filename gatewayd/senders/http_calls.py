@@ -34,6 +34,7 @@ from gatewayd.senders.http_shapes import (
     Sessions,
     Status,
     Taken,
+    decoded,
 )
 from gatewayd.senders.http_submit import CHUNK, Submits, TemplateFiller, submit_of
 from gatewayd.senders.submit_rules import Refusal
@@ -109,7 +110,7 @@ class Calls:
 
     async def send(self, request: web.Request, account: Account) -> web.Response:
         """One message: 202 once it is durable."""
-        send = _decoded(_read_send, await self._body(request))
+        send = decoded(_read_send, await self._body(request))
         key = idempotency_key(request) or send.idempotency_key or ""
         pdu = submit_of(send, account, self._clock(), self._fill, key)
         (result,) = await self._submits.hand_in(account, [pdu])
@@ -120,7 +121,7 @@ class Calls:
 
     async def send_batch(self, request: web.Request, account: Account) -> web.Response:
         """Many messages, each with a result of its own."""
-        batch = _decoded(_read_batch, await self._body(request))
+        batch = decoded(_read_batch, await self._body(request))
         if not batch.messages:
             raise Problem("bad-shape", "there are no messages", element="messages")
         if len(batch.messages) > self._batch_max:
@@ -148,7 +149,7 @@ class Calls:
 
     def _read_one(self, raw: msgspec.Raw, account: Account, key: str) -> SubmitSm | Outcome:
         try:
-            send = _decoded(_read_send, bytes(raw))
+            send = decoded(_read_send, bytes(raw))
             return submit_of(send, account, self._clock(), self._fill, send.idempotency_key or key)
         except Problem as problem:
             return _refused(problem)
@@ -230,17 +231,6 @@ def idempotency_key(request: web.Request) -> str:
     if len(key) > IDEMPOTENCY_KEY_MAX or not key.isascii():
         raise Problem("bad-request", f"at most {IDEMPOTENCY_KEY_MAX} ASCII characters", element="Idempotency-Key")
     return key
-
-
-def _decoded(read: Callable[[bytes], T], body: bytes) -> T:
-    try:
-        return read(body)
-    except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        element = path.rstrip("`").lstrip(".")
-        raise Problem("bad-shape", problem, element=element) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Problem("bad-json") from None
 
 
 def _refused(problem: Problem) -> Outcome:

@@ -5,15 +5,19 @@ Knows neither HTTP nor how a message is handed in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from gatewayd.message import Channel, State
-from gatewayd.senders.http_problems import ProblemDocument
+from gatewayd.senders.http_problems import Problem, ProblemDocument
+from protocol.rcs.answers import JSON_FAULTS
 from protocol.rcs.content import Content
+
+T = TypeVar("T")
 
 TEXT_MAX = 20_000
 Number = Annotated[
@@ -195,3 +199,14 @@ class Capability(msgspec.Struct, omit_defaults=True):
     number: str
     links: list[LinkCapability]
     rcs: bool | None = None
+
+
+def decoded(read: Callable[[bytes], T], octets: bytes) -> T:
+    """What JSON says, by the decoder of a type. Raises Problem."""
+    try:
+        return read(octets)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        raise Problem("bad-shape", problem, element=path.rstrip("`").lstrip(".")) from None
+    except JSON_FAULTS:
+        raise Problem("bad-json") from None

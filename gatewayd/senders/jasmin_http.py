@@ -19,6 +19,7 @@ from gatewayd.senders.jasmin_request import Arguments, Rejected, rejection_of, v
 from gatewayd.senders.product_http import Desk, ids_header, is_form, pairs_of, query_of
 from gatewayd.senders.product_ids import uuid_of
 from gatewayd.senders.submit_rules import Refusal
+from protocol.rcs.answers import JSON_FAULTS
 
 _encode = msgspec.json.Encoder().encode
 _BUSY: Final = (500, "Cannot send submit_sm, check SMPPClientManagerPB log file for details")
@@ -87,7 +88,7 @@ class Jasmin:
             if request.headers.get("Content-Type", "").strip() == "application/json":
                 try:
                     return jasmin_request.of_json(msgspec.json.decode(body))
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                except JSON_FAULTS:
                     raise Rejected(400, "The body is no JSON object.") from None
             form = pairs_of(body) if is_form(request) else []
             return jasmin_request.of_pairs([*form, *pairs_of(query_of(request))])

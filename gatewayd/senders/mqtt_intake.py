@@ -19,7 +19,7 @@ from gatewayd.runtime.tasks import spawn
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_problems import Problem, ProblemDocument, problem_of
-from gatewayd.senders.http_shapes import Send
+from gatewayd.senders.http_shapes import Send, decoded
 from gatewayd.senders.http_submit import Result, Submits, TemplateFiller, submit_of
 from gatewayd.senders.mqtt_topics import Topics
 from gatewayd.senders.mqtt_wire import FAILED, Incoming, Wire, WireFault
@@ -190,13 +190,7 @@ class Intake:
         """What a payload says. Raises Problem."""
         if len(incoming.payload) > self._size_max:
             raise Problem("body-too-large")
-        try:
-            published = _read(incoming.payload)
-        except msgspec.ValidationError as error:
-            words, _, path = str(error).partition(" - at `$")
-            raise Problem("bad-shape", words, element=path.rstrip("`").lstrip(".")) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise Problem("bad-json") from None
+        published = decoded(_read, incoming.payload)
         if len(published.correlation) > CORRELATION_MAX:
             raise Problem("bad-shape", f"is longer than {CORRELATION_MAX} characters", element="correlation")
         return published
