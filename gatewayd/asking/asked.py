@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from gatewayd.runtime.masking import Masker, read_key
 if TYPE_CHECKING:
     from gatewayd.asking.backups import Copying
     from gatewayd.store.journal import Journal
+    from gatewayd.store.kinds import Key
     from gatewayd.worker import Worker
 
 LIMIT_DEFAULT: Final = 100
@@ -25,6 +26,8 @@ SLICE: Final = 100
 PLACES_MAX: Final = 1_000
 BUDGET_S: Final = 0.5
 """How long one answer may take; what is left is asked for again, from where this one came to."""
+
+Row = dict[str, Any]
 
 
 class AskFault(Exception):
@@ -60,9 +63,9 @@ class Memory:
 class Asked:
     """One question to one worker. ``memory`` is what earlier questions left for later ones."""
 
-    def __init__(self, worker: Worker, args: Mapping[str, Any], memory: Memory | None = None) -> None:
+    def __init__(self, worker: Worker, args: Mapping[str, Any], memory: Memory) -> None:
         self.worker = worker
-        self.memory = memory or Memory()
+        self.memory = memory
         self._args = args
         self.shown = _whole if self.flag("reveal") else masker(worker)
         self._until = time.monotonic() + BUDGET_S
@@ -110,6 +113,24 @@ class Asked:
     async def breathe() -> None:
         """Let everybody else have the loop."""
         await asyncio.sleep(0)
+
+    async def rows(
+        self, found: Iterable[tuple[Key, bytes | str]], row_of: Callable[[Key, bytes | str], Row | None]
+    ) -> tuple[list[Row], Key | None]:
+        """The rows of what is found, as many as are wanted, and the key that this came to; None when it told all.
+
+        ``row_of`` gives None for what is not meant.
+        """
+        rows: list[Row] = []
+        for count, (key, text) in enumerate(found, 1):
+            row = row_of(key, text)
+            if row is not None:
+                rows.append(row)
+            if len(rows) >= self.limit or (count % SLICE == 0 and self.is_out_of_time):
+                return rows, key
+            if count % SLICE == 0:
+                await self.breathe()
+        return rows, None
 
 
 def masker(worker: Worker) -> Masker:

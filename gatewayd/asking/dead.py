@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked, AskFault, durable
+from gatewayd.asking.asked import Asked, AskFault, Row, durable
 from gatewayd.senders.deliver_pdu import message_id_text
-from gatewayd.store.kinds import DEAD_LETTER
+from gatewayd.store.kinds import DEAD_LETTER, Key
 from gatewayd.store.records import Delivery, Facts
 from gatewayd.store.walking import walk
 
@@ -17,21 +17,16 @@ _decode = msgspec.json.Decoder(Delivery).decode
 
 async def listed(asked: Asked) -> dict[str, Any]:
     """Rows of dead letters, the oldest first."""
-    rows: list[dict[str, Any]] = []
-    upto = None
-    for count, (key, text) in enumerate(walk(asked.worker.journal, DEAD_LETTER, asked.after), 1):
+
+    def row_of(key: Key, text: bytes | str) -> Row | None:
         dead = _decode(text)
-        if asked.text("account") in ("", dead.account):
-            rows.append(_row(asked, dead))
-        if len(rows) >= asked.limit or (count % SLICE == 0 and asked.is_out_of_time):
-            upto = key
-            break
-        if count % SLICE == 0:
-            await asked.breathe()
+        return _row(asked, dead) if asked.text("account") in ("", dead.account) else None
+
+    rows, upto = await asked.rows(walk(asked.worker.journal, DEAD_LETTER, asked.after), row_of)
     return {"rows": rows, "limit": asked.limit, "upto": upto}
 
 
-def _row(asked: Asked, dead: Delivery) -> dict[str, Any]:
+def _row(asked: Asked, dead: Delivery) -> Row:
     facts = dead.facts or Facts()
     return {
         "key": dead.id,

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked, AskFault, durable
+from gatewayd.asking.asked import SLICE, Asked, AskFault, Row, durable
 from gatewayd.senders.deliver_pdu import message_id_text
-from gatewayd.store.kinds import DELIVERY
+from gatewayd.store.kinds import DELIVERY, Key
 from gatewayd.store.records import Delivery
 from gatewayd.store.walking import walk
 
@@ -21,21 +21,16 @@ _decode = msgspec.json.Decoder(Delivery).decode
 
 async def listed(asked: Asked) -> dict[str, Any]:
     """Rows of deliveries, the oldest first."""
-    rows: list[dict[str, Any]] = []
-    upto = None
-    for count, (key, text) in enumerate(walk(asked.worker.journal, DELIVERY, asked.after), 1):
+
+    def row_of(key: Key, text: bytes | str) -> Row | None:
         delivery = _decode(text)
-        if _is_meant(asked, delivery):
-            rows.append(_row(asked, delivery))
-        if len(rows) >= asked.limit or (count % SLICE == 0 and asked.is_out_of_time):
-            upto = key
-            break
-        if count % SLICE == 0:
-            await asked.breathe()
+        return _row(asked, delivery) if _is_meant(asked, delivery) else None
+
+    rows, upto = await asked.rows(walk(asked.worker.journal, DELIVERY, asked.after), row_of)
     return {"rows": rows, "limit": asked.limit, "upto": upto}
 
 
-def _row(asked: Asked, delivery: Delivery) -> dict[str, Any]:
+def _row(asked: Asked, delivery: Delivery) -> Row:
     box = asked.worker.outbox.box(delivery.account)
     waits = box is not None and delivery.id in box.postponed
     return {

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked
+from gatewayd.asking.asked import Asked, Row
 from gatewayd.policy.numbering import handset_of
-from gatewayd.store.kinds import SESSION
+from gatewayd.store.kinds import SESSION, Key
 from gatewayd.store.records import Session
 from gatewayd.store.walking import walk
 
@@ -22,26 +22,24 @@ async def listed(asked: Asked) -> dict[str, Any]:
     """Open conversations of a handset, of an account, or all."""
     worker = asked.worker
     number, account = handset_of(asked.text("number"), 1, 1), asked.text("account")
-    rows: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
     after = asked.memory.place(str(asked.after)) if asked.after is not None else None
     now = worker.desk.now()
-    for count, (key, text) in enumerate(walk(worker.journal, SESSION, after), 1):
+
+    def row_of(key: Key, text: bytes | str) -> Row | None:
         sender, _, handset = str(key).rpartition("|")
-        if not number or handset == number:
-            session = _decode(text)
-            if session.due > now and account in ("", session.account):
-                rows.append(_row(asked, sender, handset, session))
-        if len(rows) >= asked.limit or (count % SLICE == 0 and asked.is_out_of_time):
-            # A key is a number: where to go on is told by a token instead.
-            cursor = {str(worker.slot): asked.memory.mark(str(key))}
-            break
-        if count % SLICE == 0:
-            await asked.breathe()
+        if number and handset != number:
+            return None
+        session = _decode(text)
+        is_meant = session.due > now and account in ("", session.account)
+        return _row(asked, sender, handset, session) if is_meant else None
+
+    rows, upto = await asked.rows(walk(worker.journal, SESSION, after), row_of)
+    # A key is a number: where to go on is told by a token instead.
+    cursor = {str(worker.slot): asked.memory.mark(str(upto))} if upto is not None else {}
     return {"rows": rows, "limit": asked.limit, "cursor": cursor}
 
 
-def _row(asked: Asked, sender: str, handset: str, session: Session) -> dict[str, Any]:
+def _row(asked: Asked, sender: str, handset: str, session: Session) -> Row:
     is_number = sender.isdigit() and len(sender) > 6
     return {
         "id": session.id,

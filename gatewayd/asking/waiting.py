@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked, AskFault, durable
+from gatewayd.asking.asked import SLICE, Asked, AskFault, Row, durable
 from gatewayd.message import Message
 from gatewayd.policy import intervention
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.senders.deliver_pdu import message_id_text
-from gatewayd.store.kinds import MESSAGE, PROGRESS
+from gatewayd.store.kinds import MESSAGE, PROGRESS, Key
 from gatewayd.store.spool import Journey
 from gatewayd.store.walking import walk
 
@@ -69,23 +69,20 @@ async def listed(asked: Asked) -> dict[str, Any]:
         found = _head(asked, one)
         rows = [_row(asked, found.message, found.progress)] if found is not None else []
         return {"rows": rows, "limit": asked.limit, "upto": None}
-    rows, upto = [], None
-    for count, (key, text) in enumerate(walk(worker.journal, PROGRESS, asked.after), 1):
+
+    def row_of(key: Key, text: bytes | str) -> Row | None:
         progress = _decode(text)
-        if wanted.takes(progress):
-            # Not through the spool: what is only looked at must not take the place of what is under way.
-            message = worker.journal.get(MESSAGE, key)
-            if message is not None and wanted.takes_message(message):
-                rows.append(_row(asked, message, progress))
-        if len(rows) >= asked.limit or (count % SLICE == 0 and asked.is_out_of_time):
-            upto = key
-            break
-        if count % SLICE == 0:
-            await asked.breathe()
+        if not wanted.takes(progress):
+            return None
+        # Not through the spool: what is only looked at must not take the place of what is under way.
+        message = worker.journal.get(MESSAGE, key)
+        return _row(asked, message, progress) if message is not None and wanted.takes_message(message) else None
+
+    rows, upto = await asked.rows(walk(worker.journal, PROGRESS, asked.after), row_of)
     return {"rows": rows, "limit": asked.limit, "upto": upto}
 
 
-def _row(asked: Asked, message: Message, progress: Progress) -> dict[str, Any]:
+def _row(asked: Asked, message: Message, progress: Progress) -> Row:
     now = asked.worker.desk.now()
     return {
         "key": message.id,
