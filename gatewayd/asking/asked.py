@@ -9,10 +9,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gatewayd.runtime.masking import Masker, read_key
+from gatewayd.runtime.trail import masked
 
 if TYPE_CHECKING:
     from gatewayd.asking.backups import Copying
@@ -67,7 +66,7 @@ class Asked:
         self.worker = worker
         self.memory = memory
         self._args = args
-        self.shown = _whole if self.flag("reveal") else masker(worker)
+        self.shown: Callable[[str], str] = str if self.flag("reveal") else masked
         self._until = time.monotonic() + BUDGET_S
 
     def text(self, name: str) -> str:
@@ -133,11 +132,6 @@ class Asked:
         return rows, None
 
 
-def masker(worker: Worker) -> Masker:
-    """How this daemon masks numbers."""
-    return Masker(read_key(Path(worker.config.daemon.spool_dir)))
-
-
 async def durable(journal: Journal) -> None:
     """Wait until what was put up to now is on disk."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -149,7 +143,3 @@ def _settle(waiting: list[asyncio.Future[None]]) -> None:
     for one in waiting:
         if not one.done():
             one.set_result(None)
-
-
-def _whole(number: str) -> str:
-    return number
