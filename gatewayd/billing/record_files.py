@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from gatewayd.policy.billing import Record
+from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store.records import Cdr
 
 _TAIL_OCTETS: Final = 65_536
@@ -153,18 +154,10 @@ class RecordFiles:
         self._last[origin] = last = cdrs[-1].sequence
         if is_full:
             path.rename(self._folder / f"cdr-{origin}-{last:015}.jsonl")
-        self._sync_folder()
+        sync_folder(self._folder)  # a new name is durable only with its folder
 
     def _path(self, origin: int) -> Path:
         return self._folder / f"cdr-{origin}.jsonl"
-
-    def _sync_folder(self) -> None:
-        """A new name is durable only with its folder."""
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
     def _repair(self, path: Path) -> int:
         """Cut off what is behind the last whole record; its sequence number, 0 when there is none."""

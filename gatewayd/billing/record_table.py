@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from gatewayd.billing.record_files import time_of
+from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store.records import Cdr
 
 NAME: Final = "records.sqlite"
@@ -175,8 +176,4 @@ def _create(path: Path) -> None:
             return  # another worker was first
     finally:
         draft.unlink(missing_ok=True)
-    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)

@@ -14,9 +14,10 @@ from typing import Final
 
 import msgspec
 
+from gatewayd.runtime.syncing import sync_folder
+
 PAGES: Final = 256
 REST_S: Final = 0.005
-_CHUNK_OCTETS: Final = 1024 * 1024
 _MODE: Final = 0o600
 
 
@@ -44,6 +45,7 @@ def copy_spool(source: Path, target: Path, progress: Callable[[int, int], None] 
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
         _copy(source, target, progress)
         _sync(target)
+        sync_folder(target.parent)
         return examine(target)
     except (OSError, sqlite3.Error) as error:
         raise CopyFault(f"{target}: {getattr(error, 'strerror', None) or error}") from error
@@ -86,17 +88,13 @@ def examine(path: Path) -> Copied:
 
 def digest(path: Path) -> str:
     """The file's SHA-256. Raises OSError."""
-    hashed = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_OCTETS):
-            hashed.update(chunk)
-    return hashed.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _sync(path: Path) -> None:
-    for name in (path, path.parent):
-        descriptor = os.open(name, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import history_files
 from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_index import block_of
@@ -154,11 +155,7 @@ class _Files:
             os.fsync(self._texts)
         if self._is_new:
             self._is_new = False
-            descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync_folder(self._folder)
 
     def close(self) -> None:
         """No more is written; what holds nothing, because the disk refused its first group, goes."""

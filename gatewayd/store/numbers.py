@@ -32,6 +32,7 @@ from gatewayd.policy.operators import (
     read_ported,
     read_prefixes,
 )
+from gatewayd.runtime.syncing import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ def import_numbers(
         fresh = folder / "fresh"
         count = _write(fresh, heapq.merge(*runs), sorting.operators)
         fresh.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     return Import(count, sorting.lines, sorting.future, sorting.unusable, tuple(sorting.faults))
 
 
@@ -350,11 +351,3 @@ def _text_of(path: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")  # as the regulator writes it
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

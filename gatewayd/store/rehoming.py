@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.policy.homes import home_of
+from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import kinds
 from gatewayd.store.database import Database, StoreFault, connect, write_row
 from gatewayd.store.history import History
@@ -82,11 +83,7 @@ def _write_marker(marker: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     spare.replace(marker)
-    descriptor = os.open(marker.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(marker.parent)
 
 
 class _Move:
