@@ -36,7 +36,7 @@ from gatewayd.senders.http_shapes import (
     Taken,
     decoded,
 )
-from gatewayd.senders.http_submit import CHUNK, Submits, TemplateFiller, submit_of
+from gatewayd.senders.http_submit import ACCEPTED, CHUNK, Submits, TemplateFiller, outcome_of, submit_of
 from gatewayd.senders.submit_rules import Refusal
 from protocol.smpp.pdu import SubmitSm
 
@@ -45,7 +45,6 @@ T = TypeVar("T")
 IDEMPOTENCY_KEY_MAX: Final = 200
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
 _ID_MAX: Final = 2**63 - 1
-_ACCEPTED: Final = 202
 
 _STAGES: Final[Mapping[str, Status]] = {
     "scheduled": "scheduled",
@@ -117,7 +116,7 @@ class Calls:
         if isinstance(result, Refusal):
             raise problem_of(result, _retry_s(account))
         message_id = message_id_text(result)
-        return answer(Taken(message_id), _ACCEPTED, {"Location": f"/v1/messages/{message_id}"})
+        return answer(Taken(message_id), ACCEPTED, {"Location": f"/v1/messages/{message_id}"})
 
     async def send_batch(self, request: web.Request, account: Account) -> web.Response:
         """Many messages, each with a result of its own."""
@@ -139,12 +138,9 @@ class Calls:
                 await asyncio.sleep(0)
         results = await self._submits.hand_in(account, [pdu for _, pdu in pdus])
         for (number, _), result in zip(pdus, results, strict=True):
-            if isinstance(result, Refusal):
-                outcomes[number] = _refused(problem_of(result))
-            else:
-                outcomes[number] = Outcome(_ACCEPTED, message_id_text(result))
+            outcomes[number] = outcome_of(result)
         told = [outcome for outcome in outcomes if outcome is not None]
-        accepted = sum(outcome.status == _ACCEPTED for outcome in told)
+        accepted = sum(outcome.status == ACCEPTED for outcome in told)
         return answer(BatchResult(accepted, len(told) - accepted, told))
 
     def _read_one(self, raw: msgspec.Raw, account: Account, key: str) -> SubmitSm | Outcome:
@@ -152,7 +148,7 @@ class Calls:
             send = decoded(_read_send, bytes(raw))
             return submit_of(send, account, self._clock(), self._fill, send.idempotency_key or key)
         except Problem as problem:
-            return _refused(problem)
+            return outcome_of(problem)
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -172,7 +168,7 @@ class Calls:
             raise Problem("not-found")
         if cancelling.outcome == "too_late":
             raise Problem("too-late")
-        status = 200 if cancelling.outcome == "cancelled" else _ACCEPTED
+        status = 200 if cancelling.outcome == "cancelled" else ACCEPTED
         return answer(Cancelled(message_id_text(message_id), cancelling.outcome), status)
 
     async def sessions(self, request: web.Request, account: Account) -> web.Response:
@@ -231,10 +227,6 @@ def idempotency_key(request: web.Request) -> str:
     if len(key) > IDEMPOTENCY_KEY_MAX or not key.isascii():
         raise Problem("bad-request", f"at most {IDEMPOTENCY_KEY_MAX} ASCII characters", element="Idempotency-Key")
     return key
-
-
-def _refused(problem: Problem) -> Outcome:
-    return Outcome(problem.status, problem=problem.document)
 
 
 def _retry_s(account: Account) -> float:

@@ -16,8 +16,9 @@ from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.http_problems import Problem
-from gatewayd.senders.http_shapes import Send
+from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.http_problems import Problem, problem_of
+from gatewayd.senders.http_shapes import Outcome, Send
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.senders.submit_rules import Refusal
 from protocol.rcs.content import Content, Text, plain_text
@@ -26,6 +27,7 @@ from protocol.smpp.constants import Status, Tag
 from protocol.smpp.pdu import SubmitSm
 from protocol.smpp.times import format_absolute
 
+ACCEPTED: Final = 202
 CHUNK: Final = 100
 CONTENT_OCTETS_MAX: Final = 65_535
 _SHORT_CODE_MAX: Final = 6
@@ -98,6 +100,14 @@ class Submits:
                 pass
         late = Refusal(Status.ESME_RSYSERR, "not_confirmed")
         return [late if result is None else result for result in call.results]
+
+
+def outcome_of(result: Result | Problem) -> Outcome:
+    """A result, as it is told where each message has one of its own."""
+    if isinstance(result, int):
+        return Outcome(ACCEPTED, message_id_text(result))
+    problem = problem_of(result) if isinstance(result, Refusal) else result
+    return Outcome(problem.status, problem=problem.document)
 
 
 def submit_of(send: Send, account: Account, now: float, fill: TemplateFiller, key: str = "") -> SubmitSm:

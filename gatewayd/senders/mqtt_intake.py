@@ -10,17 +10,16 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.deliver_pdu import message_id_text
-from gatewayd.senders.http_problems import Problem, ProblemDocument, problem_of
-from gatewayd.senders.http_shapes import Send, decoded
-from gatewayd.senders.http_submit import Result, Submits, TemplateFiller, submit_of
+from gatewayd.senders.http_problems import Problem
+from gatewayd.senders.http_shapes import Outcome, Send, decoded
+from gatewayd.senders.http_submit import Result, Submits, TemplateFiller, outcome_of, submit_of
 from gatewayd.senders.mqtt_topics import Topics
 from gatewayd.senders.mqtt_wire import FAILED, Incoming, Wire, WireFault
 from gatewayd.senders.submit_rules import Refusal
@@ -35,7 +34,6 @@ BUSY_S: Final = 1.0
 
 WAIT_MIN_S: Final = 0.02
 CORRELATION_MAX: Final = 1_000
-_ACCEPTED: Final = 202
 _NOT_NOW: Final = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
 
 
@@ -47,12 +45,9 @@ class Publication(Send, forbid_unknown_fields=True, rename={"sender": "from", "t
     correlation: str = ""
 
 
-class Report(msgspec.Struct, omit_defaults=True):
-    """How a message fared: ``status`` 202 and its id, or another one and the problem, as in the HTTP API."""
+class Report(Outcome, omit_defaults=True):
+    """How a message fared, as in a batch of the HTTP API."""
 
-    status: int
-    id: str = ""
-    problem: ProblemDocument | None = None
     idempotency_key: str = ""
     correlation: str = ""
 
@@ -71,13 +66,6 @@ class Line(msgspec.Struct):
 
     waiting: deque[Waiting]
     is_served: bool = False
-
-
-class Desk(Protocol):
-    """What hands messages in."""
-
-    async def hand_in(self, account: Account, pdus: list[SubmitSm]) -> list[Result]:
-        """Each one's result."""
 
 
 _read = msgspec.json.Decoder(Publication).decode
@@ -174,7 +162,7 @@ class Intake:
             self._fault(problem.kind.replace("-", "_"))
             if not incoming.number and self._answers >= self._window:  # QoS 0 comes as fast as anybody likes
                 return
-            self._answer(wire, incoming, name, published, problem)
+            self._answer(wire, incoming, name, published, outcome_of(problem))
             return
         line = self._lines.setdefault(name, Line(deque()))
         if not incoming.number and len(line.waiting) >= self._window:
@@ -251,8 +239,7 @@ class Intake:
 
     def _settle(self, account: Account, waiting: Waiting, result: Result) -> None:
         self.unacknowledged -= 1
-        told = problem_of(result) if isinstance(result, Refusal) else message_id_text(result)
-        self._answer(waiting.wire, waiting.incoming, account.name, waiting.published, told)
+        self._answer(waiting.wire, waiting.incoming, account.name, waiting.published, outcome_of(result))
 
     def _done(self, waiting: Waiting) -> None:
         self.unacknowledged -= 1
@@ -260,9 +247,9 @@ class Intake:
 
     # -- the answer ---------------------------------------------------------------------------------------------------
 
-    def _answer(self, wire: Wire, incoming: Incoming, name: str, published: Publication, told: Problem | str) -> None:
+    def _answer(self, wire: Wire, incoming: Incoming, name: str, published: Publication, outcome: Outcome) -> None:
         """Tell how it fared, if anybody is to hear it, and acknowledge the message once the broker has the answer."""
-        is_refused = isinstance(told, Problem)
+        is_refused = outcome.problem is not None
         if not (is_refused or incoming.response_topic or published.want_result):
             wire.acknowledge(incoming.number)
             return
@@ -272,9 +259,9 @@ class Intake:
         elif incoming.response_topic:
             self._fault("response_topic")
         report = Report(
-            told.status if isinstance(told, Problem) else _ACCEPTED,
-            "" if isinstance(told, Problem) else told,
-            told.document if isinstance(told, Problem) else None,
+            outcome.status,
+            outcome.id,
+            outcome.problem,
             published.idempotency_key or "",
             published.correlation,
         )
