@@ -97,8 +97,9 @@ class Seat:
         """Unbind, close, and end; every request still open was given back by then."""
         self._is_stopping = True
         if self.is_bound:
-            self.connection.unbind(self._clock())
-            self.pump.flush()
+            if self.connection.state in BOUND:  # else one of us is leaving already
+                self.connection.unbind(self._clock())
+                self.pump.flush()
             try:
                 async with asyncio.timeout(UNBIND_WAIT_S):
                     await self.pump.wait_closed()

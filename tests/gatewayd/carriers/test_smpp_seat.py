@@ -172,6 +172,13 @@ async def test_stop_when_unbind_is_never_answered(stage: Stage, monkeypatch: pyt
     assert not seat.is_bound
 
 
+async def test_stop_while_it_is_stopping_already(stage: Stage) -> None:
+    seat = stage.seat()
+    await stage.watch.until(lambda: seat.is_bound)
+    await asyncio.gather(seat.stop(), seat.stop())
+    assert not seat.is_bound
+
+
 def certificate(folder: Path) -> tuple[Path, Path]:
     """A certificate for the loopback and its key, made for one test."""
     key = ec.generate_private_key(ec.SECP256R1())
