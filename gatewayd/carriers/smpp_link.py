@@ -98,6 +98,7 @@ class SmppLink:
         self._was_full = False
         self._became_ready = False
         self._idle = asyncio.Event()
+        self._reconnecting = asyncio.Lock()
 
     # ---- what flow asks -------------------------------------------------------------------------------------------
 
@@ -234,9 +235,12 @@ class SmppLink:
 
     async def reconnect(self) -> None:
         """Connect each bind anew, one after the other, once its answers have come."""
-        for seat in tuple(self._seats):
-            await self.close_bind(seat, RECONNECT_DRAIN_S)
-            self.open_bind()
+        async with self._reconnecting:
+            for seat in tuple(self._seats):
+                await self.close_bind(seat, RECONNECT_DRAIN_S)
+                if self._is_stopping:  # a new bind would outlive the link
+                    return
+                self.open_bind()
 
     async def stop(self, drain_s: float) -> None:
         """Take no more, wait for answers, unbind, and give back the rest as Unknown."""

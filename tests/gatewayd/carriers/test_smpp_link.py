@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from gatewayd.carriers.link import Capability, Link, LinkListener, Report, Resul
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Deferred, Encoding, Inbound, Message, Receipt, Refused, State, Unknown
+from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.transport import Pump
 from protocol.smpp.constants import Command, Status
 from protocol.smpp.pdu import DataSm, DeliverSm, GenericNack, SubmitSm
@@ -143,6 +145,27 @@ async def test_binds_as_configured_and_submits(stage: Stage) -> None:
     assert stage.flow.results[0].latency_s > 0
     assert stage.smsc.submits[0].validity_period == "260102030405000+"
     assert link.window_used == 0
+
+
+async def test_it_connects_anew_as_often_as_asked(stage: Stage) -> None:
+    link = await stage.up(binds=2)
+    await asyncio.gather(*(link.reconnect() for _ in range(3)))
+    await stage.watch.until(lambda: link.binds_up == 2)
+    assert len(stage.smsc.binds) == 8
+
+
+async def test_one_that_stops_does_not_connect_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewayd.carriers.smpp_seat.UNBIND_WAIT_S", 0.01)
+    stage.smsc.on_submit = say_nothing
+    link = await stage.up(binds=2)
+    link.submit(message())
+    reconnecting = spawn(link.reconnect(), name="reconnecting")
+    await asyncio.sleep(0)
+    await link.stop(0.0)
+    await reconnecting
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(stage.smsc.binds) == 2
 
 
 @pytest.mark.parametrize(("mode", "kept"), [("auto", "ff"), ("exact", "00FF"), ("hex_to_decimal", "255")])
