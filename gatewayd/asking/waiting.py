@@ -40,12 +40,12 @@ class _Wanted:
         self.everything = asked.flag("all")
         if self.stage and self.stage not in {str(stage) for stage in Stage}:
             raise AskFault(f"{self.stage} is no stage: {', '.join(Stage)}")
+        self._stages = frozenset({Stage(self.stage)}) if self.stage else WAITING
 
     def takes(self, progress: Progress) -> bool:
         """Whether the progress says so; a part that travels in another message is never meant by itself."""
-        stages = (self.stage,) if self.stage else tuple(WAITING)
         return (
-            (self.everything or progress.stage in stages)
+            (self.everything or progress.stage in self._stages)
             and progress.stage is not Stage.MEMBER
             and self.link in ("", progress.link)
             and self.account in ("", progress.account)
