@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def _register_store(worker: Worker, measuring: Measuring) -> None:
     gauge("gatewayd_store_failing", lambda: [((), float(journal.is_failing))])
     gauge("gatewayd_store_journal_bytes", lambda: [((), journal.octets)])
     gauge("gatewayd_store_last_fold_duration_seconds", lambda: [((), measuring.last_fold_s)])
-    gauge("gatewayd_store_file_bytes", lambda: [((), _size_of(journal.path))])
+    gauge("gatewayd_store_file_bytes", lambda: [((), octets_of(journal.path))])
     gauge("gatewayd_store_disk_free_bytes", lambda: _disk(journal.path)[:1])
     gauge("gatewayd_store_disk_size_bytes", lambda: _disk(journal.path)[1:])
 
@@ -168,10 +169,13 @@ def _guards(worker: Worker) -> Iterator[tuple[str, Guard, Counts]]:
         yield name, guard, guard.slot.read(worker.desk.now())
 
 
-def _size_of(path: Path) -> int:
-    """Of a spool with its log, which is not there at all times."""
-    files = (path, path.with_name(f"{path.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
+def octets_of(spool: Path) -> int:
+    """What a spool takes with its log, which is not there at all times."""
+    octets = 0
+    for file in (spool, spool.with_name(f"{spool.name}-wal")):
+        with contextlib.suppress(OSError):
+            octets += file.stat().st_size
+    return octets
 
 
 def _disk(path: Path) -> list[tuple[tuple[()], float]]:

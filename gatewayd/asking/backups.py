@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from gatewayd.asking.asked import Asked, AskFault, durable
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store.copying import CopyFault, copy_spool
-
-SPOOL: Final = "worker-{slot}.spool"
 
 
 class Copying:
@@ -55,9 +53,9 @@ async def begin(asked: Asked) -> dict[str, Any]:
     if before is not None and before.is_under_way:
         raise AskFault(f"a backup into {before.folder} is under way", "failed")
     await durable(asked.worker.journal)
-    name = SPOOL.format(slot=slot)
+    spool = asked.worker.journal.path
     copying = asked.memory.copying = Copying(str(folder))
-    spawn(copying.run(Path(asked.worker.config.daemon.spool_dir) / name, folder / name), name="backup")
+    spawn(copying.run(spool, folder / spool.name), name="backup")
     return {"began": {str(slot): True}}
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gatewayd.asking.asked import Asked
 from gatewayd.carriers.smpp_link import SmppLink
+from gatewayd.gauges import octets_of
 from gatewayd.limiting import quotas
 from gatewayd.policy.ratio_guard import GuardState, ratio
 
@@ -146,18 +146,9 @@ def guards(worker: Worker) -> dict[str, dict[str, Any]]:
 
 def store(worker: Worker) -> dict[str, Any]:
     """The spool's health and size."""
-    path = Path(worker.config.daemon.spool_dir) / f"worker-{worker.slot}.spool"
-    octets = sum(_size(path.with_name(path.name + end)) for end in ("", "-wal"))
     return {
         "is_failing": worker.journal.is_failing,
         "pending": worker.journal.pending,
-        "octets": octets,
+        "octets": octets_of(worker.journal.path),
         "unwritten": worker.ledger.unwritten,
     }
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
