@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatewayd.carriers.smpp_link import SmppLink
+from gatewayd.config import schema
 from gatewayd.limiting import quotas
 from gatewayd.policy.ratio_guard import ratio
 from gatewayd.runtime.certificates import Certificates
@@ -30,8 +31,7 @@ def register(worker: Worker, measuring: Measuring) -> None:
     _register_traffic(worker)
     _register_store(worker, measuring)
     gauge, news = worker.metrics.gauges.register, measuring.news
-    certificates = Certificates()
-    gauge("gatewayd_certificate_expiry_timestamp_seconds", lambda: _certificates(worker, certificates))
+    gauge("gatewayd_certificate_expiry_timestamp_seconds", CertificateEnds(lambda: worker.config).read)
     gauge("gatewayd_workers_configured", lambda: [((), measuring.count)])
     gauge("gatewayd_workers_up", lambda: [((), 1)])
     gauge("gatewayd_worker_deaths", news.deaths)
@@ -187,11 +187,24 @@ def _disk(path: Path) -> list[tuple[tuple[()], float]]:
     return [((), found.f_bavail * found.f_frsize), ((), found.f_blocks * found.f_frsize)]
 
 
-def _certificates(worker: Worker, certificates: Certificates) -> _Readings:
-    for key, path, is_bundle in certificate_files(worker.config):
-        end = certificates.end_of(path, is_bundle=is_bundle)
-        if end is not None:
-            yield (key,), end
+class CertificateEnds:
+    """When the certificates of a configuration end. Which there are is looked for once: it may hold many tables."""
+
+    def __init__(self, config: Callable[[], schema.Config]) -> None:
+        self._config = config
+        self._certificates = Certificates()
+        self._known: schema.Config | None = None
+        self._files: list[tuple[str, Path, bool]] = []
+
+    def read(self) -> _Readings:
+        """By the key that names the file; nothing of one that cannot be read."""
+        config = self._config()
+        if config is not self._known:
+            self._known, self._files = config, list(certificate_files(config))
+        for key, path, is_bundle in self._files:
+            end = self._certificates.end_of(path, is_bundle=is_bundle)
+            if end is not None:
+                yield (key,), end
 
 
 def certificate_files(table: msgspec.Struct, at: str = "") -> Iterator[tuple[str, Path, bool]]:

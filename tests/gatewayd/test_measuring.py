@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from gatewayd.config import schema
-from gatewayd.gauges import certificate_files
+from gatewayd.gauges import CertificateEnds, certificate_files
 from gatewayd.measuring import Measuring, News, begin
 from gatewayd.runtime.metrics import Metrics
+from tests.gatewayd.runtime.test_certificates import SOON, pem
 
 CONFIG = schema.Config(
     smpp=schema.SmppServer(tls_certificate="smpp.pem"),
@@ -40,6 +41,19 @@ def test_every_file_of_certificates_is_watched() -> None:
         ("webhooks.tls_certificate", Path("hooks.pem"), False),
         ("links.carrier.tls_ca", Path("carrier.pem"), True),
     }
+
+
+def test_the_files_are_those_of_the_configuration_in_force(tmp_path: Path) -> None:
+    path = tmp_path / "smpp.pem"
+    path.write_bytes(pem(SOON))
+    config = schema.Config()
+    ends = CertificateEnds(lambda: config)
+    assert list(ends.read()) == []
+    config = schema.Config(smpp=schema.SmppServer(tls_certificate=str(path), tls_key="smpp.key"))
+    assert list(ends.read()) == [(("smpp.tls_certificate",), SOON)]
+    assert list(ends.read()) == [(("smpp.tls_certificate",), SOON)]
+    path.unlink()
+    assert list(ends.read()) == []
 
 
 def test_the_news_of_the_supervisor() -> None:
