@@ -48,7 +48,10 @@ def masked(number: str) -> str:
 
 
 class Said:
-    """An event and its fields, made into a line only where somebody reads it; numbers are masked at once."""
+    """An event and its fields, made into a line only where somebody reads it; numbers are masked at once.
+
+    The line is quoted, and has no break in it.
+    """
 
     __slots__ = ("event", "fields")
 
@@ -78,11 +81,6 @@ class Trail:
         level = logging.DEBUG if event in HOT_EVENTS else logging.INFO
         if self._logger.isEnabledFor(level):
             self._logger.log(level, "%s", Said(event, fields))
-
-
-def line_of(event: str, fields: dict[str, Value]) -> str:
-    """The line for an event, masked and quoted, without any line break."""
-    return str(Said(event, fields))
 
 
 def configure_logging(level: str, stream: TextIO | None = None, *, form: Form = "text", key: bytes = b"") -> None:

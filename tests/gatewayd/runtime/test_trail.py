@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.runtime.masking import Masker
-from gatewayd.runtime.trail import Trail, Value, configure_logging, line_of, masked
+from gatewayd.runtime.trail import Said, Trail, Value, configure_logging, masked
 
 KEY = bytes(32)
 NUMBER = "33612345678"
@@ -53,19 +53,19 @@ def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     ],
 )
 def test_line(fields: dict[str, Value], line: str) -> None:
-    assert line_of("refused", fields) == line
+    assert str(Said("refused", fields)) == line
 
 
 @given(st.text(min_size=1))
 @settings(max_examples=100, deadline=None)
 def test_no_value_breaks_the_line(text: str) -> None:
-    line = line_of("refused", {"reason": text, "message": 1})
+    line = str(Said("refused", {"reason": text, "message": 1}))
     assert line.isprintable()
     assert re.fullmatch(r'refused reason=([^ "=]+|"([^"\\]|\\.)*") message=1', line)
 
 
 def test_long_values_are_cut() -> None:
-    assert len(line_of("refused", {"reason": "x" * 10_000})) < 300
+    assert len(str(Said("refused", {"reason": "x" * 10_000}))) < 300
 
 
 def test_hot_events_are_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
