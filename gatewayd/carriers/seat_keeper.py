@@ -69,15 +69,15 @@ class SeatKeeper:
 
     async def stop(self) -> None:
         """Look no more; the seats are held until ``release``, for their binds may still be open."""
-        for task in (self._task, self._closing):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+        await _end(self._task)
+        await _end(self._closing)  # the last one: without the other task none begins
 
     async def reconnect(self) -> None:
         """Connect each bind anew, one after the other; none is given away meanwhile."""
-        if self._closing is not None and not self._closing.done():
+        while self._closing is not None and not self._closing.done():
             await asyncio.wait([self._closing])
+        if self._task is None or self._task.done():  # stopped meanwhile
+            return
         self._closing = spawn(self._renew(), name=f"link {self._link.name} connects anew")
         await asyncio.wait([self._closing])
 
@@ -126,3 +126,9 @@ class SeatKeeper:
         await self._link.close_bind(seat, CLOSE_DRAIN_S)
         self._open.pop(number, None)
         self._seats.give_back(number)
+
+
+async def _end(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])

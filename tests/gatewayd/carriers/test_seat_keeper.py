@@ -17,6 +17,7 @@ from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Encoding, Message
 from gatewayd.runtime.seats import SeatFile
+from gatewayd.runtime.tasks import spawn
 from gatewayd.simulate.behaviour import Behaviour, Rule
 from gatewayd.simulate.smsc import Smsc
 from protocol.smpp.connection import Limits
@@ -101,6 +102,9 @@ class Workers:
         await keeper.stop()
         await link.stop(0.0)
         self._files.pop(slot).close()
+
+    async def reconnect(self, slot: int) -> None:
+        await self._keepers[slot].reconnect()
 
     async def stop(self) -> None:
         for slot in list(self._keepers):
@@ -209,6 +213,35 @@ async def test_a_bind_that_moves_waits_for_its_reports_to_be_kept(tmp_path: Path
             assert [delivery.status for delivery in sent] == [0, 0]
         finally:
             await workers.stop()
+
+
+async def test_binds_are_connected_anew_as_often_as_asked(
+    tmp_path: Path, smsc: StrictSmsc, caplog: pytest.LogCaptureFixture
+) -> None:
+    workers = Workers(tmp_path, smsc, 1, binds=2)
+    try:
+        await workers.start(0)
+        await workers.until_counts(2)
+        await asyncio.gather(*(workers.reconnect(0) for _ in range(3)))
+        await workers.until_counts(2)
+        assert smsc.ledger.binds_accepted >= 4, "each at least once"
+        assert smsc.most == 2
+        assert [record.message for record in caplog.records if "failed" in record.message] == []
+    finally:
+        await workers.stop()
+
+
+async def test_a_keeper_that_stopped_connects_nothing_anew(tmp_path: Path, smsc: StrictSmsc) -> None:
+    workers = Workers(tmp_path, smsc, 1, binds=2)
+    await workers.start(0)
+    await workers.until_counts(2)
+    asked = [spawn(workers.reconnect(0), name="asked") for _ in range(2)]
+    await asyncio.sleep(0)
+    await workers.stop()
+    await asyncio.gather(*asked)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert smsc.ledger.binds_accepted == 2
 
 
 async def test_nothing_is_an_orphan_while_the_others_may_only_be_slower(tmp_path: Path, smsc: StrictSmsc) -> None:
