@@ -6,7 +6,6 @@ Knows no socket; who may call is settled before, and every Problem becomes an an
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -21,7 +20,8 @@ from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_problems import Problem, problem_of
 from gatewayd.senders.http_shapes import (
-    Batch,
+    IDEMPOTENCY_KEY_MAX,
+    NUMBER_PATTERN,
     BatchResult,
     Cancelled,
     Capability,
@@ -42,8 +42,7 @@ from protocol.smpp.pdu import SubmitSm
 
 T = TypeVar("T")
 
-IDEMPOTENCY_KEY_MAX: Final = 200
-_NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
+_NUMBER = re.compile(NUMBER_PATTERN, re.ASCII)
 _ID_MAX: Final = 2**63 - 1
 
 _STAGES: Final[Mapping[str, Status]] = {
@@ -114,7 +113,7 @@ class Calls:
         pdu = submit_of(send, account, self._clock(), self._fill, key)
         (result,) = await self._submits.hand_in(account, [pdu])
         if isinstance(result, Refusal):
-            raise problem_of(result, _retry_s(account))
+            raise problem_of(result, retry_s_of(account))
         message_id = message_id_text(result)
         return answer(Taken(message_id), ACCEPTED, {"Location": f"/v1/messages/{message_id}"})
 
@@ -229,8 +228,9 @@ def idempotency_key(request: web.Request) -> str:
     return key
 
 
-def _retry_s(account: Account) -> float:
-    return max(1.0, math.ceil(account.room()[1]))
+def retry_s_of(account: Account) -> float:
+    """In how many seconds an account that was too fast may come again."""
+    return max(1.0, account.room()[1])
 
 
 def _id_of(request: web.Request) -> int:
@@ -250,7 +250,7 @@ def _number(text: str, element: str) -> str:
 
 
 def _time_of(unix: float) -> datetime | None:
-    return datetime.fromtimestamp(round(unix, 3), UTC) if unix else None
+    return _moment(unix) if unix else None
 
 
 def _moment(unix: float) -> datetime:
@@ -291,7 +291,3 @@ def _session_of(talk: Talk, handset: str) -> Session:
         replies=talk.replies,
         bot=talk.bot,
     )
-
-
-BODIES: Final = (Send, Batch)
-"""What calls may bring, for the description."""

@@ -20,10 +20,11 @@ from gatewayd.config import schema
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders import http_page
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.http_calls import Call, Calls, answer
+from gatewayd.senders.http_calls import Call, Calls, answer, retry_s_of
 from gatewayd.senders.http_keys import Keyring
 from gatewayd.senders.http_openapi import described
 from gatewayd.senders.http_problems import CONTENT_TYPE, Problem
+from gatewayd.senders.http_shapes import ID_PATTERN
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ BACKLOG: Final = 4_096
 FIRST_CALL_S: Final = 10.0
 IDLE_S: Final = 75.0
 _LINGER_S: Final = 1.0
-_MESSAGE: Final = "/v1/messages/{id:[0-9a-f]{1,16}}"
+_MESSAGE: Final = f"/v1/messages/{{id:{ID_PATTERN.strip('^$')}}}"
 _HEADER_MAX: Final = 8_190
 _QUIET = logging.getLogger("gatewayd.http.strangers")
 # aiohttp tells of every stranger's broken octets, with them: that is for nobody to read.
@@ -185,7 +186,7 @@ class HttpDoor:
             account = self._keys.admit(request.headers.get("Authorization", ""), request.remote or "", scope)
             try:
                 if scope != "send" and not account.take(1):
-                    raise Problem("rate-limited", reason="rate", retry_s=max(1.0, account.room()[1]))
+                    raise Problem("rate-limited", reason="rate", retry_s=retry_s_of(account))
                 response = await call(request, account)
             except Problem as problem:
                 problem.headers.update(_rate_headers(account))

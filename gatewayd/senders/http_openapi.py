@@ -34,7 +34,7 @@ _KEY_HEADER: Final = {
     "in": "header",
     "description": "A key of your own for this call. The same message to the same recipient under the same key is "
     "taken once, however often it comes (http.idempotency_h). In a batch each message has the key and its place.",
-    "schema": {"type": "string", "maxLength": 200, "pattern": "^[!-~]+$"},
+    "schema": {"type": "string", "maxLength": shapes.IDEMPOTENCY_KEY_MAX, "pattern": "^[!-~]+$"},
 }
 _COMMON: Final = ("unauthorized", "address-not-allowed", "insufficient-scope", "rate-limited", "too-many-failures")
 _BODY: Final = ("bad-json", "bad-request", "timeout", "body-too-large", "unsupported-media-type", "bad-shape")
@@ -96,7 +96,7 @@ def _messages() -> dict[str, Any]:
         "name": "id",
         "in": "path",
         "required": True,
-        "schema": {"type": "string", "pattern": "^[0-9a-f]{1,16}$"},
+        "schema": {"type": "string", "pattern": shapes.ID_PATTERN},
     }
     return {
         "/v1/messages": {
@@ -140,7 +140,7 @@ def _messages() -> dict[str, Any]:
 
 
 def _asking() -> dict[str, Any]:
-    number = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
+    number = {"type": "string", "pattern": shapes.NUMBER_PATTERN}
     return {
         "/v1/sessions": {
             "get": _operation(

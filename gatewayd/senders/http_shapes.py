@@ -19,11 +19,13 @@ from protocol.rcs.content import Content
 
 T = TypeVar("T")
 
-TEXT_MAX = 20_000
+IDEMPOTENCY_KEY_MAX = 200
+NUMBER_PATTERN = r"^\+?[1-9][0-9]{6,14}$"
+ID_PATTERN = "^[0-9a-f]{1,16}$"
 Number = Annotated[
     str,
     Meta(
-        pattern=r"^\+?[1-9][0-9]{6,14}$",
+        pattern=NUMBER_PATTERN,
         description="A number in international form, with or without a plus.",
         examples=["+33612345678"],
     ),
@@ -39,7 +41,7 @@ Sender = Annotated[
 ]
 MessageId = Annotated[
     str,
-    Meta(pattern="^[0-9a-f]{1,16}$", description="As in SMPP's receipts: hexadecimal.", examples=["68854a6b54001"]),
+    Meta(pattern=ID_PATTERN, description="As in SMPP's receipts: hexadecimal.", examples=["68854a6b54001"]),
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its offset from UTC.")]
 Status = Literal[
@@ -90,7 +92,9 @@ class Send(msgspec.Struct, forbid_unknown_fields=True, rename={"sender": "from",
         Annotated[
             str,
             Meta(
-                min_length=1, max_length=200, description="As the header Idempotency-Key, for one message of a batch."
+                min_length=1,
+                max_length=IDEMPOTENCY_KEY_MAX,
+                description="As the header Idempotency-Key, for one message of a batch.",
             ),
         ]
         | None
