@@ -10,7 +10,7 @@ import ssl
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ from gatewayd.config import forms, schema
 from gatewayd.config.api_keys import is_key_hash
 from gatewayd.config.faults import Findings, dotted, quoted
 from gatewayd.config.passwords import is_password_hash
+
+Table = TypeVar("Table", bound=msgspec.Struct)
 
 MQTT_PASSWORD: Final = "mqtt.password_file"
 _SIZE_MAX = 4_096  # of a secret; of a certificate, readability is all that counts here
@@ -213,52 +215,23 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
         spool_dir=str(places.folder / config.daemon.spool_dir),
         runtime_dir=str(places.folder / config.daemon.runtime_dir),
     )
-    links = {name: replace(link, tls_ca=_absolute(link.tls_ca, places)) for name, link in config.links.items()}
-    endpoints = {name: replace(one, tls_ca=_absolute(one.tls_ca, places)) for name, one in config.endpoints.items()}
+    records_dir = str(places.folder / (config.billing.records_dir or f"{daemon.spool_dir}/cdr"))
     return replace(
         config,
         daemon=daemon,
-        links=links,
-        endpoints=endpoints,
-        smpp=replace(
-            config.smpp,
-            tls_certificate=_absolute(config.smpp.tls_certificate, places),
-            tls_key=_absolute(config.smpp.tls_key, places),
-        ),
-        billing=replace(
-            config.billing,
-            records_dir=str(places.folder / (config.billing.records_dir or f"{daemon.spool_dir}/cdr")),
-            rules_dir=_absolute(config.billing.rules_dir, places),
-        ),
-        rcs=replace(
-            config.rcs,
-            templates_dir=_absolute(config.rcs.templates_dir, places),
-            media_dir=_absolute(config.rcs.media_dir, places),
-        ),
-        numbers=replace(
-            config.numbers,
-            ported=_absolute(config.numbers.ported, places),
-            prefixes=_absolute(config.numbers.prefixes, places),
-            names=_absolute(config.numbers.names, places),
-        ),
-        http=replace(
-            config.http,
-            tls_certificate=_absolute(config.http.tls_certificate, places),
-            tls_key=_absolute(config.http.tls_key, places),
-        ),
-        mqtt=replace(
-            config.mqtt,
-            tls_ca=_absolute(config.mqtt.tls_ca, places),
-            tls_certificate=_absolute(config.mqtt.tls_certificate, places),
-            tls_key=_absolute(config.mqtt.tls_key, places),
-        ),
-        webhooks=replace(
-            config.webhooks,
-            tls_certificate=_absolute(config.webhooks.tls_certificate, places),
-            tls_key=_absolute(config.webhooks.tls_key, places),
-        ),
+        links={name: _found(places, link, "tls_ca") for name, link in config.links.items()},
+        endpoints={name: _found(places, one, "tls_ca") for name, one in config.endpoints.items()},
+        smpp=_found(places, config.smpp, "tls_certificate", "tls_key"),
+        billing=replace(_found(places, config.billing, "rules_dir"), records_dir=records_dir),
+        rcs=_found(places, config.rcs, "templates_dir", "media_dir"),
+        numbers=_found(places, config.numbers, "ported", "prefixes", "names"),
+        http=_found(places, config.http, "tls_certificate", "tls_key"),
+        mqtt=_found(places, config.mqtt, "tls_ca", "tls_certificate", "tls_key"),
+        webhooks=_found(places, config.webhooks, "tls_certificate", "tls_key"),
     )
 
 
-def _absolute(text: str, places: Places) -> str:
-    return str(places.find(text)) if text else ""
+def _found(places: Places, table: Table, *keys: str) -> Table:
+    """A table with the paths under these keys absolute, as far as any are given."""
+    given = {key: getattr(table, key) for key in keys}
+    return msgspec.structs.replace(table, **{key: str(places.find(text)) for key, text in given.items() if text})
