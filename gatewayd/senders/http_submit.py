@@ -31,6 +31,7 @@ ACCEPTED: Final = 202
 CHUNK: Final = 100
 CONTENT_OCTETS_MAX: Final = 65_535
 _SHORT_CODE_MAX: Final = 6
+_CENTURY_BEGINS, _CENTURY_ENDS = 946_684_800, 4_102_444_800
 _TON_UNKNOWN, _TON_INTERNATIONAL, _TON_ALPHANUMERIC = 0, 1, 5
 _RECEIPTS: Final[Mapping[str, int]] = {"none": 0, "final": 1, "failure": 2}
 
@@ -171,15 +172,17 @@ def source_of(sender: str) -> tuple[int, int, str]:
     return (_TON_UNKNOWN if len(digits) <= _SHORT_CODE_MAX else _TON_INTERNATIONAL), 1, digits
 
 
+def moment_of(unix: float) -> str | None:
+    """A moment as SMPP tells it, in whole seconds; None when it is not in this century: SMPP knows no other."""
+    return format_absolute(unix) if _CENTURY_BEGINS <= unix < _CENTURY_ENDS else None
+
+
 def _moment(unix: float, element: str) -> str:
-    """SMPP tells times in whole seconds of this century."""
-    try:
-        if 946_684_800 <= unix < 4_102_444_800:
-            return format_absolute(math.ceil(unix))
-    except (ValueError, OverflowError, OSError):
-        pass
-    kind = "invalid-schedule" if element == "schedule_at" else "invalid-validity"
-    raise Problem(kind, "is not in this century", element=element)
+    moment = moment_of(math.ceil(unix))
+    if moment is None:
+        kind = "invalid-schedule" if element == "schedule_at" else "invalid-validity"
+        raise Problem(kind, "is not in this century", element=element)
+    return moment
 
 
 def _tlvs_of(send: Send, content: Content | None, key: str) -> tuple[tuple[int, bytes], ...]:

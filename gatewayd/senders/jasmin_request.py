@@ -14,15 +14,13 @@ from gatewayd.config.callback_urls import URL_SIZE_MAX
 from gatewayd.message import TAG_CALLBACK, TAG_CLASS
 from gatewayd.policy.callbacks import ACCEPTED, DELIVERED, FAILED, REFUSED, Callback, encode
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.http_submit import source_of
+from gatewayd.senders.http_submit import moment_of, source_of
 from gatewayd.senders.product_http import TEXT_MAX, default_sender, destination_of, is_sender, with_question_marks
 from gatewayd.senders.submit_rules import Refusal
 from protocol.smpp import parts, text
 from protocol.smpp.constants import Status
 from protocol.smpp.pdu import SubmitSm
-from protocol.smpp.times import format_absolute
 
-_CENTURY: Final = range(946_684_800, 4_102_444_800)
 _LEVELS: Final = {"1": ACCEPTED | REFUSED, "2": DELIVERED | FAILED, "3": ACCEPTED | REFUSED | DELIVERED | FAILED}
 _ANY: Final = ".*"
 _PATTERNS: Final[Mapping[str, str]] = {
@@ -204,9 +202,10 @@ def _coded(given: Arguments, account: Account) -> tuple[int, bytes]:
 
 
 def _moment(given: Arguments, unix: float) -> str:
-    if round(unix) not in _CENTURY:
+    moment = moment_of(unix)
+    if moment is None:
         raise _invalid(given, "validity-period")
-    return format_absolute(unix)
+    return moment
 
 
 def _tlvs(given: Arguments, account: Account) -> tuple[tuple[int, bytes], ...]:

@@ -17,7 +17,7 @@ from gatewayd.config.callback_urls import URL_SIZE_MAX
 from gatewayd.message import TAG_CALLBACK, TAG_CLASS
 from gatewayd.policy.callbacks import DELIVERED, FAILED, Callback, encode
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.http_submit import source_of
+from gatewayd.senders.http_submit import moment_of, source_of
 from gatewayd.senders.product_http import (
     TEXT_MAX,
     default_sender,
@@ -30,13 +30,11 @@ from protocol.smpp import text
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault
 from protocol.smpp.pdu import SubmitSm
-from protocol.smpp.times import format_absolute
 
 _HEADER: Final = "x-kannel-"
 _UDH_MAX: Final = 140
 _ACCOUNT_MAX: Final = 64
 _SERVICE_TYPE_MAX: Final = 5
-_CENTURY: Final = range(946_684_800, 4_102_444_800)
 _INTEGER: Final = re.compile(rb"\s*([+-]?[0-9]{1,12})")
 _ALIASES: Final = {"user": "username", "pass": "password", "dlrmask": "dlr-mask", "dlrurl": "dlr-url"}
 _RANGES: Final[Mapping[str, tuple[str, int]]] = {
@@ -217,9 +215,10 @@ def _registered(mask: int) -> int:
 
 
 def _moment(unix: float, label: str) -> str:
-    if round(unix) not in _CENTURY:
+    moment = moment_of(unix)
+    if moment is None:
         raise Rejected(400, f"{label} field misformed, rejected")
-    return format_absolute(unix)
+    return moment
 
 
 def _callback(given: Parameters, mask: int) -> Callback | None:
