@@ -179,9 +179,7 @@ class Courier:
         """It can be reached again: what failed meanwhile failed because it could not."""
         gate = self._gates[endpoint]
         gate.breaker.reset()
-        for lane in gate.lanes.values():
-            lane.recall()
-            gate.list(lane)
+        gate.recall()
         self._wake_gate(gate)
 
     # -- the pump -----------------------------------------------------------------------------------------------------
@@ -302,7 +300,8 @@ class Courier:
                 self._end(lane, delivery.id, delivery.kind, "delivered")
                 lane.release(handset_in(delivery))
                 if gate.breaker.succeeded():
-                    self._recovered(gate)
+                    log.warning("= %s %s works again", self.sink, gate.name)
+                    gate.recall()
                 return
             case "gone":
                 self._gone(gate)
@@ -322,13 +321,6 @@ class Courier:
             self._bury(lane, delivery, "refused", verdict.reason)
         else:
             self._postpone(lane, delivery)
-
-    def _recovered(self, gate: Gate) -> None:
-        """What was postponed failed because the endpoint did."""
-        log.warning("= %s %s works again", self.sink, gate.name)
-        for lane in gate.lanes.values():
-            lane.recall()
-            gate.list(lane)
 
     def _gone(self, gate: Gate) -> None:
         if gate.breaker.state is not BreakerState.DISABLED:

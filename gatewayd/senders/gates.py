@@ -62,6 +62,12 @@ class Gate:
             lane.is_listed = False
             self.listed.remove(lane)
 
+    def recall(self) -> None:
+        """What was postponed need not wait any longer: it failed because the endpoint did."""
+        for lane in self.lanes.values():
+            lane.recall()
+            self.list(lane)
+
     def room(self, now: float) -> int:
         """How many batches may go now."""
         return self.breaker.room(self.flying, self.poster.concurrency, now) if self.poster is not None else 0
