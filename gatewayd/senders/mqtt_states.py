@@ -91,7 +91,7 @@ class States:
         slot = self._topics.slot_of(incoming.topic)
         if slot is not None:
             self._hear(slot, incoming.payload)
-        elif not self._is_told(incoming.topic):
+        elif not self._topics.is_told(incoming.topic):
             return False
         elif incoming.payload and incoming.topic not in self._told:
             self._told[incoming.topic] = (None, 0.0)
@@ -182,10 +182,6 @@ class States:
             answers.append(wire.publish(self._topics.worker(slot), b"", is_retained=True))
         for answer in answers:
             await wire.settled(answer)
-
-    def _is_told(self, topic: str) -> bool:
-        rest = topic.removeprefix(f"{self._topics.prefix}/")
-        return rest.startswith("links/") or (rest.startswith("accounts/") and rest.endswith("/binds"))
 
     def _give_seat(self) -> None:
         for number in tuple(self._seats.held):

@@ -52,6 +52,11 @@ class Topics:
         """Filters for what is told of links and binds."""
         return f"{self.prefix}/links/+", f"{self._accounts}+/binds"
 
+    def is_told(self, topic: str) -> bool:
+        """Whether it is one of those."""
+        rest = topic.removeprefix(f"{self.prefix}/")
+        return rest.startswith("links/") or (rest.startswith("accounts/") and rest.endswith("/binds"))
+
     @property
     def sends(self) -> str:
         """A filter for what accounts publish."""

@@ -45,6 +45,14 @@ def test_answers_stay_with_the_account(topic: str, may: bool) -> None:
     assert not TOPICS.may_answer_at(f"site/gatewayd/accounts/shop/{topic}", "bank")
 
 
+@pytest.mark.parametrize(
+    ("topic", "told"),
+    [("links/carrier", True), ("accounts/shop/binds", True), ("accounts/shop/receipts", False), ("workers/0", False)],
+)
+def test_what_is_told_of_links_and_binds(topic: str, told: bool) -> None:
+    assert TOPICS.is_told(f"site/gatewayd/{topic}") is told
+
+
 def test_slots() -> None:
     assert TOPICS.slot_of("site/gatewayd/workers/12") == 12
     assert TOPICS.slot_of("site/gatewayd/workers/x") is None
