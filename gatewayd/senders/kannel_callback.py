@@ -52,7 +52,8 @@ def reply_text(delivery: Delivery, call: Call) -> str:
 def _values(delivery: Delivery, call: Call) -> Mapping[str, Callable[[], str]]:
     at = datetime.fromtimestamp(delivery.done_at or delivery.created_at, UTC)
     handset = call.callback.to or delivery.source
-    words = reply_text(delivery, call).split()
+    said = reply_text(delivery, call)
+    words = said.split()
 
     def text(value: str) -> Callable[[], str]:
         return lambda: quote(value, _SAFE).replace("%20", "+")
@@ -68,9 +69,9 @@ def _values(delivery: Delivery, call: Call) -> Mapping[str, Callable[[], str]]:
         "s": text(words[1] if len(words) > 1 else ""),
         "S": lambda: words[1].replace("*", "~") if len(words) > 1 else "",
         "r": text(" ".join(words[1:])),
-        "b": text(reply_text(delivery, call)),
-        "A": text(reply_text(delivery, call)),
-        "e": lambda: reply_text(delivery, call).encode("latin-1", "replace").hex().upper(),
+        "b": text(said),
+        "A": text(said),
+        "e": lambda: said.encode("latin-1", "replace").hex().upper(),
         "t": lambda: f"{at:%Y-%m-%d+%H:%M:%S}",
         "T": lambda: str(int(at.timestamp())),
         "d": lambda: str(call.event),
