@@ -81,8 +81,9 @@ class Posting:
             wanted = (account.dlr_urls, account.dlr_allow_private)
             if account.dlr_urls:
                 known = self._callers.get(name)
-                same = known is not None and known[0] == wanted
-                callers[name] = known if same and known is not None else (wanted, CallbackPoster(account))
+                if known is None or known[0] != wanted:
+                    known = (wanted, CallbackPoster(account))
+                callers[name] = known
         self._callers = callers
         posters: dict[str, Poster] = {name: poster for name, (_, poster) in callers.items()}
         self.callbacks.configure(terms_of(CALLBACK, self._accounts, posters), posters)
