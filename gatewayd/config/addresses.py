@@ -48,3 +48,19 @@ def is_public(text: str) -> bool:
         if inner is not None:
             return is_public(str(inner))
     return address.is_global and not address.is_multicast and not any(address in one for one in _INTERNAL)
+
+
+def is_private(host: str) -> bool:
+    """Whether a host is known not to be on the public internet: of a name this is only known when it is resolved."""
+    try:
+        return not is_public(host)
+    except ValueError:
+        return host == "localhost"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what goes to a host stays on this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

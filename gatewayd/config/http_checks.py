@@ -5,9 +5,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from gatewayd.config import forms, schema
+from gatewayd.config.addresses import is_loopback, is_private, parse_address
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, shown
-from gatewayd.config.sink_checks import is_private
 
 
 def check_http(draft: Draft, findings: Findings) -> None:
@@ -28,7 +28,7 @@ def check_http(draft: Draft, findings: Findings) -> None:
     if http.compatible and not is_on and not findings.is_faulty("http"):
         findings.warn("http.compatible", "has no effect: HTTP is off", "give http.listen or http.tls_listen")
     for listen in http.listen:
-        if not listen.startswith(("127.", "[::1]", "localhost")):
+        if not is_loopback(parse_address(listen)[0]):
             findings.warn("http.listen", "takes keys in the clear from other machines", "use http.tls_listen")
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from gatewayd.config import schema
+from gatewayd.config.addresses import is_loopback
 from gatewayd.config.faults import Findings, dotted
 
 PLAIN_PORT, TLS_PORT = 1883, 8883
@@ -34,16 +33,9 @@ def _check_broker(mqtt: schema.Mqtt, findings: Findings) -> None:
                 findings.warn(f"mqtt.{name}", "has no effect without mqtt.tls", "write tls = true")
         if mqtt.port == TLS_PORT:
             findings.warn("mqtt.port", f"{TLS_PORT} is that of brokers with TLS", "write tls = true")
-        elif not _is_loopback(mqtt.host):
+        elif not is_loopback(mqtt.host):
             findings.warn("mqtt.tls", "is off: messages and the password travel in the clear", "write tls = true")
     elif mqtt.port == PLAIN_PORT:
         findings.warn("mqtt.port", f"{PLAIN_PORT} is that of brokers without TLS", f"write port = {TLS_PORT}")
     if mqtt.password_file and not mqtt.username:
         findings.fault("mqtt.username", "is missing: there is a password", "give the name that it belongs to")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from gatewayd.config import forms, schema
-from gatewayd.config.addresses import is_public
+from gatewayd.config.addresses import is_loopback, is_private
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, guess, shown
 
@@ -56,22 +55,7 @@ def _check_endpoint(where: str, endpoint: schema.Endpoint, findings: Findings) -
     if not endpoint.allow_private and is_private(host):
         problem = f"{shown(host)} is not on the public internet"
         findings.fault(f"{where}.url", problem, "write allow_private = true, if it is meant")
-    elif parts.scheme == "http" and not _is_loopback(host):
+    elif parts.scheme == "http" and not is_loopback(host):
         findings.warn(f"{where}.url", "sends messages in the clear", "use https")
     if endpoint.tls_ca and parts.scheme == "http":
         findings.warn(f"{where}.tls_ca", "has no effect without https", "use https")
-
-
-def is_private(host: str) -> bool:
-    """Of a name this is only known when it is resolved."""
-    try:
-        return not is_public(host)
-    except ValueError:
-        return host == "localhost"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.config.addresses import is_host, parse_address
+from gatewayd.config.addresses import is_host, is_loopback, is_private, parse_address
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_hosts(text: str) -> None:
 )
 def test_what_is_no_host(text: str) -> None:
     assert not is_host(text)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_hosts_that_are_this_machine(host: str) -> None:
+    assert is_loopback(host)
+    assert is_private(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "localhost.example", "127.example", "8.8.8.8"])
+def test_hosts_that_are_others(host: str) -> None:
+    assert not is_loopback(host)
+    assert is_private(host) == host.endswith((".0.1", ".0.0"))

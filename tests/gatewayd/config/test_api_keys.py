@@ -95,8 +95,9 @@ def test_keys_without_a_listener_have_no_effect(desk: Desk) -> None:
     assert any("HTTP API is off" in text for text in warnings)
 
 
-def test_a_listener_in_the_clear_is_warned_of(desk: Desk) -> None:
-    warnings = desk.warnings(with_tables('[http]\nlisten = ["0.0.0.0:8088"]'))
+@pytest.mark.parametrize("host", ["0.0.0.0", "localhost.example"])
+def test_a_listener_in_the_clear_is_warned_of(desk: Desk, host: str) -> None:
+    warnings = desk.warnings(with_tables(f'[http]\nlisten = ["{host}:8088"]'))
     assert any("in the clear" in text for text in warnings)
 
 
