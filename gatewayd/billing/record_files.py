@@ -51,6 +51,11 @@ def time_of(at_ms: int) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(0, datetime.UTC) + datetime.timedelta(milliseconds=at_ms)
 
 
+def text_of(at_ms: int) -> str:
+    """A moment in RFC 3339, in UTC; always of the same length, so that text compares as time does."""
+    return time_of(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def line_of(name: str, agent: str, user: str, record: Record) -> Line:
     """A record as it is written."""
     return Line(
@@ -142,10 +147,7 @@ class RecordFiles:
 
     def _append(self, origin: int, cdrs: Sequence[Cdr]) -> None:
         path = self._path(origin)
-        lines = [
-            msgspec.json.encode(line_of(f"{cdr.origin}-{cdr.sequence}", cdr.agent, cdr.user, cdr.record)) + b"\n"
-            for cdr in cdrs
-        ]
+        lines = [msgspec.json.encode(line_of(cdr.id, cdr.agent, cdr.user, cdr.record)) + b"\n" for cdr in cdrs]
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE), "ab") as file:
             file.write(b"".join(lines))
             file.flush()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gatewayd.billing.record_files import time_of
+from gatewayd.billing.record_files import text_of
 from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store.records import Cdr
 
@@ -126,7 +126,7 @@ class RecordTable:
 def _row(cdr: Cdr) -> tuple[Any, ...]:
     record = cdr.record
     return (
-        f"{cdr.origin}-{cdr.sequence}",
+        cdr.id,
         cdr.origin,
         cdr.sequence,
         record.name,
@@ -135,8 +135,8 @@ def _row(cdr: Cdr) -> tuple[Any, ...]:
         cdr.agent,
         cdr.user,
         record.link,
-        _moment(record.start_ms),
-        _moment(record.end_ms) if record.end_ms else None,
+        text_of(record.start_ms),
+        text_of(record.end_ms) if record.end_ms else None,
         record.message_ids,
         record.mt_count,
         record.mo_count,
@@ -145,11 +145,6 @@ def _row(cdr: Cdr) -> tuple[Any, ...]:
         record.rules,
         record.version,
     )
-
-
-def _moment(at_ms: int) -> str:
-    """Always of the same length, so that text compares as time does."""
-    return time_of(at_ms).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _connect(path: Path) -> sqlite3.Connection:

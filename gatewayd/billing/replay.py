@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from gatewayd.billing import moments
-from gatewayd.billing.record_files import time_of
+from gatewayd.billing.record_files import text_of
 from gatewayd.policy import billing
 from gatewayd.policy.billing import Event, Record
 from gatewayd.policy.billing_rules import RuleBook
@@ -48,7 +48,7 @@ class _Form:
         if self.in_hours:
             hours = at_ms / _HOUR_MS
             return int(hours) if hours.is_integer() else hours
-        return time_of(at_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return text_of(at_ms)
 
 
 def replay(lines: Iterable[str], book: RuleBook) -> Iterator[dict[str, Any]]:

@@ -302,22 +302,24 @@ class Writer:
     def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
         """Give history the next folded row, one a slice; after the last one, make it durable."""
         assert self._history is not None
-        recent = self._recent
-        while recent and recent[0][0] <= self._kept:
-            self._recent_octets -= len(recent.popleft()[2])
-        if recent and recent[0][0] == self._kept + 1 <= upto:
-            self._history.append(*recent[0])
-            self._kept += 1
-            self._slices.appendleft(partial(self._keep, upto))
-            return
-        sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
-        row = connection.execute(sql, (self._kept, upto)).fetchone()
+        row = self._folded(upto, connection)
         if row is None:
             self._history.sync()
             return
         self._history.append(*row)
         self._kept = row[0]
         self._slices.appendleft(partial(self._keep, upto))
+
+    def _folded(self, upto: int, connection: sqlite3.Connection) -> tuple[int, float, bytes] | None:
+        """The first row that history has not: from memory, where it mostly is, or from the journal."""
+        recent = self._recent
+        while recent and recent[0][0] <= self._kept:
+            self._recent_octets -= len(recent.popleft()[2])
+        if recent and recent[0][0] == self._kept + 1 <= upto:
+            return recent[0]
+        sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
+        row: tuple[int, float, bytes] | None = connection.execute(sql, (self._kept, upto)).fetchone()
+        return row
 
     def _remember(self, sequence: int, at: float, records: bytes) -> None:
         """Most rows are kept a second after they were written: they need not be read back for that."""

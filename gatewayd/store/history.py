@@ -18,7 +18,7 @@ from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import history_files
 from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_index import block_of
-from gatewayd.store.history_lines import kept, texts_line
+from gatewayd.store.history_lines import Kept, kept, texts_line
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class History:
             self.close()
         if self._files is None:
             self._files = _Files(self._folder, at, now)
-        self._files.write(group.parts, group.names)
+        self._files.write(group)
         if group.texts:
             self._files.write_texts(texts_line(sequence, at, group.texts))
 
@@ -133,12 +133,12 @@ class _Files:
             raise
         self._is_new = True
 
-    def write(self, parts: list[bytes], names: list[bytes]) -> None:
+    def write(self, group: Kept) -> None:
         """One group. A crash may leave a part of it, which readers pass over."""
-        length = sum(map(len, parts))
-        if os.writev(self._groups, parts) != length:
+        length = group.length
+        if os.writev(self._groups, group.parts) != length:
             raise OSError("the disk took a part of it only")
-        os.write(self._index, block_of(self.octets, length, names))
+        os.write(self._index, block_of(self.octets, length, group.names))
         self.octets += length
 
     def write_texts(self, line: bytes) -> None:

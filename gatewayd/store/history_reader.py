@@ -17,6 +17,7 @@ from gatewayd.store import history_index
 from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_lines import with_texts
 from gatewayd.store.kinds import Key
+from gatewayd.store.rehoming import slots_of, spool_path
 
 # The name of notes about links. As an octet it is everywhere.
 LINK = b"0"
@@ -122,7 +123,5 @@ def read_rows(connection: Any, names: Collection[bytes]) -> Iterator[tuple[int, 
 
 def spool_files(spool_folder: Path) -> Iterator[tuple[int, Path]]:
     """(slot, file) of every worker's spool."""
-    for path in sorted(spool_folder.glob("worker-*.spool")):
-        slot = path.stem.removeprefix("worker-")
-        if slot.isdigit():
-            yield int(slot), path
+    for slot in slots_of(spool_folder):
+        yield slot, spool_path(spool_folder, slot)

@@ -159,6 +159,11 @@ class Cdr(_Record):
     is_written: bool = False
 
     @property
+    def id(self) -> str:
+        """What it is called outside, in files and tables."""
+        return f"{self.origin}-{self.sequence}"
+
+    @property
     def key(self) -> str:
         """Where it is kept."""
         return f"{self.origin:03}|{self.sequence:015}"

@@ -48,7 +48,7 @@ def arrange(
     ``history`` gives that of a slot, if it keeps any: what leaves the journal here must be told there as well.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    existing = _existing(folder)
+    existing = slots_of(folder)
     marker = folder / MARKER_FILE
     arranged = marker.read_text(encoding="ascii").strip() if marker.exists() else str(len(existing))
     if existing and (arranged != str(count) or existing[-1] >= count):
@@ -69,8 +69,8 @@ def arrange(
     return moved
 
 
-def _existing(folder: Path) -> list[int]:
-    """The slots that have a spool."""
+def slots_of(folder: Path) -> list[int]:
+    """The slots that have a spool, in order."""
     names = (path.stem.removeprefix("worker-") for path in folder.glob("worker-*.spool"))
     return sorted(int(name) for name in names if name.isdigit())
 

@@ -183,8 +183,7 @@ class Spool:
 
     def deliveries(self, ids: Sequence[int]) -> list[Delivery]:
         """Deliveries by id, in order; settled ones are left out."""
-        found: dict[int, Delivery] = self.journal.get_many(DELIVERY, ids)
-        return [found[key] for key in ids if key in found]
+        return self._in_order(DELIVERY, ids)
 
     def bury(self, dead: Delivery) -> None:
         """Nobody will take it: it is a dead letter from now on, until its new ``due``."""
@@ -202,7 +201,10 @@ class Spool:
 
     def dead_letters(self, ids: Sequence[int]) -> list[Delivery]:
         """Dead letters by id, in order; those that are gone are left out."""
-        found: dict[int, Delivery] = self.journal.get_many(DEAD_LETTER, ids)
+        return self._in_order(DEAD_LETTER, ids)
+
+    def _in_order(self, kind: Kind, ids: Sequence[int]) -> list[Delivery]:
+        found: dict[int, Delivery] = self.journal.get_many(kind, ids)
         return [found[key] for key in ids if key in found]
 
     # -- the clock ----------------------------------------------------------------------------------------------
