@@ -21,6 +21,7 @@ from gatewayd.config.sink_checks import check_sinks
 
 def check(draft: Draft, findings: Findings) -> None:
     """Note every fault and warning between keys and between tables."""
+    _check_names(draft, findings)
     _check_listeners(draft.config, findings)
     _check_tls(draft.config, findings)
     _check_accounts(draft, findings)
@@ -32,6 +33,21 @@ def check(draft: Draft, findings: Findings) -> None:
     check_providers(draft, findings)
     check_links(draft, findings)
     check_routes(draft, findings)
+
+
+def _check_names(draft: Draft, findings: Findings) -> None:
+    """Of tables that people name; an account's name is what its binds say."""
+    for table, names, form in (
+        ("accounts", draft.account_names, forms.system_id),
+        ("endpoints", draft.endpoint_names, forms.name),
+        ("providers", draft.provider_names, forms.name),
+        ("applications", draft.application_names, forms.name),
+        ("links", draft.link_names, forms.name),
+    ):
+        for name in sorted(names):
+            verdict = form(name)
+            if verdict:
+                findings.fault(dotted(table, name), *verdict)
 
 
 def _check_listeners(config: schema.Config, findings: Findings) -> None:
@@ -79,10 +95,6 @@ def _check_tls(config: schema.Config, findings: Findings) -> None:
 def _check_accounts(draft: Draft, findings: Findings) -> None:
     if not draft.account_names and not findings.is_faulty("accounts"):
         findings.fault("accounts", "there is no account", "add a table [accounts.NAME]")
-    for name in sorted(draft.account_names):
-        verdict = forms.system_id(name)
-        if verdict:
-            findings.fault(dotted("accounts", name), *verdict)
     for name, account in draft.config.accounts.items():
         where = dotted("accounts", name)
         inline, file = f"{where}.password_hash", f"{where}.password_hash_file"

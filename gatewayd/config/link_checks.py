@@ -23,10 +23,6 @@ _RBM_TRAFFIC_TYPES: Final = ("AUTHENTICATION", "TRANSACTION", "PROMOTION", "SERV
 
 def check_links(draft: Draft, findings: Findings) -> None:
     """Note the faults of every link."""
-    for name in sorted(draft.link_names):
-        verdict = forms.name(name)
-        if verdict:
-            findings.fault(dotted("links", name), *verdict)
     for name, link in draft.config.links.items():
         where = dotted("links", name)
         _check_keys(where, link, draft.given[name], findings)

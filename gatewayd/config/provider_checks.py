@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from gatewayd.config import forms, schema
+from gatewayd.config import schema
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, guess, shown
 
@@ -14,11 +14,6 @@ _THRESHOLDS = ("guard_warn", "guard_known_only", "guard_stop", "guard_ratio_max"
 
 def check_providers(draft: Draft, findings: Findings) -> None:
     """Note the faults of every provider and every application."""
-    for table, names in (("providers", draft.provider_names), ("applications", draft.application_names)):
-        for name in sorted(names):
-            verdict = forms.name(name)
-            if verdict:
-                findings.fault(dotted(table, name), *verdict)
     used = {link.provider for link in draft.config.links.values()}
     for name, provider in draft.config.providers.items():
         where = dotted("providers", name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from gatewayd.config import forms, schema
+from gatewayd.config import schema
 from gatewayd.config.addresses import is_loopback, is_private
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, guess, shown
@@ -14,10 +14,6 @@ def check_sinks(draft: Draft, findings: Findings) -> None:
     """Note the faults of every account's sinks and of every endpoint."""
     for name, account in draft.config.accounts.items():
         _check_account(dotted("accounts", name), account, draft, findings)
-    for name in sorted(draft.endpoint_names):
-        verdict = forms.name(name)
-        if verdict:
-            findings.fault(dotted("endpoints", name), *verdict)
     used = {account.endpoint for account in draft.config.accounts.values() if "webhook" in account.sinks}
     for name, endpoint in draft.config.endpoints.items():
         where = dotted("endpoints", name)
