@@ -43,21 +43,22 @@ def _foreign_keys(table: msgspec.Struct) -> Collection[str]:
 
 def _table(heading: str, table: msgspec.Struct, left_out: Collection[str] = ()) -> str:
     lines = [heading]
-    for name in table.__struct_fields__:
-        value = getattr(table, name)
-        if name in left_out or value is None:
-            continue
-        lines.append(f"{name} = {_toml('***' if name in _HIDDEN and value else value)}")
+    for name, value in _items(table):
+        if name not in left_out and value is not None:
+            lines.append(f"{name} = {_toml(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _items(table: msgspec.Struct) -> Iterator[tuple[str, Any]]:
-    return ((name, getattr(table, name)) for name in table.__struct_fields__)
+    """Keys and values, as far as they may be shown."""
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        yield name, "***" if name in _HIDDEN and value else value
 
 
 def _toml(value: Any) -> str:
     if isinstance(value, msgspec.Struct):
-        return _toml({name: "***" if name in _HIDDEN and item else item for name, item in _items(value)})
+        return _toml(dict(_items(value)))
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, dict):
