@@ -21,12 +21,10 @@ RESTART_KEYS: Final = (
     ("daemon", "runtime_dir"),
     ("daemon", "workers"),
     ("daemon", "log_format"),
-    ("history", "keep_h"),
-    ("history", "text_h"),
-    ("history", "size_max"),
     *(
         (name, key)
         for name, table in (
+            ("history", schema.History),
             ("control", schema.Control),
             ("smpp", schema.SmppServer),
             ("webhooks", schema.Webhooks),

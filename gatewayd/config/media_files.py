@@ -44,11 +44,8 @@ def _files(place: Path) -> list[Path]:
     found: list[Path] = []
     for above, folders, names in os.walk(place):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(above, name) for name in sorted(names) if not name.startswith(".") and _is_file(above, name)]
+        paths = [Path(above, name) for name in sorted(names) if not name.startswith(".")]
+        found += [path for path in paths if path.is_file()]
         if len(found) > _FILES_MAX:
             break
     return found
-
-
-def _is_file(above: str, name: str) -> bool:
-    return Path(above, name).is_file()
