@@ -18,6 +18,7 @@ from aiohttp import web
 
 from gatewayd.config import schema
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.tls import server_context
 from gatewayd.senders import http_page
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.http_calls import Call, Calls, answer, retry_s_of
@@ -109,7 +110,8 @@ class HttpDoor:
         runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._runner = runner
-        context = _tls(self._settings) if self._encrypted else None
+        settings = self._settings
+        context = server_context(settings.tls_certificate, settings.tls_key) if self._encrypted else None
         for listening in self._plain:
             await self._serve(listening, None)
         for listening in self._encrypted:
@@ -278,10 +280,3 @@ def _rate_headers(account: Account) -> dict[str, str]:
     quota, window_s = (round(rate), 1) if rate >= 1 else (1, round(1 / rate))
     left = f'"account";r={room};t={max(1, round(wait_s))}'
     return {"RateLimit-Policy": f'"account";q={quota};w={window_s}', "RateLimit": left}
-
-
-def _tls(settings: schema.Http) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    return context

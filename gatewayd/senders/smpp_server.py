@@ -17,6 +17,7 @@ from gatewayd.config.addresses import parse_address
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
+from gatewayd.runtime.tls import server_context
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account, Gatekeeper
 from gatewayd.senders.deliver import Outbox
@@ -252,10 +253,11 @@ class SmppServer:
 
         Raises OSError with the address in its text.
         """
-        context = self._tls_context() if self.settings.tls_listen else None
+        settings = self.settings
+        context = server_context(settings.tls_certificate, settings.tls_key) if settings.tls_listen else None
         if not plain and not encrypted:
-            plain = [_open(listen) for listen in self.settings.listen]
-            encrypted = [_open(listen) for listen in self.settings.tls_listen]
+            plain = [_open(listen) for listen in settings.listen]
+            encrypted = [_open(listen) for listen in settings.tls_listen]
         for listening in plain:
             await self._serve(listening, None)
         for listening in encrypted:
@@ -272,12 +274,6 @@ class SmppServer:
             backlog=BACKLOG,
         )
         self._servers.append(server)
-
-    def _tls_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self.settings.tls_certificate, self.settings.tls_key)
-        return context
 
     def opened(self, connection: EsmeConnection) -> None:
         """One more connection, unless there are too many already."""
