@@ -172,7 +172,8 @@ def locked(spool_dir: Path) -> Iterator[None]:
 
 def put_back(folder: Path, contents: Contents, spool_dir: Path) -> Path | None:
     """The backup's files in their places; where those went that were there, if any were. Raises OSError."""
-    from gatewayd.control.backup import BESIDE, copy_synced, sync_folder
+    from gatewayd.control.backup import BESIDE, copy_synced
+    from gatewayd.runtime.syncing import sync_folder
 
     present = [path for path in sorted(spool_dir.iterdir()) if _is_spool(path.name) or path.name in BESIDE]
     kept = spool_dir / time.strftime("replaced-%Y%m%dT%H%M%S") if present else None

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
+from gatewayd.runtime.syncing import sync_folder
+
 LIST_NAME: Final = "backup.json"
 BESIDE: Final = ("workers", "ratios", "paused.json", "mask.key")
 """Files of the spool folder that belong to the whole daemon: small, and copied as they are."""
@@ -93,12 +95,3 @@ def copy_synced(source: Path, target: Path) -> None:
         shutil.copyfileobj(reading, writing, 1024 * 1024)
         writing.flush()
         os.fsync(writing.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Names are durable with their folder. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

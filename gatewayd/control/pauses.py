@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-from gatewayd.control.backup import sync_folder, write_synced
+from gatewayd.control.backup import write_synced
+from gatewayd.runtime.syncing import sync_folder
 
 FILE_NAME: Final = "paused.json"
 
