@@ -11,6 +11,7 @@ from gatewayd.policy.correlation import session_info
 from gatewayd.store.records import Delivery
 from protocol.smpp import receipt, text
 from protocol.smpp.constants import ESM_RECEIPT, Status, Tag
+from protocol.smpp.fields import SHORT_MESSAGE_MAX
 from protocol.smpp.pdu import DeliverSm
 
 # Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
@@ -21,7 +22,6 @@ TAG_MEDIA_SIZE = 0x1493
 TAG_MEDIA_NAME = 0x1494
 TAG_PLACE = 0x1495
 TAG_DISPLAYED = 0x1496
-SHORT_MESSAGE_MAX = 254
 _POSTBACK_MAX = 2_048
 _MEDIA_TYPE_MAX, _MEDIA_NAME_MAX = 127, 255
 _SIZE_MAX = 0xFFFF_FFFF

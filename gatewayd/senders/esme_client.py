@@ -15,12 +15,12 @@ from protocol.smpp import text as alphabets
 from protocol.smpp.connection import Connection, Limits
 from protocol.smpp.constants import Command, Npi, Status, Tag, Ton, status_name
 from protocol.smpp.events import Answered, BindRefused, Bound, Closed, Event, Unanswered
+from protocol.smpp.fields import SHORT_MESSAGE_MAX
 from protocol.smpp.pdu import Bind, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
 from protocol.smpp.receipt import is_receipt, parse
 from protocol.smpp.states import BOUND, Role
 
 SHORT_CODE_DIGITS_MAX = 6
-SHORT_MESSAGE_MAX = 254  # SMPP 3.4 5.2.21
 TEXT_OCTETS_MAX = 255 * 153
 WINDOW = 100
 
