@@ -11,6 +11,7 @@ import msgspec
 
 from gatewayd.asking.asked import Asked, Row
 from gatewayd.policy.numbering import handset_of
+from gatewayd.runtime.masking import shown_address
 from gatewayd.store.kinds import SESSION, Key
 from gatewayd.store.records import Session
 from gatewayd.store.walking import walk
@@ -40,11 +41,10 @@ async def listed(asked: Asked) -> dict[str, Any]:
 
 
 def _row(asked: Asked, sender: str, handset: str, session: Session) -> Row:
-    is_number = sender.isdigit() and len(sender) > 6
     return {
         "id": session.id,
         "account": session.account,
-        "sender": asked.shown(sender) if is_number else sender,
+        "sender": shown_address(sender, asked.shown),
         "handset": asked.shown(handset),
         "since": session.opened_at,
         "until": session.due,

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ _KEY_OCTETS: Final = 32
 _HASH_OCTETS: Final = 3
 _MASK_HEAD: Final = 4
 _MASK_TAIL: Final = 2
+_SHORT_CODE_MAX: Final = 6
 # Shorter ones are somebody's national or short number, which may begin with 00 by itself.
 _DIALLED_MIN: Final = 11
 
@@ -36,6 +38,12 @@ class Masker:
         if not self._key or not bare:
             return mask(bare)
         return f"{mask(bare)}#{blake2b(bare.encode(), key=self._key, digest_size=_HASH_OCTETS).hexdigest()}"
+
+
+def shown_address(address: str, show: Callable[[str], str]) -> str:
+    """An address as ``show`` says, if it may be a handset's: names and short codes of applications stay as they are."""
+    digits = address.removeprefix("+")
+    return show(address) if digits.isdigit() and len(digits) > _SHORT_CODE_MAX else address
 
 
 def mask(number: str) -> str:

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gatewayd.runtime.masking import shown_address
 from gatewayd.tracing import words
 from gatewayd.tracing.timeline import Story
 from gatewayd.tracing.words import Show
@@ -48,7 +49,7 @@ def timeline(stories: Sequence[Story], show: Show, texts: Sequence[str | None]) 
 
 def _head(story: Story, show: Show) -> Text:
     facts = story.message
-    handset = words.number(facts.get("source" if story.is_inbound else "destination", "?"), show)
+    handset = shown_address(facts.get("source" if story.is_inbound else "destination", "?"), show)
     way = (
         f"{handset} to {facts.get('account', '?')}" if story.is_inbound else f"{facts.get('account', '?')} to {handset}"
     )
@@ -95,7 +96,7 @@ def listing(stories: Sequence[Story], show: Show) -> Table:
             f"{story.id:x}",
             words.clock(began, day=True) if began else "?",
             str(facts.get("account", "?")),
-            words.number(str(facts.get("source", "?")), show),
+            shown_address(str(facts.get("source", "?")), show),
             ("the handset" if story.is_inbound else story.link) + (f", part {concat[2]}/{concat[1]}" if concat else ""),
             _end(story),
             words.offset(max(0.0, story.ended_at - began)) if story.ended_at and began else "",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gatewayd.runtime.masking import shown_address
 from gatewayd.tracing.timeline import Event, Story
 
 Show = Callable[[str], str]
@@ -93,7 +94,7 @@ class _Gaps(dict[str, str]):
 
 def _shown(key: str, value: Any, show: Show) -> str:
     if key in HANDSETS:
-        return number(str(value), show)
+        return shown_address(str(value), show)
     if key in _MOMENTS:
         return clock(float(value), day=True)
     if key in _SPANS:
@@ -107,15 +108,6 @@ def _shown(key: str, value: Any, show: Show) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
-
-
-def number(text: str, show: Show) -> str:
-    """An address: names and short codes of applications stay as they are, what may be a handset is shown as wanted."""
-    digits = text.removeprefix("+")
-    return show(text) if digits.isdigit() and len(digits) > _SHORT_CODE_MAX else text
-
-
-_SHORT_CODE_MAX: Final = 6
 
 
 def clock(at: float, *, day: bool = False) -> str:
@@ -150,7 +142,7 @@ def plain(story: Story, show: Show, text: str | None = None) -> dict[str, Any]:
         "message": f"{story.id:x}",
         "direction": "inbound" if story.is_inbound else "outbound",
         "account": message.get("account", ""),
-        "handset": number(handset, show),
+        "handset": shown_address(handset, show),
         "state": story.state,
         "error": story.error,
         "stage": story.stage,
@@ -167,7 +159,7 @@ def _plain_event(event: Event, show: Show) -> dict[str, Any]:
 
 def _plain_fact(key: str, value: Any, show: Show) -> Any:
     if key in HANDSETS:
-        return number(str(value), show)
+        return shown_address(str(value), show)
     if key in _MOMENTS:
         return _utc(float(value))
     return msgspec.to_builtins(value)

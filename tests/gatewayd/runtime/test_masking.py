@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewayd.runtime.masking import KEY_FILE, Masker, bare_of, made_key, mask, read_key
+from gatewayd.runtime.masking import KEY_FILE, Masker, bare_of, made_key, mask, read_key, shown_address
 
 NUMBER = "33612345678"
 
@@ -40,6 +40,24 @@ def test_the_hash_follows_a_number_through_its_spellings() -> None:
 @pytest.mark.parametrize(("number", "bare"), [("0012", "0012"), ("+3361", "3361"), ("0612345678", "0612345678")])
 def test_what_may_be_a_number_of_its_own_stays(number: str, bare: str) -> None:
     assert bare_of(number) == bare
+
+
+@pytest.mark.parametrize(
+    ("address", "seen"),
+    [
+        (NUMBER, "3361*****78"),
+        (f"+{NUMBER}", "3361*****78"),
+        ("1234567", "1234*67"),
+        ("+1234567", "1234*67"),
+        ("36180", "36180"),
+        ("123456", "123456"),
+        ("Shop", "Shop"),
+        ("shop@bot.example", "shop@bot.example"),
+        ("", ""),
+    ],
+)
+def test_only_what_may_be_a_handset_is_masked(address: str, seen: str) -> None:
+    assert shown_address(address, Masker()) == seen
 
 
 def test_the_key_is_made_once_for_all(tmp_path: Path) -> None:

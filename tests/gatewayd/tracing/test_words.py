@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gatewayd.flow import notes
-from gatewayd.runtime.masking import Masker
-from gatewayd.tracing import timeline, words
+from gatewayd.runtime.masking import Masker, shown_address
+from gatewayd.tracing import timeline
 from gatewayd.tracing.timeline import Event, Story
 from gatewayd.tracing.words import SENTENCES, end_of, offset, plain, sentence
 
@@ -63,7 +63,7 @@ def test_numbers_are_shown_as_wanted() -> None:
     assert masker(NUMBER) in sentence(event, masker)
     assert "SHOP to" in sentence(event, masker)
     assert NUMBER in sentence(event, str)
-    assert words.number("36180", masker) == "36180"
+    assert shown_address("36180", masker) == "36180"
     story = Story(1, [event], {"destination": NUMBER, "account": "shop"})
     assert NUMBER not in str(plain(story, masker))
     assert plain(story, str)["handset"] == NUMBER
