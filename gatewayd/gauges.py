@@ -16,14 +16,13 @@ from gatewayd.config import schema
 from gatewayd.limiting import quotas
 from gatewayd.policy.ratio_guard import ratio
 from gatewayd.runtime.certificates import Certificates
+from gatewayd.runtime.instruments import Readings
 from gatewayd.runtime.shared_ratio import Counts
 
 if TYPE_CHECKING:
     from gatewayd.flow.guarding import Guard
     from gatewayd.measuring import Measuring
     from gatewayd.worker import Worker
-
-_Readings = Iterator[tuple[tuple[str, ...], float]]
 
 
 def register(worker: Worker, measuring: Measuring) -> None:
@@ -76,18 +75,18 @@ def _register_store(worker: Worker, measuring: Measuring) -> None:
     gauge("gatewayd_store_disk_size_bytes", lambda: _disk(journal.path)[1:])
 
 
-def _of(worker: Worker, read: Callable[[Worker], _Readings]) -> Callable[[], _Readings]:
+def _of(worker: Worker, read: Callable[[Worker], Readings]) -> Callable[[], Readings]:
     return lambda: read(worker)
 
 
-def _binds(worker: Worker) -> _Readings:
+def _binds(worker: Worker) -> Readings:
     yield from worker.server.binds()
     for name, link in worker.own_links.items():
         if isinstance(link, SmppLink):
             yield ("carrier", name), link.binds_up
 
 
-def _binds_configured(worker: Worker) -> _Readings:
+def _binds_configured(worker: Worker) -> Readings:
     for name, account in worker.config.accounts.items():
         yield ("esme", name), account.binds_max
     for name, link in worker.config.links.items():
@@ -95,52 +94,52 @@ def _binds_configured(worker: Worker) -> _Readings:
             yield ("carrier", name), link.binds
 
 
-def _outbox_bounds(worker: Worker) -> _Readings:
+def _outbox_bounds(worker: Worker) -> Readings:
     for name, account in worker.config.accounts.items():
         yield (name, "smpp"), account.outbox_depth_max
 
 
-def _windows_used(worker: Worker) -> _Readings:
+def _windows_used(worker: Worker) -> Readings:
     yield from worker.server.windows()
     for name, link in worker.own_links.items():
         yield ("carrier", name), link.window_used
 
 
-def _window_sizes(worker: Worker) -> _Readings:
+def _window_sizes(worker: Worker) -> Readings:
     for name, account in worker.server.accounts.items():
         yield ("esme", name), account.settings.window * len(account.binds)
     for name, link in worker.own_links.items():
         yield ("carrier", name), link.window_up
 
 
-def _links_up(worker: Worker) -> _Readings:
+def _links_up(worker: Worker) -> Readings:
     for name, link in worker.own_links.items():
         yield (name,), float(link.is_up)
 
 
-def _pauses(worker: Worker) -> _Readings:
+def _pauses(worker: Worker) -> Readings:
     now = time.monotonic()
     for name in worker.shared.names():
         yield (name,), max(0.0, worker.shared.slot(name).paused_until - now)
 
 
-def _quotas(worker: Worker) -> _Readings:
+def _quotas(worker: Worker) -> Readings:
     for name, per_minute in quotas(worker.config).items():
         yield (name,), per_minute
 
 
-def _quotas_used(worker: Worker) -> _Readings:
+def _quotas_used(worker: Worker) -> Readings:
     now = time.monotonic()
     for name, per_minute in quotas(worker.config).items():
         yield (name,), worker.shared.slot(name).used(now) / per_minute
 
 
-def _guard_ratios(worker: Worker) -> _Readings:
+def _guard_ratios(worker: Worker) -> Readings:
     for name, _, counts in _guards(worker):
         yield (name,), ratio(counts)
 
 
-def _guard_thresholds(worker: Worker) -> _Readings:
+def _guard_thresholds(worker: Worker) -> Readings:
     for name, guard, _ in _guards(worker):
         terms = guard.terms
         yield (name, "warn"), terms.warn
@@ -149,17 +148,17 @@ def _guard_thresholds(worker: Worker) -> _Readings:
         yield (name, "max"), terms.ratio_max
 
 
-def _guard_states(worker: Worker) -> _Readings:
+def _guard_states(worker: Worker) -> Readings:
     for name, _, counts in _guards(worker):
         yield (name,), counts.state
 
 
-def _guard_windows(worker: Worker) -> _Readings:
+def _guard_windows(worker: Worker) -> Readings:
     for name, _, counts in _guards(worker):
         yield (name,), counts.total
 
 
-def _guards_open(worker: Worker) -> _Readings:
+def _guards_open(worker: Worker) -> Readings:
     for name, _, counts in _guards(worker):
         yield (name,), counts.pending
 
@@ -196,7 +195,7 @@ class CertificateEnds:
         self._known: schema.Config | None = None
         self._files: list[tuple[str, Path, bool]] = []
 
-    def read(self) -> _Readings:
+    def read(self) -> Readings:
         """By the key that names the file; nothing of one that cannot be read."""
         config = self._config()
         if config is not self._known:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gatewayd.config import schema
+from gatewayd.runtime.instruments import Readings
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store import history_files
 from gatewayd.store.history import History
@@ -64,10 +65,10 @@ class Keeping:
         if self._is_purging:
             spawn(self._purge_for_ever(metrics), name="purging history")
 
-    def _sizes(self) -> Iterator[tuple[tuple[str, ...], float]]:
+    def _sizes(self) -> Readings:
         yield (), self._octets
 
-    def _losses(self) -> Iterator[tuple[tuple[str, ...], float]]:
+    def _losses(self) -> Readings:
         yield (), self._history.lost if self._history is not None else 0
 
     async def _purge_for_ever(self, metrics: Metrics) -> None:

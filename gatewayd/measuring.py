@@ -6,7 +6,7 @@ Part of the composition of a worker; counts nothing of what passes through it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,13 @@ from gatewayd import gauges
 from gatewayd.config import schema
 from gatewayd.flow.calling import CALLBACK
 from gatewayd.runtime import snapshots
-from gatewayd.runtime.instruments import Figure
+from gatewayd.runtime.instruments import Figure, Readings
 from gatewayd.runtime.lag import LoopLag
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.store.journal import JournalTimes
 
 if TYPE_CHECKING:
     from gatewayd.worker import Worker
-
-_Readings = Iterator[tuple[tuple[str, ...], float]]
 
 
 class Measuring:
@@ -91,23 +89,23 @@ class News:
         """It has spoken."""
         self._said, self._heard_at = said, self._clock()
 
-    def deaths(self) -> _Readings:
+    def deaths(self) -> Readings:
         """By worker and manner, since the daemon started."""
         for worker in self._said.get("workers", ()):
             for manner, times in worker["deaths"].items():
                 yield (str(worker["slot"]), manner), times
 
-    def beat_ages(self) -> _Readings:
+    def beat_ages(self) -> Readings:
         """By worker, as it was when the supervisor spoke."""
         for worker in self._said.get("workers", ()):
             yield (str(worker["slot"]),), worker["silent_s"]
 
-    def own_age(self) -> _Readings:
+    def own_age(self) -> Readings:
         """For how long the supervisor has been silent; nothing as long as there is none."""
         if self._said:
             yield (), self._clock() - self._heard_at
 
-    def reload_failed(self) -> _Readings:
+    def reload_failed(self) -> Readings:
         """1 while a configuration could not be taken up wholly."""
         if self._said:
             yield (), float(self._said["reload_failed"])
