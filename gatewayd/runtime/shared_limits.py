@@ -30,8 +30,8 @@ _NOBODY = bytes(WORKERS_MAX)
 _MINUTE_S = 60.0
 _MANY = 1_000_000_000
 
-# A reader of the clock may be overtaken by another before it has the lock; a difference above this is no such race.
-_OVERTAKEN_S = 10.0
+OVERTAKEN_S = 10.0
+"""A reader of the clock may be overtaken by another before it has the lock; a difference above this is no such race."""
 
 
 class Pace(Protocol):
@@ -99,7 +99,7 @@ class Slot:
                     if lane >= 0:
                         self._wait(lane, worker, paused_until + GRACE_S)
                     return 0, paused_until - now
-                now = seen if 0.0 < seen - now < _OVERTAKEN_S else now
+                now = seen if 0.0 < seen - now < OVERTAKEN_S else now
                 if lane >= 0 and self._is_behind(lane, worker, now):
                     self._wait(lane, worker, now + GRACE_S)
                     return 0, YIELD_S

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.runtime.shared_limits import OVERTAKEN_S, SharedLimits
 from gatewayd.runtime.shared_table import NAME_SIZE
 
 WINDOW_S = 1.0
@@ -18,8 +18,6 @@ MARKS_MAX = 80
 _STATE = struct.Struct("<qqd")  # how many went, of how many one is marked, the latest clock reading
 _MARK = struct.Struct("<d")
 _MARKS_AT = NAME_SIZE + _STATE.size
-# A reader of the clock may be overtaken by another before it has the lock; a difference above this is no such race.
-_OVERTAKEN_S = 10.0
 
 
 class Window:
@@ -56,7 +54,7 @@ class Window:
     def _look(self, quota: int, now: float) -> tuple[float, int, int, float]:
         """(seconds to wait, how many went, the stride of marks, the moment that it is)."""
         count, stride, seen = _STATE.unpack_from(self._table.memory, self._offset + NAME_SIZE)
-        now = seen if 0.0 < seen - now < _OVERTAKEN_S else now
+        now = seen if 0.0 < seen - now < OVERTAKEN_S else now
         wanted = -(-quota // (MARKS_MAX - 1))
         if stride != wanted:
             # Nobody remembers at which moments the others went: as if all had gone now.

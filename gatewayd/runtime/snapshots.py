@@ -46,9 +46,7 @@ def merge(snapshots: Sequence[Sequence[Figure]]) -> list[Figure]:
 
 def _merged(figure: Figure, rows: _Rows) -> Figure:
     together = [(values, _together(figure.across, numbers)) for values, numbers in rows.items()]
-    return Figure(
-        figure.name, figure.kind, figure.help, figure.labels, together, bounds=figure.bounds, across=figure.across
-    )
+    return msgspec.structs.replace(figure, rows=together)
 
 
 def _together(across: Across, several: Sequence[list[int | float]]) -> list[int | float]:
