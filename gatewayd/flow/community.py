@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
 from gatewayd.flow import parcels
 from gatewayd.flow.crossing import Crossing
 from gatewayd.flow.dispatcher import Dispatcher
+from gatewayd.flow.replies import Replies
 from gatewayd.runtime import snapshots
 from gatewayd.runtime.instruments import Figure
 from gatewayd.runtime.mesh import Mesh
@@ -39,7 +39,7 @@ class Community:
         self._folder = folder
         self._own_figures = own_figures
         self._ledger = ledger
-        self._asked: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
+        self._replies = Replies()
         self.crossing = Crossing(slot, count, dispatcher, spool, pending_max=pending_max)
         self.crossing.snapshot = self._on_snapshot
         self.crossing.mesh = self._mesh = Mesh(
@@ -75,41 +75,29 @@ class Community:
         answers = dict(zip(peers, await asyncio.gather(*map(self._ask, peers)), strict=True))
         return await asyncio.to_thread(self._together, await asking, answers)
 
-    def _together(self, own: list[Figure], answers: dict[int, bytes]) -> list[Figure]:
+    def _together(self, own: list[Figure], answers: dict[int, bytes | None]) -> list[Figure]:
         figures = [own]
         for peer in self._mesh.peers:
-            if answers.get(peer):
-                figures.append(snapshots.unpack(answers[peer]))
+            answer = answers.get(peer)
+            if answer:
+                figures.append(snapshots.unpack(answer))
             else:
                 figures.append(snapshots.read_counts(snapshots.ledger_path(self._folder, peer)))
         return snapshots.merge(figures)
 
-    async def _ask(self, peer: int) -> bytes:
-        token = self.crossing.new_token()
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._asked[token] = (peer, answer)
-        self.crossing.send(peer, parcels.Snapshot(token))
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(SNAPSHOT_TIMEOUT_S):
-                    return await answer
-            return b""
-        finally:
-            del self._asked[token]
+    async def _ask(self, peer: int) -> bytes | None:
+        question = parcels.Snapshot(self.crossing.new_token())
+        return await self._replies.ask(self.crossing.send, peer, question, SNAPSHOT_TIMEOUT_S)
 
     def _on_down(self, peer: int) -> None:
-        for asked, answer in self._asked.values():
-            if asked == peer and not answer.done():
-                answer.set_result(b"")
+        self._replies.peer_down(peer)
         self.crossing.on_down(peer)
 
     def _on_snapshot(self, peer: int, parcel: parcels.Snapshot) -> None:
         if not parcel.content:
             spawn(self._answer(peer, parcel.token), name="answering a scrape")
             return
-        asked = self._asked.get(parcel.token)
-        if asked is not None and asked[0] == peer and not asked[1].done():
-            asked[1].set_result(parcel.content)
+        self._replies.hear(peer, parcel.token, parcel.content)
 
     async def _answer(self, peer: int, token: int) -> None:
         figures = await self._ledger.show(self._own_figures)

@@ -14,6 +14,7 @@ import msgspec
 
 from gatewayd.flow import parcels
 from gatewayd.flow.desk import Desk, reference_of
+from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
 from gatewayd.policy import intervention
 from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known, Talk
@@ -84,7 +85,7 @@ class Questions:
         self._desk = desk
         self._ways = ways
         self._wire = wire
-        self._waiting: dict[int, tuple[int, asyncio.Future[bytes]]] = {}
+        self._replies = Replies()
         self._under_way = 0
         self._walking = asyncio.Lock()
         self._acts: dict[str, _Act] = {
@@ -141,17 +142,8 @@ class Questions:
     async def _ask(self, peer: int, what: str, args: Mapping[str, Any]) -> bytes | None:
         """What another worker says; None when it says nothing in time."""
         assert self._wire is not None  # else there is nobody to ask
-        token = self._wire.new_token()
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = peer, answer
-        self._wire.send(peer, parcels.Ask(token, what, msgspec.json.encode(args)))
-        try:
-            async with asyncio.timeout(ANSWER_WAIT_S):
-                content = await answer
-        except TimeoutError:
-            return None
-        finally:
-            del self._waiting[token]
+        question = parcels.Ask(self._wire.new_token(), what, msgspec.json.encode(args))
+        content = await self._replies.ask(self._wire.send, peer, question, ANSWER_WAIT_S)
         return None if content == _BUSY else content
 
     def hear(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
@@ -163,15 +155,11 @@ class Questions:
             elif self._wire is not None:
                 self._wire.send(peer, parcels.Reply(parcel.token, _BUSY))
             return
-        waiting = self._waiting.get(parcel.token)
-        if waiting is not None and waiting[0] == peer and not waiting[1].done():
-            waiting[1].set_result(parcel.content)
+        self._replies.hear(peer, parcel.token, parcel.content)
 
     def peer_down(self, peer: int) -> None:
         """It answers nothing more."""
-        for asked, answer in self._waiting.values():
-            if asked == peer and not answer.done():
-                answer.set_result(_BUSY)
+        self._replies.peer_down(peer)
 
     async def _answer(self, peer: int, parcel: parcels.Ask) -> None:
         assert self._wire is not None  # a parcel came
@@ -249,13 +237,8 @@ class Questions:
         if step is None:
             return Cancelling("under_way" if journey.progress.is_cancelled else "too_late")
         self._desk.apply(journey, step, journey.progress.queue)
-        await self._durable()
+        await self._desk.spool.journal.durable()
         return Cancelling("cancelled" if isinstance(step, Finish) else "under_way")
-
-    async def _durable(self) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._desk.spool.journal.then(_settle, done)
-        await done
 
     async def _talks(self, args: Mapping[str, Any]) -> Talks:
         account, handset, sender = args["account"], handset_of(args["handset"], 1, 1), args["sender"]
@@ -305,9 +288,3 @@ class Questions:
 def _talk(seen: str, session: Session) -> Talk:
     bot = seen if seen != session.sender else ""
     return Talk(session.id, session.sender, session.opened_at, session.due, session.message_id, session.replies, bot)
-
-
-def _settle(waiting: list[asyncio.Future[None]]) -> None:
-    for one in waiting:
-        if not one.done():
-            one.set_result(None)

@@ -380,6 +380,12 @@ class Journal:
             highest = max(highest, self._database.highest_key(kind), max(keys, default=0))
         return highest
 
+    async def durable(self) -> None:
+        """Wait until what was put up to now is durable, whatever comes after it. Never returns if the disk refuses."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self.then(_settle, done)
+        await done
+
     async def flush(self) -> None:
         """Wait until nothing is pending. Never returns while the disk refuses."""
         while self._in_flight is not None or self._records or self._waiters or self._is_folding:
@@ -408,3 +414,9 @@ class Journal:
 
 def _nothing(items: list[Any]) -> None:
     """A waiter that only wants the group to be sealed."""
+
+
+def _settle(waiting: list[asyncio.Future[None]]) -> None:
+    for one in waiting:
+        if not one.done():  # nobody waits for it any more
+            one.set_result(None)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from gatewayd.policy.journey import Progress, Stage
+from gatewayd.runtime.tasks import spawn
 from gatewayd.store import database
 from gatewayd.store import journal as module
 from gatewayd.store.database import StoreFault
@@ -91,6 +92,17 @@ async def test_durable_before_acknowledged(opened: Open, tmp_path: Path) -> None
     assert await done == ["first", "second"]
     assert found == [["seen", "a", {"due": 1.0}], ["seen", "b", {"due": 2.0}], ["seen", "a", None]]
     assert journal.pending == 0
+
+
+async def test_who_waits_until_all_is_durable_may_go_away(opened: Open, tmp_path: Path) -> None:
+    journal = opened()
+    journal.put(SEEN, "a", Seen(1.0))
+    gone = spawn(journal.durable(), name="waiting")
+    await asyncio.sleep(0)
+    gone.cancel()
+    async with asyncio.timeout(PATIENCE_S):
+        await journal.durable()
+    assert rows_of(tmp_path / "a.spool") == [["seen", "a", {"due": 1.0}]]
 
 
 async def test_a_group_that_is_on_its_way_is_still_pending(opened: Open) -> None:
