@@ -18,7 +18,7 @@ from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow import calling, displaying
 from gatewayd.flow.guarding import Guards
-from gatewayd.flow.owing import SMPP, SMPP_ALONE, TTL_OF_NOBODY_H, copies, sinks_of, tells_sessions
+from gatewayd.flow.owing import SMPP, SMPP_ALONE, copies, due_of, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.compact import CompactLine
@@ -38,7 +38,6 @@ log = logging.getLogger(__name__)
 
 ENDED_NAME_TTL_S = 86_400.0
 REVOKES_MAX = 10_000
-_HOUR_S = 3_600.0
 _FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
 
 
@@ -276,17 +275,12 @@ class Desk:
             self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
             return None
         delivery = self.receipt_of(message, state, error, at)
-        account = self.accounts.get(message.account)
-        if account is None or account.sinks == SMPP_ALONE:
-            self.owe_one(delivery)
-        else:
-            self.owe(delivery, Facts(channel, message.concat))
+        self.owe(delivery, Facts(channel, message.concat))
         return delivery
 
     def receipt_of(self, message: Message, state: State, error: str, at: float) -> Delivery:
         """What a message's sender is told of it, before anybody is told."""
         now = self.now()
-        account = self.accounts.get(message.account)
         return Delivery(
             id=self.spool.new_id(),
             account=message.account,
@@ -298,7 +292,7 @@ class Desk:
             destination_npi=message.source_npi,
             destination=message.source,
             created_at=now,
-            due=now + (account.outbox_ttl_h if account else TTL_OF_NOBODY_H) * _HOUR_S,
+            due=due_of(self.accounts.get(message.account), now),
             message_id=message.id,
             state=state,
             error=error,

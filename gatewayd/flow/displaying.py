@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatewayd.config import schema
+from gatewayd.flow.owing import due_of
 from gatewayd.message import Channel, State
 from gatewayd.store.kinds import SENT
 from gatewayd.store.records import Delivery, Facts, Sent
@@ -57,7 +58,7 @@ def _after(receipt: Delivery, desk: Desk, word: str, at: float) -> Delivery:
         receipt,
         id=desk.spool.new_id(),
         created_at=now,
-        due=now + desk.accounts[receipt.account].outbox_ttl_h * _HOUR_S,
+        due=due_of(desk.accounts[receipt.account], now),
         attempts=0,
         done_at=at or now,
         displayed=word,

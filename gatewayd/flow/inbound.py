@@ -13,6 +13,7 @@ from gatewayd.flow import displaying, notes
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.linking import Linking
+from gatewayd.flow.owing import due_of
 from gatewayd.flow.reach import Reach
 from gatewayd.message import Channel, Inbound, Linked, Receipt, State
 from gatewayd.policy import journey as steps
@@ -25,7 +26,6 @@ from gatewayd.store.spool import Journey
 PARKED_MAX = 100_000
 PARKED_EACH_MAX = 20
 SEEN_TTL_S = 86_400.0
-_HOUR_S = 3_600.0
 
 
 class InboundDesk:
@@ -252,7 +252,7 @@ class InboundDesk:
             destination_npi=to_sender.sender_npi if to_sender else inbound.destination_npi,
             destination=to_sender.sender if to_sender else inbound.destination,
             created_at=now,
-            due=now + self._desk.accounts[account].outbox_ttl_h * _HOUR_S,
+            due=due_of(self._desk.accounts[account], now),
             payload=inbound.payload,
             encoding=inbound.encoding,
             data_coding=inbound.data_coding,

@@ -5,7 +5,7 @@ Each copy is a record of its own, so that a sink that is away or slow holds up n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -16,9 +16,15 @@ from gatewayd.store.records import Delivery, Facts
 SMPP: Final = "smpp"
 SMPP_ALONE: Final = (SMPP,)
 TTL_OF_NOBODY_H: Final = 72.0
+_HOUR_S: Final = 3_600.0
 
 
-def sinks_of(account: schema.Account | None, kind: str) -> Iterable[str]:
+def due_of(account: schema.Account | None, now: float) -> float:
+    """Until when what an account is owed from now on is kept for it."""
+    return now + (account.outbox_ttl_h if account is not None else TTL_OF_NOBODY_H) * _HOUR_S
+
+
+def sinks_of(account: schema.Account | None, kind: str) -> Sequence[str]:
     """The sinks of an account for a kind of delivery. One that is no longer configured is owed over SMPP, and may come
     back. A deliver_sm cannot tell of a session, and SMPP applications ask for their receipts message by message."""
     if account is None:
@@ -32,7 +38,7 @@ def _takes(account: schema.Account, sink: str, kind: str) -> bool:
 
 def tells_sessions(accounts: Iterable[schema.Account]) -> bool:
     """Whether any of them wants to hear of sessions."""
-    return any(list(sinks_of(account, "session")) for account in accounts)
+    return any(sinks_of(account, "session") for account in accounts)
 
 
 def copies(

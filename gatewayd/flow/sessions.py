@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gatewayd.carriers.link import Link
-from gatewayd.flow.owing import TTL_OF_NOBODY_H, sinks_of
+from gatewayd.flow.owing import due_of, sinks_of
 from gatewayd.message import Channel
 from gatewayd.policy.billing import Record
 from gatewayd.store.kinds import SESSION
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gatewayd.flow.desk import Desk
 
 CLOSE_LIMIT: Final = 2_000
-_HOUR_S: Final = 3_600.0
 
 
 class SessionNews:
@@ -91,7 +90,7 @@ class SessionNews:
             destination_npi=session.sender_npi,
             destination=session.sender,
             created_at=now,
-            due=now + (account.outbox_ttl_h if account is not None else TTL_OF_NOBODY_H) * _HOUR_S,
+            due=due_of(account, now),
             message_id=session.message_id,
             submitted_at=session.opened_at,
             done_at=0.0 if facts.event == "opened" else min(session.due, now),
