@@ -398,16 +398,16 @@ class Outbound:
 
     def _pause(self, link: Link, journey: Journey, outcome: Deferred) -> None:
         """The carrier asked for it: of one handset, or of as much as it said."""
+        if outcome.scope != "user":
+            self.rest(link, outcome)
+            return
         message = journey.message
-        if outcome.scope == "user":
-            handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
-            self._pausing.pause_user(link.name, handset, outcome.retry_s)
-        else:
-            self._limits[link.name].pause(outcome.retry_s, outcome.scope)
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        self._pausing.pause_user(link.name, handset, outcome.retry_s)
         self._desk.metrics.limiter_pauses.labels(link.name, outcome.scope).value += 1
 
     def rest(self, link: Link, throttled: Deferred | None) -> None:
-        """A question was one too many: messages would be, too."""
+        """Something that was asked for was one too many: all else would be, too."""
         if throttled is not None:
             self._limits[link.name].pause(throttled.retry_s, throttled.scope)
             self._desk.metrics.limiter_pauses.labels(link.name, throttled.scope).value += 1
