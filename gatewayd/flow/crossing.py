@@ -282,27 +282,27 @@ class Crossing:
 
     def _on_stored(self, peer: int, parcel: parcels.Stored) -> None:
         for token in parcel.tokens:
-            waiting = self._submits.pop(token, None)
-            if waiting is not None:
-                waiting[1](0, "")
+            self._answer(token, 0, "")
 
     def _on_known_durable(self, items: list[tuple[int, parcels.Known]]) -> None:
         for peer, parcel in items:
             self.send(peer, parcel)
 
     def _on_known(self, peer: int, parcel: parcels.Known) -> None:
-        waiting = self._submits.pop(parcel.token, None)
-        if waiting is not None:
-            waiting[1](0, "", parcel.message_id)
+        self._answer(parcel.token, 0, "", parcel.message_id)
 
     def _on_question(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
         if self.questions is not None:
             self.questions.hear(peer, parcel)
 
     def _on_rejected(self, peer: int, parcel: parcels.Rejected) -> None:
-        waiting = self._submits.pop(parcel.token, None)
+        self._answer(parcel.token, parcel.status, parcel.kind)
+
+    def _answer(self, token: int, status: int, kind: str, known: int = 0) -> None:
+        """A home has spoken; of what was given up meanwhile nobody wants to hear."""
+        waiting = self._submits.pop(token, None)
         if waiting is not None:
-            waiting[1](parcel.status, parcel.kind)
+            waiting[1](status, kind, known)
 
     # -- credits --------------------------------------------------------------------------------------------------
 
