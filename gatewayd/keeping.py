@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from gatewayd.config import schema
-from gatewayd.runtime.instruments import Readings
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store import history_files
 from gatewayd.store.history import History
 from gatewayd.store.history_files import Purged
 
 if TYPE_CHECKING:
+    from gatewayd.runtime.instruments import Readings
     from gatewayd.runtime.metrics import Metrics
 
 log = logging.getLogger(__name__)
