@@ -319,9 +319,7 @@ class Dispatcher:
         if self._loop.time() - self._looked_at > LOOK_AHEAD_S:
             self._looked_at = self._loop.time()
             desk.spool.look_ahead()
-            if desk.tells_sessions:
-                self._outbound.news.close_due()
-            desk.spool.purge((SENT, SESSION, CAPABILITY, SEEN, ALIAS, FILE))
+            desk.spool.purge((SENT, CAPABILITY, SEEN, ALIAS, FILE))
             self._reach.look_ahead()
             self._inbound.purge()
             if desk.ledger is not None:
@@ -329,6 +327,10 @@ class Dispatcher:
         if self._loop.time() - self._purged_at > PURGE_S:
             self._purged_at = self._loop.time()
             desk.spool.purge((TAKEN, RESULT))  # there may be one for each message
+            if desk.tells_sessions:
+                self._outbound.news.close_due()  # and nobody else forgets them: it would be before they are told
+            else:
+                desk.spool.purge((SESSION,))
         if desk.ledger is not None:
             desk.ledger.tick()
         self.bureau.tick()

@@ -18,7 +18,7 @@ from gatewayd.store.records import Delivery, Facts, Session
 if TYPE_CHECKING:
     from gatewayd.flow.desk import Desk
 
-CLOSE_LIMIT: Final = 2_000
+CLOSE_LIMIT: Final = 500
 
 
 class SessionNews:

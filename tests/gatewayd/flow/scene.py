@@ -297,7 +297,7 @@ class Scene:
 
     async def tick(self) -> None:
         """The clock looks, as it does several times a second, and as it does several times a minute."""
-        self.dispatcher._looked_at = -math.inf
+        self.dispatcher._looked_at = self.dispatcher._purged_at = -math.inf
         self.dispatcher.tick()
         for link in self.links.values():
             link.ready()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gatewayd.config import schema
+from gatewayd.flow import sessions
 from gatewayd.message import Accepted, Channel, Encoding, Inbound
 from gatewayd.policy.billing import Record
 from gatewayd.store.records import Delivery
@@ -73,6 +76,21 @@ async def test_one_that_is_over_but_not_yet_forgotten_is_closed_before_the_next(
     scene.now += 86_500.0
     await send(scene, "2")
     assert words(scene) == [("shop", "opened"), ("shop", "closed"), ("shop", "opened")]
+    await scene.close()
+
+
+async def test_of_many_that_end_at_once_each_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "CLOSE_LIMIT", 2)
+    scene = scene_of(tmp_path)
+    for number in range(5):
+        await scene.submit(destination=f"3361234560{number}")
+        scene.carrier.answer(Accepted(f"{number}"))
+        await scene.settle()
+    await scene.wait(86_500.0)
+    assert words(scene).count(("shop", "closed")) == 2
+    for _ in range(2):
+        await scene.tick()
+    assert words(scene).count(("shop", "closed")) == 5
     await scene.close()
 
 
