@@ -178,8 +178,7 @@ class Desk:
                 return
             case steps.Queue(link, front, moved):
                 if moved:
-                    if self.guards.reserved:
-                        self.guards.on_left(progress.id)
+                    self.guards.on_left(progress.id)
                     self.in_flight.pop(progress.id, None)
                     self._count_fallback(journey)
                 self._queue(journey, link, front, was_queued)
@@ -217,8 +216,7 @@ class Desk:
     def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
-        if self.guards.reserved:
-            self.guards.on_left(progress.id)
+        self.guards.on_left(progress.id)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)

@@ -66,6 +66,8 @@ class Guards:
         self.reserved: dict[int, Guard] = {}
         self._watched: deque[tuple[float, int]] = deque()
         self._held: dict[str, list[tuple[int, int]]] = {}
+        # Those that had to wait, until they go or leave: each has another turn, and may have to wait again.
+        self._waiting: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, link: str, guard: Guard | None) -> None:
@@ -92,12 +94,20 @@ class Guards:
         verdict = guard.admit(is_known, self._desk.now())
         if verdict is Verdict.SEND_RESERVED:
             self.reserved[message_id] = guard
+        if verdict is not Verdict.WAIT:
+            self._waiting.discard(message_id)
         return verdict
 
-    def hold(self, link: str, lane: int, message_id: int) -> None:
-        """It must wait, and lets others pass; it keeps its place in the queue as far as anybody else can see."""
+    def hold(self, link: str, lane: int, message_id: int) -> bool:
+        """It must wait, and lets others pass; it keeps its place in the queue as far as anybody else can see.
+
+        Whether this is news: it did not have to wait before.
+        """
         heapq.heappush(self._held.setdefault(link, []), (-lane, message_id))
         self._look_again()
+        is_new = message_id not in self._waiting
+        self._waiting.add(message_id)
+        return is_new
 
     def held(self, link: str) -> int:
         """How many wait here."""
@@ -154,6 +164,7 @@ class Guards:
 
     def on_left(self, message_id: int) -> None:
         """It ended or went on over another link, and nobody called it unreachable."""
+        self._waiting.discard(message_id)
         if message_id in self.reserved:
             self._settle(self.reserved[message_id], message_id, Fate.FINE)
 

@@ -50,7 +50,6 @@ class Outbound:
         self._reserved: Counter[str] = Counter()
         self._intents: dict[str, deque[tuple[Link, Journey, list[int]]]] = {}
         self._held: set[str] = set()
-        self._guarded: set[int] = set()  # those whose wait for the guard is noted
         # Links over which a question could not leave, in a second that was full; until their timer.
         self._shut: set[str] = set()
         # What carriers took and we have not written down: a crash would send it again, so it counts as still in flight.
@@ -270,17 +269,13 @@ class Outbound:
         progress = journey.progress
         verdict = self._desk.guards.admit(link.name, progress.id, self._reach.is_known(known))
         if verdict in (Verdict.SEND, Verdict.SEND_RESERVED):
-            self._guarded.discard(progress.id)
             if verdict is Verdict.SEND_RESERVED:
                 self._desk.spool.note(progress.id, "guard_tries", link=link.name)
             return True
         if verdict is Verdict.WAIT:
-            if progress.id not in self._guarded:
-                self._guarded.add(progress.id)
+            if self._desk.guards.hold(link.name, progress.lane, progress.id):
                 self._desk.spool.note(progress.id, "guard_waits", link=link.name)
-            self._desk.guards.hold(link.name, progress.lane, progress.id)
             return False
-        self._guarded.discard(progress.id)
         word = verdict.value
         expires_at, now = journey.message.expires_at, self._desk.now()
         step = steps.leave_rcs(progress, word, State.UNDELIV, word, expires_at, now)
