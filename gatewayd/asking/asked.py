@@ -15,7 +15,6 @@ from gatewayd.runtime.trail import masked
 
 if TYPE_CHECKING:
     from gatewayd.asking.backups import Copying
-    from gatewayd.store.journal import Journal
     from gatewayd.store.kinds import Key
     from gatewayd.worker import Worker
 
@@ -130,16 +129,3 @@ class Asked:
             if count % SLICE == 0:
                 await self.breathe()
         return rows, None
-
-
-async def durable(journal: Journal) -> None:
-    """Wait until what was put up to now is on disk."""
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    journal.then(_settle, done)
-    await done
-
-
-def _settle(waiting: list[asyncio.Future[None]]) -> None:
-    for one in waiting:
-        if not one.done():
-            one.set_result(None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import Asked, AskFault, durable
+from gatewayd.asking.asked import Asked, AskFault
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store.copying import CopyFault, copy_spool
 
@@ -52,7 +52,7 @@ async def begin(asked: Asked) -> dict[str, Any]:
     before = asked.memory.copying
     if before is not None and before.is_under_way:
         raise AskFault(f"a backup into {before.folder} is under way", "failed")
-    await durable(asked.worker.journal)
+    await asked.worker.journal.durable()
     spool = asked.worker.journal.path
     copying = asked.memory.copying = Copying(str(folder))
     spawn(copying.run(spool, folder / spool.name), name="backup")

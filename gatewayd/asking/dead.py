@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import Asked, AskFault, Row, durable
+from gatewayd.asking.asked import Asked, AskFault, Row
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.store.kinds import DEAD_LETTER, Key
 from gatewayd.store.records import Delivery, Facts
@@ -61,5 +61,5 @@ async def replay(asked: Asked) -> dict[str, Any]:
             cursor = {str(asked.worker.slot): 0}
             break
         await asked.breathe()
-    await durable(asked.worker.journal)
+    await asked.worker.journal.durable()
     return {"changed": changed, "cursor": cursor}

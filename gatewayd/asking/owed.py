@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked, AskFault, Row, durable
+from gatewayd.asking.asked import SLICE, Asked, AskFault, Row
 from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.store.kinds import DELIVERY, Key
 from gatewayd.store.records import Delivery
@@ -81,7 +81,7 @@ async def drop(asked: Asked) -> dict[str, Any]:
                 break
             await asked.breathe()
     count = asked.worker.outbox.drop(account, chosen)
-    await durable(asked.worker.journal)
+    await asked.worker.journal.durable()
     return {"changed": count, "cursor": {str(asked.worker.slot): upto} if upto is not None else {}}
 
 

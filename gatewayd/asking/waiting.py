@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gatewayd.asking.asked import SLICE, Asked, AskFault, Row, durable
+from gatewayd.asking.asked import SLICE, Asked, AskFault, Row
 from gatewayd.message import Message
 from gatewayd.policy import intervention
 from gatewayd.policy.journey import Progress, Stage
@@ -181,7 +181,7 @@ async def _act(asked: Asked, act: Act) -> dict[str, Any]:
         upto = upto if asked.is_out_of_time else None
     for link, ids in left.items():
         _tidy(asked, link, ids)
-    await durable(asked.worker.journal)
+    await asked.worker.journal.durable()
     return {**counts, "cursor": {str(asked.worker.slot): upto} if upto is not None else {}}
 
 
@@ -213,7 +213,7 @@ async def _meant(asked: Asked, wanted: _Wanted) -> AsyncIterator[tuple[Any, Jour
             if asked.is_out_of_time:
                 return
             if worker.journal.pending > PENDING_MAX:
-                await durable(worker.journal)
+                await worker.journal.durable()
             await asked.breathe()
 
 

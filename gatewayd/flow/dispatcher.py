@@ -27,6 +27,7 @@ from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
 from gatewayd.runtime.instruments import OTHER
 from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, RESULT, SEEN, SENT, SESSION, TAKEN
+from gatewayd.store.records import Capability as Known
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,10 @@ class Dispatcher:
     def refusal(self, link: str, handset: str) -> str:
         """Why a link may not be used for a handset, in one word; nothing when it may."""
         return self._reach.refusal(link, handset)
+
+    def known(self, link: str, handset: str) -> Known | None:
+        """What was learned of a handset on a link, and still holds."""
+        return self._reach.known(link, handset)
 
     def know_operators(self, numbers: Numbers) -> None:
         """Ask these for the operator of a handset from now on."""

@@ -22,7 +22,7 @@ from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
-from gatewayd.store.kinds import CAPABILITY, SESSION
+from gatewayd.store.kinds import SESSION
 from gatewayd.store.records import Capability, Session
 from gatewayd.store.spool import Journey
 from gatewayd.store.walking import walk
@@ -56,6 +56,9 @@ class Ways(Protocol):
 
     def refusal(self, link: str, handset: str) -> str:
         """Why a link may not be used for a handset, in one word; nothing when it may."""
+
+    def known(self, link: str, handset: str) -> Capability | None:
+        """What was learned of a handset on a link, and still holds."""
 
 
 class Wire(Protocol):
@@ -277,12 +280,12 @@ class Questions:
         refusal = self._ways.refusal(link, handset)
         if refusal:
             return Known(link, False, refusal)
+        known = self._ways.known(link, handset)
+        if known is not None:
+            return Known(link, known.capable, known.reason, known.at, known.due)
         if settings.capability == "assume":
             return Known(link, True, "assumed")
-        known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
-        if known is None or known.due <= self._desk.now():
-            return Known(link, None, "not_asked")
-        return Known(link, known.capable, known.reason, known.at, known.due)
+        return Known(link, None, "not_asked")
 
 
 def _talk(seen: str, session: Session) -> Talk:

@@ -78,10 +78,8 @@ class Reach:
     def of(self, link: str, handset: str) -> Capability | None:
         """What is known, or None when the platform must be asked before anything is sent."""
         settings = self._desk.settings[link]
-        if settings.capability == "assume" and not self._desk.guards.watches(link):
-            return _ASSUMED
-        known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
-        if known is not None and known.due > self._desk.now():
+        known = self.known(link, handset)
+        if known is not None:
             return known
         if settings.capability == "assume":
             return _ASSUMED
@@ -89,6 +87,13 @@ class Reach:
             return None
         self._want_new(link, handset, settings)
         return _UNTRIED if settings.capability_unknown == "try" else _UNTESTED
+
+    def known(self, link: str, handset: str) -> Capability | None:
+        """What was learned of a handset and still holds. Where all are assumed capable, only a guard learns."""
+        if self._desk.settings[link].capability == "assume" and not self._desk.guards.watches(link):
+            return None
+        known: Capability | None = self._desk.spool.journal.get(CAPABILITY, f"{link}|{handset}")
+        return known if known is not None and known.due > self._desk.now() else None
 
     def is_known(self, known: Capability | None) -> bool:
         """Whether somebody said so; None is what the platform just said of this very message."""
@@ -179,10 +184,8 @@ class Reach:
             return
         now, journal = self._desk.now(), self._desk.spool.journal
         for handset in handsets:
-            key = f"{link}|{handset}"
-            known: Capability | None = journal.get(CAPABILITY, key)
-            if known is None or known.due <= now:
-                journal.put(WANTED, key, Wanted(now))
+            if self.known(link, handset) is None:
+                journal.put(WANTED, f"{link}|{handset}", Wanted(now))
 
     def due(self, link: str, count: int) -> list[str]:
         """Up to ``count`` handsets whose turn has come. They are the caller's for a while."""

@@ -2,55 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
 from gatewayd.senders.product_ids import id_of
 from gatewayd.simulate.behaviour import Rule
 from tests.daemon.conftest import Stage
-from tests.daemon.process import ROOT, merged
-from tests.daemon.scene import WAIT_S, Scene
-from tests.support.products import Application, jasmin_id
+from tests.daemon.moved_scene import HANDSET, Opened, moved_from, seen
+from tests.daemon.scene import WAIT_S
+from tests.daemon.test_control import run
+from tests.support.products import jasmin_id
 
 pytestmark = pytest.mark.timeout(120)
 USER = {"username": "shop", "password": "secret"}
-HANDSET = "33620000001"
-
-Opened = Callable[..., Awaitable[tuple[Scene, Application]]]
 
 
 @pytest.fixture
 async def jasmin(stage: Stage) -> AsyncIterator[Opened]:
     """A scene with Jasmin's interface, and an application whose page may be called, and answers as Jasmin wants."""
-    application = Application("ACK/Jasmin")
-    await application.start()
-
-    async def opened(workers: int = 1, more: Any = None, **neighbours: Any) -> tuple[Scene, Application]:
-        own = {
-            "daemon": {"workers": workers},
-            "http": {"listen": ["127.0.0.1:0"], "compatible": ["jasmin"]},
-            "accounts": {"shop": {"dlr_urls": [application.url], "dlr_allow_private": True}},
-        }
-        scene = await stage(merged(own, more or {}), **neighbours)
-        await scene.carrier_is_bound()
-        host, port = scene.daemon.http[0]
-        application.base = f"http://{host}:{port}"
-        return scene, application
-
-    yield opened
-    await application.stop()
-
-
-async def seen(scene: Scene, number: str = HANDSET, count: int = 1) -> Any:
-    """The last PDU that the carrier got for a number, when it has ``count`` of them."""
-    await scene.smsc.ledger.wait_for(lambda: len(scene.smsc.ledger.to(number)) >= count, WAIT_S)
-    return scene.smsc.ledger.to(number)[-1].pdu
+    async with moved_from("jasmin", stage, "dlr", said="ACK/Jasmin") as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -170,10 +143,9 @@ async def test_an_application_that_moved_hears_of_its_messages(jasmin: Opened) -
     await app.watch.until(lambda: len(app.calls) == 4, WAIT_S)
     assert (app.calls[3]["id"], app.calls[3]["message_status"]) == (rcs, "DELIVRD")
     # A person finds it by the id that the application has.
-    line = [sys.executable, "-m", "gatewayd", "trace", rcs, "--config", str(scene.daemon.config), "--json"]
-    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "DELIVRD" in done.stdout
+    done = await run(scene, "trace", rcs, "--json")
+    assert done.code == 0, done.err
+    assert "DELIVRD" in done.out
 
 
 @pytest.mark.long

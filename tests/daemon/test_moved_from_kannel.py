@@ -3,58 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
 
 from gatewayd.simulate.behaviour import Rule
 from tests.daemon.conftest import Stage
-from tests.daemon.process import ROOT, merged
-from tests.daemon.scene import WAIT_S, Scene
-from tests.support.products import Application
+from tests.daemon.moved_scene import HANDSET, Opened, moved_from, seen
+from tests.daemon.scene import WAIT_S
+from tests.daemon.test_control import ask
 
 pytestmark = pytest.mark.timeout(120)
 ACCEPTED = "0: Accepted for delivery"
 USER = "username=shop&password=secret"
-HANDSET = "33620000001"
-
-Opened = Callable[..., Awaitable[tuple[Scene, Application]]]
 
 
 @pytest.fixture
 async def kannel(stage: Stage) -> AsyncIterator[Opened]:
-    """A scene with Kannel's interface, and an application whose page may be called."""
-    application = Application()
-    await application.start()
-
-    async def opened(workers: int = 1, more: Any = None, **neighbours: Any) -> tuple[Scene, Application]:
-        urls = [application.url, f"http://127.0.0.1:{application.port}/cgi/*"]
-        own = {
-            "daemon": {"workers": workers},
-            "http": {"listen": ["127.0.0.1:0"], "compatible": ["kannel"]},
-            "accounts": {"shop": {"dlr_urls": urls, "dlr_allow_private": True}},
-        }
-        scene = await stage(merged(own, more or {}), **neighbours)
-        await scene.carrier_is_bound()
-        host, port = scene.daemon.http[0]
-        application.base = f"http://{host}:{port}"
-        return scene, application
-
-    yield opened
-    await application.stop()
-
-
-async def seen(scene: Scene, number: str = HANDSET, count: int = 1) -> Any:
-    """The last PDU that the carrier got for a number, when it has ``count`` of them."""
-    await scene.smsc.ledger.wait_for(lambda: len(scene.smsc.ledger.to(number)) >= count, WAIT_S)
-    return scene.smsc.ledger.to(number)[-1].pdu
+    """A scene with Kannel's interface, and an application whose pages may be called."""
+    async with moved_from("kannel", stage, "dlr", "cgi/*") as opened:
+        yield opened
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -280,15 +251,6 @@ async def test_a_raw_client_of_http_1_0_reads_the_very_octets(kannel: Opened) ->
     assert b" 202 " in head.split(b"\r\n")[0]
 
 
-async def command(scene: Scene, *words: str) -> dict[str, Any]:
-    """What ``gatewayd WORDS --json`` prints."""
-    line = [sys.executable, "-m", "gatewayd", *words, "--config", str(scene.daemon.config), "--json"]
-    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 async def test_calls_that_nobody_took_are_dead_letters_and_a_list_may_be_cut(kannel: Opened) -> None:
     scene, app = await kannel(more={"accounts": {"shop": {"outbox_ttl_h": 0.001}}})  # 3.6 s
     await app.leave()
@@ -298,10 +260,10 @@ async def test_calls_that_nobody_took_are_dead_letters_and_a_list_may_be_cut(kan
     await scene.until_samples(
         lambda s: s.value("gatewayd_outbox_dead_letters", account="shop", sink="callback") == 1, 40
     )
-    (row,) = (await command(scene, "outbox", "dead", "list", "shop"))["rows"]
+    (row,) = (await ask(scene, "outbox", "dead", "list", "shop"))["rows"]
     assert (row["sink"], row["message"], row["reason"]) == ("callback", answer.headers["X-Gatewayd-Id"], "expired")
     await app.start()
-    assert (await command(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 1
+    assert (await ask(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 1
     await app.watch.until(lambda: app.calls, WAIT_S)
     begins_at = len(scene.daemon.lines)
     scene.daemon.configure({"accounts": {"shop": {"dlr_urls": []}}})

@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import Stage
-from tests.daemon.mqtt_scene import (
-    BINDS,
-    LINK,
-    MESSAGES,
-    RECEIPTS,
-    SESSIONS,
-    by_handset,
-    in_order,
-    processes,
-    send_many,
-    tables,
-)
+from tests.daemon.crowd import by_handset, in_order, send_many
+from tests.daemon.mqtt_scene import BINDS, LINK, MESSAGES, RECEIPTS, SESSIONS, processes, tables
 from tests.daemon.scene import BOT, WAIT_S, Scene
 from tests.support.mosquitto import Application, Mosquitto, needs_mosquitto
 
@@ -162,7 +152,7 @@ async def all_came(scene: Scene, application: Application, sent: list[str]) -> N
         missing = [number for number, message_id in enumerate(sent) if message_id not in came]
         news = [line for line in scene.daemon.lines if "= mqtt" in line]
         raise AssertionError(f"{len(missing)} are missing ({missing[:5]} …), {owed:g} still owed: {news}") from None
-    assert by_handset(application) == in_order(sent)
+    assert by_handset(application.data(RECEIPTS)) == in_order(sent)
 
 
 async def until(application: Application, topic: str, **facts: Any) -> None:

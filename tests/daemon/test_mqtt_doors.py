@@ -14,7 +14,8 @@ import aiomqtt
 import pytest
 
 from tests.daemon.conftest import Stage
-from tests.daemon.mqtt_scene import LINK, RECEIPTS, RESULTS, SEND, SHOP, handset, send_many, tables
+from tests.daemon.crowd import handset, send_many
+from tests.daemon.mqtt_scene import LINK, RECEIPTS, RESULTS, SEND, SHOP, tables
 from tests.daemon.process import secret_file
 from tests.daemon.scene import WAIT_S
 from tests.daemon.test_control import ask, run

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import Stage
-from tests.daemon.mqtt_scene import LINK, RECEIPTS, RESULTS, SEND, handset, processes, tables
+from tests.daemon.crowd import handset
+from tests.daemon.mqtt_scene import LINK, RECEIPTS, RESULTS, SEND, processes, tables
 from tests.daemon.scene import WAIT_S, Scene
 from tests.support.mosquitto import Application, Mosquitto, answered_at, needs_mosquitto
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -15,8 +12,10 @@ from typing import Any
 import pytest
 
 from tests.daemon.conftest import Stage
-from tests.daemon.process import ROOT, secret_file
-from tests.daemon.scene import BOT, WAIT_S, Scene
+from tests.daemon.crowd import by_handset, handset, in_order, send_many
+from tests.daemon.process import secret_file
+from tests.daemon.scene import BOT, WAIT_S
+from tests.daemon.test_control import ask
 from tests.support.receiver import OTHER_SECRET, SECRET, Receiver
 
 pytestmark = pytest.mark.timeout(120)
@@ -61,31 +60,6 @@ async def test_receipts_replies_and_sessions_come_signed(stage: Stage, receiver:
     assert not esme.ledger.texts
 
 
-def handset(number: int) -> str:
-    return f"3362{number:07}"
-
-
-async def send_many(scene: Scene, count: int, first: int = 0, handsets: int = 50) -> list[str]:
-    """Messages to some handsets in turn; their ids."""
-    esme = scene.esmes[0] if scene.esmes else await scene.esme()
-    sent = [
-        submitted
-        for number in range(first, first + count)
-        for submitted in esme.send("33700000001", handset(number % handsets), f"{number}", registered_delivery=1)
-    ]
-    await esme.wait_answered()
-    assert {submitted.status for submitted in sent} == {0}
-    return [submitted.message_id for submitted in sent]
-
-
-def by_handset(receiver: Receiver) -> dict[str, list[str]]:
-    """The message ids of receipts in the order in which they came, for each handset."""
-    found: dict[str, list[str]] = {}
-    for receipt in receiver.data("message.receipt"):
-        found.setdefault(receipt["to"], []).append(receipt["message_id"])
-    return found
-
-
 async def test_one_sink_that_is_away_holds_up_no_other(stage: Stage, receiver: Receiver, tmp_path: Path) -> None:
     scene = await stage(tables(tmp_path, receiver, "smpp", "webhook"))
     esme = await scene.esme()
@@ -123,10 +97,7 @@ async def test_an_outage_with_a_kill_in_it_loses_nothing_and_keeps_the_order(
     await receiver.start()
     sent += await send_many(scene, 100, first=1_000)
     await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == len(sent), 60.0)
-    expected: dict[str, list[str]] = {}
-    for number, message_id in enumerate(sent):
-        expected.setdefault(handset(number % 50), []).append(message_id)
-    assert by_handset(receiver) == expected
+    assert by_handset(receiver.data("message.receipt")) == in_order(sent)
     assert receiver.at_once_max <= 8
 
 
@@ -135,7 +106,7 @@ async def test_one_handset_that_fails_holds_up_itself_alone(stage: Stage, receiv
     receiver.refuses = lambda event: 500 if event["data"]["to"] == handset(0) else 0
     await send_many(scene, 30, handsets=3)
     await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == 20, WAIT_S)
-    assert set(by_handset(receiver)) == {handset(1), handset(2)}
+    assert set(by_handset(receiver.data("message.receipt"))) == {handset(1), handset(2)}
     samples = await scene.samples()
     assert samples.value("gatewayd_endpoint_state", endpoint="crm") == 0
     assert samples.value("gatewayd_posts_total", endpoint="crm", outcome="500") >= 1
@@ -232,15 +203,6 @@ async def test_other_numbers_of_workers_keep_what_each_sink_is_owed(
     assert {receipt["message_id"] for receipt in receiver.data("message.receipt")} == set(sent)
 
 
-async def command(scene: Scene, *words: str) -> dict[str, Any]:
-    """What ``gatewayd WORDS --json`` prints."""
-    line = [sys.executable, "-m", "gatewayd", *words, "--config", str(scene.daemon.config), "--json"]
-    done = await asyncio.to_thread(subprocess.run, line, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
-
-
 async def test_dead_letters_are_listed_and_replayed(stage: Stage, receiver: Receiver, tmp_path: Path) -> None:
     made = tables(tmp_path, receiver)
     made["accounts"]["shop"]["outbox_ttl_h"] = 0.001  # 3.6 s
@@ -250,15 +212,15 @@ async def test_dead_letters_are_listed_and_replayed(stage: Stage, receiver: Rece
     await scene.until_samples(
         lambda s: s.value("gatewayd_outbox_dead_letters", account="shop", sink="webhook") == 8, 40
     )
-    rows = (await command(scene, "outbox", "dead", "list", "shop"))["rows"]
+    rows = (await ask(scene, "outbox", "dead", "list", "shop"))["rows"]
     assert {(row["kind"], row["sink"]) for row in rows} == {("receipt", "webhook"), ("session", "webhook")}
     assert {row["message"] for row in rows if row["kind"] == "receipt"} == set(sent)
     assert all("*" in row["handset"] and row["reason"] == "expired" for row in rows)
     receiver.status = 200
     (first, *_) = [row["id"] for row in rows if row["message"] == sent[0] and row["kind"] == "receipt"]
-    assert (await command(scene, "outbox", "dead", "replay", "shop", "--id", first))["replayed"] == 1
+    assert (await ask(scene, "outbox", "dead", "replay", "shop", "--id", first))["replayed"] == 1
     await receiver.watch.until(lambda: receiver.data("message.receipt"), WAIT_S)
     assert [receipt["message_id"] for receipt in receiver.data("message.receipt")] == [sent[0]]
-    assert (await command(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 7
+    assert (await ask(scene, "outbox", "dead", "replay", "shop"))["replayed"] == 7
     await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == 4, WAIT_S)
-    assert (await command(scene, "outbox", "dead", "list"))["rows"] == []
+    assert (await ask(scene, "outbox", "dead", "list"))["rows"] == []

@@ -10,9 +10,12 @@ import msgspec
 import pytest
 
 from gatewayd.config import schema
+from gatewayd.flow.guarding import Guard
 from gatewayd.flow.questions import Questions
 from gatewayd.message import Accepted, Channel, Receipt, Refused, State
 from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known
+from gatewayd.policy.ratio_guard import Terms
+from gatewayd.runtime.shared_ratio import SharedRatios
 from gatewayd.store.kinds import CAPABILITY, RESULT
 from gatewayd.store.records import Capability
 from tests.gatewayd.flow.scene import HANDSET, START, Scene
@@ -152,6 +155,19 @@ async def test_reach(stage: Stage_) -> None:
     assert await questions.reach("shop", f"+{HANDSET}") == [Known("asked", True, "told", START, START + 60)]
     scene.now += 61
     assert await questions.reach("shop", HANDSET) == [Known("asked", None, "not_asked")]
+
+
+async def test_what_a_guard_learned_is_told_where_all_are_assumed_capable(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    questions = asking(scene)
+    scene.journal.put(CAPABILITY, f"bot|{HANDSET}", Capability(False, "404", START, START + 60))
+    assert await questions.reach("shop", HANDSET) == [Known("bot", True, "assumed")]
+    ratios = SharedRatios.open(scene.folder / "ratios", 1)
+    scene.desk.guards.set("bot", Guard(ratios.slot("orange", 0, 86_400.0), Terms(), 0.0, ()))
+    assert await questions.reach("shop", HANDSET) == [Known("bot", False, "404", START, START + 60)]
+    scene.now += 61
+    assert await questions.reach("shop", HANDSET) == [Known("bot", True, "assumed")]
+    ratios.close()
 
 
 def ask_all(city: City) -> dict[int, Questions]:
