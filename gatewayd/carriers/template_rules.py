@@ -27,7 +27,7 @@ from gatewayd.carriers.templates import (
     fill,
     is_plain,
 )
-from gatewayd.config import schema
+from gatewayd.config import values
 from gatewayd.config.faults import Fault, Findings, dotted, guess, shown
 from gatewayd.config.reading import read_table
 from protocol.rcs.content import Content, check
@@ -46,8 +46,8 @@ _DOCUMENT: Final = "docs/templates.md shows what there is"
 
 class _Match(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[str, ...] = ()
-    senders: tuple[schema.Pattern, ...] = ()
-    service_types: tuple[schema.Word, ...] = ()
+    senders: tuple[values.Pattern, ...] = ()
+    service_types: tuple[values.Word, ...] = ()
     pattern: str = ""
 
 

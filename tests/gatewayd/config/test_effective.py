@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from gatewayd.config import schema
+from gatewayd.config import link_schema, schema
 from gatewayd.config.effective import effective
 from gatewayd.config.load import load
 
@@ -29,8 +29,8 @@ def test_defaults_are_shown_and_secrets_are_not(desk: Desk) -> None:
 
 def test_each_kind_of_link_shows_its_own_keys(desk: Desk) -> None:
     links = tomllib.loads(effective(desk.load().config))["links"]
-    assert set(links["carrier"]) == schema.SHARED_LINK_KEYS | schema.SMPP_LINK_KEYS
-    assert set(links["orange"]) == schema.SHARED_LINK_KEYS | schema.GSMA_LINK_KEYS - schema.RBM_ONLY_KEYS
+    assert set(links["carrier"]) == link_schema.SHARED_LINK_KEYS | link_schema.SMPP_LINK_KEYS
+    assert set(links["orange"]) == link_schema.SHARED_LINK_KEYS | link_schema.GSMA_LINK_KEYS - link_schema.RBM_ONLY_KEYS
 
 
 def test_what_is_shown_can_be_loaded_again(desk: Desk) -> None:
@@ -56,7 +56,7 @@ def test_every_option_lands_in_its_own_field(desk: Desk) -> None:
     carrier = {
         key: float(next(numbers)) if isinstance(value, float) else value
         for key, value in base["links"]["carrier"].items()
-        if key not in schema.GSMA_LINK_KEYS
+        if key not in link_schema.GSMA_LINK_KEYS
     } | {"reconnect_max_s": 9_500.0}
     config = msgspec.convert(base, schema.Config)
     links = {"carrier": msgspec.convert(carrier, schema.Link), "orange": config.links["orange"]}

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewayd.config import schema
+from gatewayd.config import values
 from gatewayd.flow.reach import ASK_TIMEOUT_S, REFUSED_KEEP_H, RESERVE_S
 from gatewayd.message import Deferred, Refused, State
 from gatewayd.policy.journey import Stage
@@ -115,7 +115,7 @@ async def test_one_handset_however_it_is_written(spelling: str, stage: Stage_) -
 
 # -- agents and operators -------------------------------------------------------------------------------------------
 
-OPERATORS: dict[str, schema.AgentState] = {"orange": "launched", "sfr": "suspended", "free": "draft"}
+OPERATORS: dict[str, values.AgentState] = {"orange": "launched", "sfr": "suspended", "free": "draft"}
 
 
 class Blocks(PrefixTable):

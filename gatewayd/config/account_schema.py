@@ -1,0 +1,68 @@
+"""The keys of one application: who it is, what it may, how it is told. A part of gatewayd.config.schema."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gatewayd.config.values import (
+    Alphabet,
+    Binds,
+    CallbackUrl,
+    Count,
+    Hours,
+    HoursOrOff,
+    KeyHash,
+    Moment,
+    Network,
+    News,
+    PasswordHash,
+    Pattern,
+    RateOrNone,
+    ReceiptWord,
+    Scope,
+    Sink,
+    Table,
+    Weight,
+    Window,
+    Word,
+)
+
+
+class ApiKey(Table, frozen=True, kw_only=True):
+    """One key of an account for the HTTP API. An empty ``expires``: it does not end."""
+
+    hash: KeyHash = ""
+    hash_file: str = ""
+    scopes: tuple[Scope, ...] = ("send", "query", "cancel", "sessions", "capability")
+    expires: Moment = ""
+
+
+class Account(Table, frozen=True, kw_only=True):
+    """One application: its credentials, rights and limits. The table's name is its system_id."""
+
+    password_hash: PasswordHash = ""
+    password_hash_file: str = ""
+    networks: tuple[Network, ...] = ()
+    binds_max: Binds = 4
+    rate_per_s: RateOrNone = 100.0
+    burst: RateOrNone = 0.0
+    senders: tuple[Pattern, ...] = ("*",)
+    numbers: tuple[Word, ...] = ()
+    traffic_class: Word = ""
+    traffic_classes: tuple[Word, ...] = ()
+    schedule_max_h: HoursOrOff = 168.0
+    api_keys: dict[str, ApiKey] = msgspec.field(default_factory=dict)
+    weight: Weight = 1
+    window: Window = 100
+    data_coding_0: Alphabet = "gsm"
+    outbox_ttl_h: Hours = 72.0
+    outbox_depth_max: Count = 100_000
+    displayed_receipts: ReceiptWord = ""
+    displayed_wait_h: Hours = 168.0
+    sinks: tuple[Sink, ...] = ("smpp",)
+    events: tuple[News, ...] = ("receipt", "mo", "session")
+    endpoint: str = ""
+    dead_letter_h: Hours = 168.0
+    mqtt_send: bool = False
+    dlr_urls: tuple[CallbackUrl, ...] = ()
+    dlr_allow_private: bool = False
