@@ -23,7 +23,7 @@ from gatewayd.runtime.shared_limits import SharedLimits
 from protocol.smpp.constants import Status
 
 if TYPE_CHECKING:
-    from gatewayd.senders.smpp_server import EsmeConnection
+    from gatewayd.senders.esme_connection import EsmeConnection
 
 _KNOWN_MAX = 10_000
 _SENDERS_MAX = 10_000

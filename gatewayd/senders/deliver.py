@@ -24,7 +24,7 @@ from protocol.smpp.constants import status_name
 from protocol.smpp.errors import LocalFault
 
 if TYPE_CHECKING:
-    from gatewayd.senders.smpp_server import EsmeConnection
+    from gatewayd.senders.esme_connection import EsmeConnection
 
 # Beside any command_status: no answer came; or none could, for it cannot be written as a deliver_sm.
 NO_STATUS = -1

@@ -18,7 +18,8 @@ from gatewayd.message import State
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.smpp_server import EsmeConnection, SmppServer
+from gatewayd.senders.esme_connection import EsmeConnection
+from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.simulate.esme import BindMode, Esme, NotBoundError
 from gatewayd.store.records import Delivery
 from protocol.smpp.connection import Limits
