@@ -1,0 +1,1 @@
+"""The header by which a load balancer says for whom it connects."""
