@@ -1,4 +1,4 @@
-"""The numbers of SMPP 3.4 under the names the specification gives them.
+"""The numbers of SMPP 3.4 and 5.0 under the names the specifications give them.
 
 Knows no layout, no state and no policy: what a number means to us is decided elsewhere.
 """
@@ -20,9 +20,15 @@ SEQUENCE_MAX: Final = 0x7FFFFFFF
 INTERFACE_VERSION: Final = 0x34
 """SMPP 3.4, as bind and sc_interface_version say it (3.4 section 5.2.4)."""
 
+VERSION_3_3: Final = 0x33
+"""SMPP 3.3; any lower number says the same (3.4 section 5.2.4). Such a peer knows no TLVs (3.4 section 3.3)."""
+
+VERSION_5_0: Final = 0x50
+"""SMPP 5.0 (5.0 section 4.7.13)."""
+
 
 class Command(enum.IntEnum):
-    """command_id values (3.4 section 5.1.2.1)."""
+    """command_id values (3.4 section 5.1.2.1, 5.0 section 4.7.5)."""
 
     GENERIC_NACK = 0x80000000
     BIND_RECEIVER = 0x00000001
@@ -51,10 +57,17 @@ class Command(enum.IntEnum):
     ALERT_NOTIFICATION = 0x00000102
     DATA_SM = 0x00000103
     DATA_SM_RESP = 0x80000103
+    # Since 5.0 (section 4.7.5): named, and not offered.
+    BROADCAST_SM = 0x00000111
+    BROADCAST_SM_RESP = 0x80000111
+    QUERY_BROADCAST_SM = 0x00000112
+    QUERY_BROADCAST_SM_RESP = 0x80000112
+    CANCEL_BROADCAST_SM = 0x00000113
+    CANCEL_BROADCAST_SM_RESP = 0x80000113
 
 
 class Status(enum.IntEnum):
-    """command_status values (3.4 section 5.1.3, table 5-2)."""
+    """command_status values (3.4 section 5.1.3, table 5-2; 5.0 section 4.7.6); of two names, the first shows."""
 
     ESME_ROK = 0x00000000
     ESME_RINVMSGLEN = 0x00000001
@@ -105,6 +118,31 @@ class Status(enum.IntEnum):
     ESME_RINVOPTPARAMVAL = 0x000000C4
     ESME_RDELIVERYFAILURE = 0x000000FE
     ESME_RUNKNOWNERR = 0x000000FF
+    # What 5.0 calls the same.
+    ESME_RTLVNOTALLWD = 0x000000C1
+    ESME_RINVTLVLEN = 0x000000C2
+    ESME_RMISSINGTLV = 0x000000C3
+    ESME_RINVTLVVAL = 0x000000C4
+    # Since 5.0.
+    ESME_RSERTYPUNAUTH = 0x00000100
+    ESME_RPROHIBITED = 0x00000101
+    ESME_RSERTYPUNAVAIL = 0x00000102
+    ESME_RSERTYPDENIED = 0x00000103
+    ESME_RINVDCS = 0x00000104
+    ESME_RINVSRCADDRSUBUNIT = 0x00000105
+    ESME_RINVDSTADDRSUBUNIT = 0x00000106
+    ESME_RINVBCASTFREQINT = 0x00000107
+    ESME_RINVBCASTALIAS_NAME = 0x00000108
+    ESME_RINVBCASTAREAFMT = 0x00000109
+    ESME_RINVNUMBCAST_AREAS = 0x0000010A
+    ESME_RINVBCASTCNTTYPE = 0x0000010B
+    ESME_RINVBCASTMSGCLASS = 0x0000010C
+    ESME_RBCASTFAIL = 0x0000010D
+    ESME_RBCASTQUERYFAIL = 0x0000010E
+    ESME_RBCASTCANCELFAIL = 0x0000010F
+    ESME_RINVBCAST_REP = 0x00000110
+    ESME_RINVBCASTSRVGRP = 0x00000111
+    ESME_RINVBCASTCHANIND = 0x00000112
 
 
 class Tag(enum.IntEnum):
@@ -147,6 +185,7 @@ class Tag(enum.IntEnum):
     DELIVERY_FAILURE_REASON = 0x0425
     MORE_MESSAGES_TO_SEND = 0x0426
     MESSAGE_STATE = 0x0427
+    CONGESTION_STATE = 0x0428
     USSD_SERVICE_OP = 0x0501
     DISPLAY_TIME = 0x1201
     SMS_SIGNAL = 0x1203
@@ -184,8 +223,9 @@ class Npi(enum.IntEnum):
 
 
 class MessageState(enum.IntEnum):
-    """message_state values of query_sm_resp and of the TLV (3.4 section 5.2.28)."""
+    """message_state values of query_sm_resp and of the TLV (3.4 section 5.2.28; 5.0 section 4.7.15)."""
 
+    SCHEDULED = 0  # since 5.0
     ENROUTE = 1
     DELIVERED = 2
     EXPIRED = 3
@@ -194,6 +234,7 @@ class MessageState(enum.IntEnum):
     ACCEPTED = 6
     UNKNOWN = 7
     REJECTED = 8
+    SKIPPED = 9  # since 5.0
 
 
 # esm_class (3.4 section 5.2.12): bits 1-0 mode, 5-2 type, 7-6 GSM features.

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from protocol.smpp.constants import HEADER_SIZE, RESPONSE_BIT, Command, Status
+from protocol.smpp.destinations import DestinationList, UnsuccessList
 from protocol.smpp.errors import LocalFault, RemoteFault
 from protocol.smpp.fields import CString, Field, Octet, ShortMessage, TlvList
 from protocol.smpp.records import (
@@ -33,6 +34,8 @@ from protocol.smpp.records import (
     ReplaceSm,
     ReplaceSmResp,
     Response,
+    SubmitMulti,
+    SubmitMultiResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -71,10 +74,7 @@ _SYSTEM_ID: Final = CString("system_id", 16, Status.ESME_RINVSYSID)
 _PASSWORD: Final = CString("password", 9, Status.ESME_RINVPASWD)
 _TLVS: Final = TlvList("tlvs")
 
-_MESSAGE: Final[tuple[Field, ...]] = (
-    _SERVICE_TYPE,
-    *_SOURCE,
-    *_DESTINATION,
+_REST_OF_MESSAGE: Final[tuple[Field, ...]] = (
     Octet("esm_class"),
     Octet("protocol_id"),
     Octet("priority_flag"),
@@ -87,6 +87,9 @@ _MESSAGE: Final[tuple[Field, ...]] = (
     ShortMessage("short_message"),
     _TLVS,
 )
+_MESSAGE: Final[tuple[Field, ...]] = (_SERVICE_TYPE, *_SOURCE, *_DESTINATION, *_REST_OF_MESSAGE)
+_MULTI: Final[tuple[Field, ...]] = (_SERVICE_TYPE, *_SOURCE, DestinationList("destinations"), *_REST_OF_MESSAGE)
+_MULTI_RESP: Final[tuple[Field, ...]] = (_MESSAGE_ID, UnsuccessList("unsuccess"), _TLVS)
 _DATA: Final[tuple[Field, ...]] = (
     _SERVICE_TYPE,
     *_SOURCE_LONG,
@@ -116,6 +119,7 @@ _REPLACE: Final[tuple[Field, ...]] = (
     Octet("registered_delivery"),
     Octet("sm_default_msg_id"),
     ShortMessage("short_message"),
+    _TLVS,
 )
 _QUERY_RESP: Final[tuple[Field, ...]] = (
     _MESSAGE_ID,
@@ -139,6 +143,9 @@ LAYOUTS: Final[dict[int, Layout]] = {
     Command.GENERIC_NACK: Layout(GenericNack),
     Command.SUBMIT_SM: Layout(SubmitSm, _MESSAGE),
     Command.SUBMIT_SM_RESP: Layout(SubmitSmResp, (_MESSAGE_ID, _TLVS), bare_error=True),
+    # Even when it is an error it says which destinations were refused, and why each.
+    Command.SUBMIT_MULTI: Layout(SubmitMulti, _MULTI),
+    Command.SUBMIT_MULTI_RESP: Layout(SubmitMultiResp, _MULTI_RESP),
     Command.DELIVER_SM: Layout(DeliverSm, _MESSAGE),
     Command.DELIVER_SM_RESP: Layout(DeliverSmResp, (_MESSAGE_ID, _TLVS)),
     Command.DATA_SM: Layout(DataSm, _DATA),
@@ -151,7 +158,7 @@ LAYOUTS: Final[dict[int, Layout]] = {
     Command.REPLACE_SM_RESP: Layout(ReplaceSmResp),
     Command.ALERT_NOTIFICATION: Layout(AlertNotification, (*_SOURCE_LONG, *_ESME, _TLVS)),
 }
-"""command_id → layout. submit_multi is missing on purpose: we know its name, and do not take it."""
+"""command_id → layout. Those of broadcasting (5.0 section 4.4) are missing on purpose: named, and not taken."""
 
 
 def walk_parse(data: bytes) -> Pdu:

@@ -1,4 +1,4 @@
-"""PDUs of SMPP 3.4 between octets and records: ``parse``, ``build`` and the short answers.
+"""PDUs of SMPP between octets and records: ``parse``, ``build`` and the short answers.
 
 Knows no connection, no state and no time. The four PDUs that carry nearly all traffic have hand-written fast paths;
 each gives way to the table's walker at the first sign of trouble, so the walker alone decides what is a fault.
@@ -35,6 +35,8 @@ from protocol.smpp.records import (
     ReplaceSmResp,
     Request,
     Response,
+    SubmitMulti,
+    SubmitMultiResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -64,6 +66,8 @@ __all__ = [
     "ReplaceSmResp",
     "Request",
     "Response",
+    "SubmitMulti",
+    "SubmitMultiResp",
     "SubmitSm",
     "SubmitSmResp",
     "Tlvs",

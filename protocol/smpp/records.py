@@ -1,4 +1,4 @@
-"""Every PDU of SMPP 3.4 that we speak, as a plain record of its fields.
+"""Every PDU of SMPP 3.3, 3.4 and 5.0 that we speak, as a plain record of its fields.
 
 Knows neither octets nor states. Integers are the octets of the wire; strings hold one character an octet (Latin-1),
 without their NUL; the order of the fields is that of the specification.
@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from protocol.smpp.constants import INTERFACE_VERSION, Command
+from protocol.smpp.destinations import Destination, Unsuccess
 from protocol.smpp.fields import Tlvs
 
 
@@ -151,6 +152,39 @@ class DeliverSmResp(MessageResponse, gc=False):
     command: ClassVar[Command] = Command.DELIVER_SM_RESP
 
 
+class SubmitMulti(Request, gc=False):
+    """One message to several destinations (3.4 section 4.5.1). An empty list name makes an entry an address."""
+
+    command: ClassVar[Command] = Command.SUBMIT_MULTI
+    service_type: str = ""
+    source_addr_ton: int = 0
+    source_addr_npi: int = 0
+    source_addr: str = ""
+    destinations: tuple[Destination, ...] = ()
+    esm_class: int = 0
+    protocol_id: int = 0
+    priority_flag: int = 0
+    schedule_delivery_time: str = ""
+    validity_period: str = ""
+    registered_delivery: int = 0
+    replace_if_present_flag: int = 0
+    data_coding: int = 0
+    sm_default_msg_id: int = 0
+    short_message: bytes = b""
+    tlvs: Tlvs = ()
+
+
+class SubmitMultiResp(Response, gc=False):
+    """The answer to submit_multi: one id for all that were taken, and those that were not (3.4 section 4.5.2)."""
+
+    command: ClassVar[Command] = Command.SUBMIT_MULTI_RESP
+    sequence: int = 0
+    status: int = 0
+    message_id: str = ""
+    unsuccess: tuple[Unsuccess, ...] = ()
+    tlvs: Tlvs = ()
+
+
 class DataSm(Request, gc=False):
     """A message in either direction; its text travels in message_payload (3.4 section 4.7.1)."""
 
@@ -219,7 +253,7 @@ class CancelSmResp(Response, gc=False):
 
 
 class ReplaceSm(Request, gc=False):
-    """Change a message that still waits (3.4 section 4.10.1)."""
+    """Change a message that still waits (3.4 section 4.10.1); TLVs since 5.0 (section 4.5.3.1)."""
 
     command: ClassVar[Command] = Command.REPLACE_SM
     message_id: str = ""
@@ -231,6 +265,7 @@ class ReplaceSm(Request, gc=False):
     registered_delivery: int = 0
     sm_default_msg_id: int = 0
     short_message: bytes = b""
+    tlvs: Tlvs = ()
 
 
 class ReplaceSmResp(Response, gc=False):

@@ -32,6 +32,7 @@ from protocol.smpp.records import (
     Pdu,
     QuerySm,
     ReplaceSm,
+    SubmitMulti,
     SubmitSm,
 )
 
@@ -70,6 +71,7 @@ BOUND: Final = _SUBMITTING | _DELIVERING
 LAW: Final[tuple[tuple[type[Pdu], Role, frozenset[ConnState]], ...]] = (
     (Bind, Role.ESME, _OPEN),
     (SubmitSm, Role.ESME, _SUBMITTING),
+    (SubmitMulti, Role.ESME, _SUBMITTING),
     (DataSm, Role.ESME, _SUBMITTING),
     (QuerySm, Role.ESME, _SUBMITTING),
     (CancelSm, Role.ESME, _SUBMITTING),

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from protocol.smpp.constants import Command
+from protocol.smpp.destinations import Destination, DestinationList, Unsuccess, UnsuccessList
 from protocol.smpp.fields import CString, Octet, ShortMessage
 from protocol.smpp.layouts import LAYOUTS
 from protocol.smpp.pdu import Pdu
@@ -23,6 +24,13 @@ def strings(length_max: int) -> st.SearchStrategy[str]:
     return st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=length_max)
 
 
+destinations = st.one_of(
+    st.builds(Destination, octets, octets, strings(20)),
+    st.builds(Destination, list_name=strings(20).filter(bool)),
+)
+refusals = st.builds(Unsuccess, octets, octets, strings(20), st.integers(0, 0xFFFFFFFF))
+
+
 def _values(field: object) -> st.SearchStrategy[Any]:
     if isinstance(field, Octet):
         return octets
@@ -30,6 +38,10 @@ def _values(field: object) -> st.SearchStrategy[Any]:
         return strings(field.size_max - 1)
     if isinstance(field, ShortMessage):
         return st.binary(max_size=254)
+    if isinstance(field, DestinationList):
+        return st.lists(destinations, min_size=1, max_size=5).map(tuple)
+    if isinstance(field, UnsuccessList):
+        return st.lists(refusals, max_size=5).map(tuple)
     return tlvs
 
 

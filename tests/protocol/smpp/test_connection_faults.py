@@ -60,7 +60,7 @@ def raw(command: int, body: bytes = b"", status: int = 0, sequence: int = 7) -> 
         (Command.SUBMIT_SM, b"", "short_pdu", Status.ESME_RINVCMDLEN, "submit_sm: service_type"),
         (Command.QUERY_SM, b"x" * 70, "field_too_long", Status.ESME_RINVMSGID, "query_sm: message_id"),
         (Command.DATA_SM, b"\0", "short_pdu", Status.ESME_RINVCMDLEN, "data_sm: source_addr_ton"),
-        (Command.SUBMIT_MULTI, b"junk", "unsupported_command", Status.ESME_RINVCMDID, "submit_multi"),
+        (Command.BROADCAST_SM, b"junk", "unsupported_command", Status.ESME_RINVCMDID, "broadcast_sm"),
         (0x00010200, b"junk", "unknown_command", Status.ESME_RINVCMDID, "0x00010200"),
     ],
 )
@@ -83,7 +83,7 @@ def test_a_broken_bind_is_answered_in_kind() -> None:
     assert sent(connection) == [answer]
 
 
-@pytest.mark.parametrize("command", [0x80000333, Command.SUBMIT_MULTI_RESP])
+@pytest.mark.parametrize("command", [0x80000333, Command.BROADCAST_SM_RESP])
 def test_an_unknown_response_is_never_answered(command: int) -> None:
     connection = smsc()
     (fault,) = connection.receive(raw(command), 1.0)

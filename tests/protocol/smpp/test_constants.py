@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from protocol.smpp.constants import RESPONSE_BIT, Command, Status, command_name, status_name
+from protocol.smpp.constants import RESPONSE_BIT, Command, MessageState, Status, command_name, status_name
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,9 @@ from protocol.smpp.constants import RESPONSE_BIT, Command, Status, command_name,
         (0, "ESME_ROK"),
         (0x58, "ESME_RTHROTTLED"),
         (Status.ESME_RINVSRCADR, "ESME_RINVSRCADR"),
+        (0x101, "ESME_RPROHIBITED"),
+        (0x112, "ESME_RINVBCASTCHANIND"),
+        (0xC4, "ESME_RINVOPTPARAMVAL"),
         (0x4FF, "0x000004FF"),
         (0xFFFFFFFF, "0xFFFFFFFF"),
     ],
@@ -35,3 +38,9 @@ def test_every_response_is_its_request_with_the_first_bit_set() -> None:
 
 def test_both_names_of_a_broken_tlv_stream_are_one_number() -> None:
     assert Status["ESME_RINVTLVSTREAM"] is Status["ESME_RINVOPTPARSTREAM"]
+
+
+def test_the_states_of_both_versions_are_those_of_their_tables() -> None:
+    """3.4 section 5.2.28; 5.0 section 4.7.15 adds the first and the last."""
+    names = "SCHEDULED ENROUTE DELIVERED EXPIRED DELETED UNDELIVERABLE ACCEPTED UNKNOWN REJECTED SKIPPED"
+    assert [MessageState(number).name for number in range(10)] == names.split()

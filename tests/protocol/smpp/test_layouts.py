@@ -77,8 +77,8 @@ def test_a_length_that_lies_is_fatal() -> None:
 @pytest.mark.parametrize(
     ("command", "kind"),
     [
-        (Command.SUBMIT_MULTI, "unsupported_command"),
-        (Command.SUBMIT_MULTI_RESP, "unsupported_command"),
+        (Command.BROADCAST_SM, "unsupported_command"),
+        (Command.QUERY_BROADCAST_SM_RESP, "unsupported_command"),
         (0x00010200, "unknown_command"),
         (0xFFFFFFFF, "unknown_command"),
     ],

@@ -13,6 +13,7 @@ import smpplib.smpp
 from smpplib.client import Client
 
 from protocol.smpp.constants import Command, Tag
+from protocol.smpp.destinations import Destination, Unsuccess
 from protocol.smpp.pdu import (
     AlertNotification,
     Bind,
@@ -32,6 +33,8 @@ from protocol.smpp.pdu import (
     QuerySmResp,
     ReplaceSm,
     ReplaceSmResp,
+    SubmitMulti,
+    SubmitMultiResp,
     SubmitSm,
     SubmitSmResp,
     Unbind,
@@ -75,6 +78,17 @@ SAMPLES: list[Pdu] = [
     ReplaceSm("id", 1, 1, "336", "", "", 1, 0, b"new", sequence=10),
     ReplaceSmResp(10),
     AlertNotification(1, 1, "336", 1, 1, "1234", ((Tag.MS_AVAILABILITY_STATUS, b"\0"),), sequence=11),
+    SubmitMulti(
+        "CMT",
+        5,
+        0,
+        "Brand",
+        (Destination(1, 1, "336"), Destination(list_name="friends")),
+        registered_delivery=1,
+        short_message=b"hello",
+        sequence=15,
+    ),
+    SubmitMultiResp(15, 0, "id", (Unsuccess(0, 0, "friends", 0x34),)),
     EnquireLink(sequence=12),
     EnquireLinkResp(12),
     GenericNack(3, sequence=13),
@@ -93,7 +107,9 @@ class NoSocket(Client):  # type: ignore[misc]
         return 5
 
 
-SMPPLIB = [pdu for pdu in SAMPLES if not isinstance(pdu, Outbind | CancelSm | CancelSmResp | ReplaceSm | ReplaceSmResp)]
+# It has no classes for these.
+_NOT_SMPPLIBS = Outbind | CancelSm | CancelSmResp | ReplaceSm | ReplaceSmResp | SubmitMulti | SubmitMultiResp
+SMPPLIB = [pdu for pdu in SAMPLES if not isinstance(pdu, _NOT_SMPPLIBS)]
 FIELDS = ("system_id", "password", "source_addr", "destination_addr", "short_message", "message_id", "data_coding")
 
 

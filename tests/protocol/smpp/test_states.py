@@ -15,11 +15,12 @@ from protocol.smpp.records import (
     Pdu,
     QuerySm,
     ReplaceSm,
+    SubmitMulti,
     SubmitSm,
 )
 from protocol.smpp.states import BOUND, ConnState, Role, ever_issued, issued
 
-SUBMITTING: set[type[Pdu]] = {SubmitSm, DataSm, QuerySm, CancelSm, ReplaceSm}
+SUBMITTING: set[type[Pdu]] = {SubmitSm, SubmitMulti, DataSm, QuerySm, CancelSm, ReplaceSm}
 DELIVERING: set[type[Pdu]] = {DeliverSm, DataSm, AlertNotification}
 
 
