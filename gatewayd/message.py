@@ -113,10 +113,12 @@ class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):
 
     ``error`` is a short stable word or code for people and metrics (``ESME_RINVDSTADR``, ``http_404``).
     ``unreachable`` marks the family that operators count in their error ratio: not their number, or unknown.
+    ``is_final``: no other link is to try either.
     """
 
     error: str
     unreachable: bool = False
+    is_final: bool = False
 
 
 class Deferred(msgspec.Struct, frozen=True, gc=False, tag=True):

@@ -18,7 +18,7 @@ from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Rev
 from gatewayd.carriers.segments import count_of, segments_of
 from gatewayd.carriers.smpp_reports import report_of
 from gatewayd.carriers.smpp_seat import Seat
-from gatewayd.carriers.statuses import outcome_of
+from gatewayd.carriers.statuses import StatusTable
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.runtime.transport import Pump
@@ -81,6 +81,7 @@ class SmppLink:
     ) -> None:
         self.name = name
         self._settings = settings
+        self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
         self._password = password
         self._listener = listener
         self._clock = clock
@@ -338,7 +339,7 @@ class SmppLink:
             return
         outcome: Outcome
         if pdu.status:
-            outcome = outcome_of(pdu.status, self._settings.throttle_pause_s)
+            outcome = self._statuses.outcome_of(pdu.status)
         else:
             outcome = Accepted(canonical_key(pdu.message_id, self._id_mode))
         self._results.append(Result(sent.message_id, sent.segment, outcome, event.latency_s))
@@ -351,7 +352,7 @@ class SmppLink:
         if event.reason != "nacked":
             outcome = Unknown(event.reason)
         elif event.status:
-            outcome = outcome_of(event.status, self._settings.throttle_pause_s)
+            outcome = self._statuses.outcome_of(event.status)
         else:
             outcome = Refused("generic_nack")
         self._results.append(Result(sent.message_id, sent.segment, outcome, self._clock() - sent.at))

@@ -75,6 +75,7 @@ def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
         yield "metrics.listen", config.metrics.listen
 
 
+    yield from ((dotted("links", name, "listen"), link.listen) for name, link in config.links.items() if link.listen)
 def _check_tls(config: schema.Config, findings: Findings) -> None:
     """A certificate and its key come as a pair, and tls_listen needs that pair."""
     tables = (

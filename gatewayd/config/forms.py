@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from gatewayd.config.addresses import is_host, parse_address
 from gatewayd.config.api_keys import end_of, is_key_hash
 from gatewayd.config.callback_urls import is_entry
+from gatewayd.config.carrier_statuses import action_of
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
 
@@ -26,6 +27,8 @@ SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
 _SECRET_SIZES: Final = (24, 64)
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _TOPIC_PREFIX_MAX: Final = 128
+_TLS_NAME_MAX: Final = 255
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,32}", re.ASCII)
 _NUMBER = re.compile(r"(?!00)[0-9]{3,15}", re.ASCII)
 _LEVEL = re.compile(r"[^/+#$\s][^/+#]*")
@@ -110,6 +113,25 @@ def _host(text: str) -> Verdict:
     if is_host(text):
         return None
     return f"{shown(text)} is not a host", "give a host name or an IP address, without the port"
+
+
+def _host_port(text: str) -> Verdict:
+    try:
+        is_sound = parse_address(text)[1] != 0
+    except ValueError:
+        is_sound = False
+    if is_sound:
+        return None
+    return f"{shown(text)} is not a host with its port", 'write "smsc1.example:2775" or "[2001:db8::1]:2775"'
+
+
+def _status_action(text: str) -> Verdict:
+    try:
+        action_of(text)
+    except ValueError:
+        remedy = 'write "retry", "retry 30" (seconds), "pause", "next", "fail" or "unreachable"'
+        return f"{shown(text)} is nothing that can be done about a status", remedy
+    return None
 
 
 def _url(text: str) -> Verdict:
@@ -201,9 +223,21 @@ def _callback_url(text: str) -> Verdict:
     return f"{shown(text)} is not the beginning of an address", 'write "https://host/path" or "https://host/folder/*"'
 
 
+def _tls_name(text: str) -> Verdict:
+    if text.startswith("sha256:"):
+        if _FINGERPRINT.fullmatch(text):
+            return None
+        remedy = "write sha256: and 64 small hexadecimal digits without colons"
+        return f"{shown(text)} is not a fingerprint", remedy
+    if text and len(text) <= _TLS_NAME_MAX and text.isprintable():
+        return None
+    return f"{shown(text)} is not the name of a certificate", "write its common name, or an alternative name, as it is"
+
+
 FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "callback_url": _callback_url,
     "host": _host,
+    "host_port": _host_port,
     "hours_of_day": _hours_of_day,
     "key_hash": _key_hash,
     "listen": _listen,
@@ -215,8 +249,10 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "prefix": _prefix,
     "receipt_word": _receipt_word,
     "scope": _scope,
+    "status_action": _status_action,
     "system_id": system_id,
     "system_type": _system_type,
+    "tls_name": _tls_name,
     "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,

@@ -8,11 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from gatewayd.config import forms, house, schema
+from gatewayd.config.carrier_checks import check_carrier
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, guess, shown
 
 _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    "smpp": ("host", "system_id", "password_file"),
+    "smpp": ("system_id", "password_file"),
     "gsma": ("server_root", "bot_id", "token_url", "client_id", "client_secret_file", "webhook_token_file"),
     "rbm": ("server_root", "bot_id", "service_account_file", "webhook_token_file"),
 }
@@ -27,7 +28,7 @@ def check_links(draft: Draft, findings: Findings) -> None:
         where = dotted("links", name)
         _check_keys(where, link, draft.given[name], findings)
         if link.kind == "smpp":
-            _check_smpp(where, link, findings)
+            check_carrier(where, link, draft.given[name], findings)
         else:
             _check_rcs(where, link, draft, findings)
 
@@ -43,14 +44,6 @@ def _check_keys(where: str, link: schema.Link, given: frozenset[str], findings: 
     for name in sorted(given & schema.FOREIGN_LINK_KEYS[link.kind]):
         problem = f"means nothing for a link of kind {link.kind}"
         findings.fault(f"{where}.{name}", problem, "remove it, or correct the kind")
-
-
-def _check_smpp(where: str, link: schema.Link, findings: Findings) -> None:
-    if link.reconnect_min_s > link.reconnect_max_s:
-        problem = f"{shown(link.reconnect_min_s)} is more than reconnect_max_s ({shown(link.reconnect_max_s)})"
-        findings.fault(f"{where}.reconnect_min_s", problem, "give less")
-    if link.tls_ca and not link.tls:
-        findings.warn(f"{where}.tls_ca", "has no effect while tls is off", "write tls = true")
 
 
 def _check_rcs(where: str, link: schema.Link, draft: Draft, findings: Findings) -> None:

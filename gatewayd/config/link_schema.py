@@ -10,21 +10,28 @@ import msgspec
 from gatewayd.config.values import (
     AgentState,
     Alphabet,
+    Attempts,
     BindMode,
     Binds,
     BulkSize,
     Count,
     CountOrNone,
     Host,
+    HostPort,
     Hours,
     HoursOfDay,
     HoursOrOff,
     LinkKind,
+    Listen,
     MessageIdMode,
+    Network,
     OAuthScope,
     Port,
+    Rate,
     RateOrNone,
     Seconds,
+    SecondsOrOff,
+    StatusAction,
     SystemId,
     SystemType,
     Table,
@@ -48,8 +55,17 @@ class Link(Table, frozen=True, kw_only=True):
     # smpp
     host: Host = ""
     port: Port = 2775
+    hosts: tuple[HostPort, ...] = ()
+    failover_after: Attempts = 3
+    failback_interval_s: SecondsOrOff = 60.0
+    listen: Listen = ""
+    listen_networks: tuple[Network, ...] = ()
+    outbind_password_file: str = ""
     tls: bool = False
     tls_ca: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    tls_server_name: Host = ""
     system_id: SystemId = ""
     password_file: str = ""
     system_type: SystemType = ""
@@ -60,7 +76,12 @@ class Link(Table, frozen=True, kw_only=True):
     bind_timeout_s: Seconds = 10.0
     reconnect_min_s: Seconds = 1.0
     reconnect_max_s: Seconds = 60.0
+    connects_per_s: Rate = 10.0
+    bind_refused_wait_s: Seconds = 30.0
+    bind_refused_wait_max_s: Seconds = 900.0
     throttle_pause_s: Seconds = 1.0
+    throttle_climb_s: SecondsOrOff = 60.0
+    statuses: dict[str, StatusAction] = msgspec.field(default_factory=dict)
     data_coding_0: Alphabet = "gsm"
     message_id_mode: MessageIdMode = "auto"
     parked_receipt_ttl_s: Seconds = 86_400.0

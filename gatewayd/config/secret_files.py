@@ -26,10 +26,12 @@ _SIZE_MAX = 4_096  # of a secret; of a certificate, readability is all that coun
 
 
 _LINK_SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
-    "smpp": ("password_file",),
+    "smpp": ("password_file", "outbind_password_file"),
     "gsma": ("client_secret_file", "bot_key_file", "webhook_token_file"),
     "rbm": ("service_account_file", "webhook_token_file"),
 }
+
+_LINK_TLS: Final = ("tls_ca", "tls_certificate", "tls_key")
 
 
 class _ServiceAccount(msgspec.Struct):
@@ -149,7 +151,7 @@ def _is_fit(key: str, secret: str, findings: Findings) -> bool:
             verdict = "the file holds no password hash", "make one with: gatewayd hash-password"
     elif key.endswith(".hash_file"):
         verdict = None if is_key_hash(secret) else ("the file holds no hash of a key", "make one: accounts key")
-    elif key.endswith(".password_file") and key != MQTT_PASSWORD:  # those are SMPP's
+    elif key.endswith((".password_file", ".outbind_password_file")) and key != MQTT_PASSWORD:  # those are SMPP's
         verdict = forms.password(secret)
     elif key.endswith(".bot_key_file"):
         if "PRIVATE KEY-----" not in secret:
@@ -183,6 +185,9 @@ def check_tls_files(config: schema.Config, places: Places, findings: Findings) -
     for name, link in config.links.items():
         _check_authorities(dotted("links", name, "tls_ca"), link.tls_ca, places, findings)
     for name, endpoint in config.endpoints.items():
+        if link.tls_certificate and link.tls_key:
+            pair = places.find(link.tls_certificate), places.find(link.tls_key)
+            _check_pair(dotted("links", name), *pair, findings)
         _check_authorities(dotted("endpoints", name, "tls_ca"), endpoint.tls_ca, places, findings)
 
 
@@ -219,7 +224,7 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
     return replace(
         config,
         daemon=daemon,
-        links={name: _found(places, link, "tls_ca") for name, link in config.links.items()},
+        links={name: _found(places, link, *_LINK_TLS) for name, link in config.links.items()},
         endpoints={name: _found(places, one, "tls_ca") for name, one in config.endpoints.items()},
         smpp=_found(places, config.smpp, "tls_certificate", "tls_key"),
         billing=replace(_found(places, config.billing, "rules_dir"), records_dir=records_dir),

@@ -35,6 +35,7 @@ class Segment(msgspec.Struct, omit_defaults=True, gc=False):
     """One segment of the SMS leg: its name at the carrier and what was last said of it.
 
     ``is_taken``: it is not to be sent again. ``is_intended``: it may be on its way, and no answer is known.
+    ``is_barred``: it was refused, and no other link is to try it.
     """
 
     carrier_id: str = ""
@@ -43,6 +44,7 @@ class Segment(msgspec.Struct, omit_defaults=True, gc=False):
     attempts: int = 0
     is_taken: bool = False
     is_intended: bool = False
+    is_barred: bool = False
 
 
 class Progress(msgspec.Struct, omit_defaults=True, gc=False):

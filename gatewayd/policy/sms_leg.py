@@ -50,9 +50,11 @@ def on_sms_result(
             mine.carrier_id = carrier_id
             mine.is_taken = True
             return _sms_sent(progress, terms, expires_at, now)
-        case Refused(error):
-            mine.state, mine.error, mine.is_taken = State.UNDELIV, error, True
+        case Refused(error, _, is_final):
+            mine.state, mine.error, mine.is_taken, mine.is_barred = State.UNDELIV, error, True, is_final
             if all(_is_refused(segment) for segment in progress.segments):
+                if any(segment.is_barred for segment in progress.segments):
+                    return Finish(State.UNDELIV, error)
                 return next_link(progress, error, State.UNDELIV, error, expires_at)
             return _sms_sent(progress, terms, expires_at, now)
         case Deferred():

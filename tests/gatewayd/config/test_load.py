@@ -90,7 +90,7 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     ),
     "word out of a few": (
         [(PORT, 'bind = "trx"')],
-        ['links.carrier.bind: "trx" is not known here; give one of transceiver, transmitter, receiver'],
+        ['links.carrier.bind: "trx" is not known here; give one of transceiver, transmitter, receiver, separate'],
     ),
     "text for a list": (
         [(FIRST_ACCOUNTS, 'accounts = "shop"')],
@@ -290,8 +290,11 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     "bare smpp link": (
         [(SMPP_KEYS, "")],
         [
-            f"links.carrier.{key}: is missing; a link of kind smpp needs it"
-            for key in ("host", "system_id", "password_file")
+            *(
+                f"links.carrier.{key}: is missing; a link of kind smpp needs it"
+                for key in ("system_id", "password_file")
+            ),
+            "links.carrier.host: is missing; a link of kind smpp needs it, or hosts, or listen",
         ],
     ),
     "bare gsma link": (
@@ -303,7 +306,7 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
     ),
     "empty for missing": (
         [(HOST, 'host = ""\n')],
-        ["links.carrier.host: is missing; a link of kind smpp needs it"],
+        ["links.carrier.host: is missing; a link of kind smpp needs it, or hosts, or listen"],
     ),
     "gsma keys in an smpp link": (
         [(PORT, 'bot_id = "x"\ndeadline_s = 3')],

@@ -108,3 +108,14 @@ def test_a_lost_connection_is_one_try_of_each_segment() -> None:
         assert result(progress, Deferred("ESME_RMSGQFUL", 1.0), number) == Wait()
     assert progress.stage is Stage.POSTPONED
     assert progress.position == 0
+
+
+def test_a_refusal_for_good_is_no_other_links_turn() -> None:
+    progress = sms()
+    assert result(progress, Refused("0x0000040B", is_final=True)) == Finish(State.UNDELIV, "0x0000040B")
+
+
+def test_of_several_segments_one_refused_for_good_is_enough() -> None:
+    progress = sms(Segment(), Segment())
+    assert result(progress, Refused("0x0000040B", is_final=True), segment=1) == Wait()
+    assert result(progress, Refused("ESME_RINVSRCADR"), segment=0) == Finish(State.UNDELIV, "ESME_RINVSRCADR")

@@ -1,0 +1,80 @@
+"""What the keys of an SMPP link must mean together: who connects to whom, encrypted how, and what follows a status.
+
+Looks at no file.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatewayd.config import schema
+from gatewayd.config.carrier_statuses import NUMBERS, span_of
+from gatewayd.config.faults import Findings, dotted, guess, shown
+
+_TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
+_DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s", "connects_per_s")
+_LISTENING_KEYS: Final = ("listen_networks", "outbind_password_file")
+
+
+def check_carrier(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
+    """Note the faults of one link; ``given`` are the keys that stand in the file."""
+    if link.listen:
+        _check_listening(where, link, given, findings)
+    else:
+        _check_dialling(where, link, given, findings)
+    _check_tls(where, link, findings)
+    _check_statuses(where, link, findings)
+    for low, high in (("reconnect_min_s", "reconnect_max_s"), ("bind_refused_wait_s", "bind_refused_wait_max_s")):
+        least, most = getattr(link, low), getattr(link, high)
+        if least > most:
+            findings.fault(f"{where}.{low}", f"{shown(least)} is more than {high} ({shown(most)})", "give less")
+
+
+def _check_dialling(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
+    if not (link.host or link.hosts or any(findings.is_faulty(f"{where}.{key}") for key in ("host", "hosts"))):
+        findings.fault(f"{where}.host", "is missing", "a link of kind smpp needs it, or hosts, or listen")
+    if link.hosts:
+        for key in ("host", "port"):
+            if key in given:
+                findings.fault(f"{where}.{key}", "stands beside hosts", "write all of them in hosts, in order")
+        if len(set(link.hosts)) < len(link.hosts):
+            findings.fault(f"{where}.hosts", "names one host twice", "name each once, in order of preference")
+    for key in _LISTENING_KEYS:
+        if getattr(link, key):
+            findings.warn(f"{where}.{key}", "has no effect without listen", f"remove it, or add {where}.listen")
+
+
+def _check_listening(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
+    for key in _DIALLING_KEYS:
+        if key in given:
+            findings.fault(f"{where}.{key}", "stands beside listen: this carrier connects to us", "remove one of them")
+    if not link.listen_networks and not findings.is_faulty(f"{where}.listen_networks"):
+        problem = "is missing: whoever connects is shown system_id and password"
+        findings.fault(f"{where}.listen_networks", problem, 'give those that the carrier comes from: ["192.0.2.7"]')
+
+
+def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:
+    if not link.tls:
+        for key in _TLS_KEYS:
+            if getattr(link, key):
+                findings.warn(f"{where}.{key}", "has no effect while tls is off", "write tls = true")
+        return
+    pair = {key: getattr(link, key) for key in ("tls_certificate", "tls_key")}
+    for key, value in pair.items():
+        if value or findings.is_faulty(f"{where}.{key}") or not (link.listen or any(pair.values())):
+            continue
+        reason = "the other half of the pair is given" if any(pair.values()) else f"{where}.listen with tls needs it"
+        findings.fault(f"{where}.{key}", f"is missing: {reason}", "give the file's path")
+    if link.listen and link.tls_server_name:
+        problem = "has no effect beside listen: it is the name that we look for at the other end"
+        findings.warn(f"{where}.tls_server_name", problem, "remove it")
+
+
+def _check_statuses(where: str, link: schema.Link, findings: Findings) -> None:
+    for word in link.statuses:
+        try:
+            span_of(word)
+        except ValueError:
+            key = f"{where}.statuses.{dotted(word)}"
+            remedy = guess(word, NUMBERS) if word.startswith("ESME") else 'write "0x0000040B", or "0x400-0x4FF"'
+            findings.fault(key, f"{shown(word)} is no command_status", remedy)
