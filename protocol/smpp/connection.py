@@ -1,4 +1,4 @@
-"""One SMPP 3.4 connection as a machine, for either role: octets and ``now`` in; events, octets and a deadline out.
+"""One SMPP connection as a machine, for either role: octets and ``now`` in; events, octets and a deadline out.
 
 Knows no socket, no clock, no logger and no account: whether a bind is welcome and what becomes of a message is decided
 by whoever drives it. Times are float seconds on any clock that never goes back.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from protocol.smpp import states
-from protocol.smpp.constants import INTERFACE_VERSION, RESPONSE_BIT, SEQUENCE_MAX, Command, Status, Tag, command_name
+from protocol.smpp import states, versions
+from protocol.smpp.constants import INTERFACE_VERSION, RESPONSE_BIT, SEQUENCE_MAX, Command, Status, command_name
 from protocol.smpp.errors import LocalFault, RemoteFault
 from protocol.smpp.events import Answered, BindAsked, BindRefused, Bound, Closed, Event, FaultSeen, Unanswered
 from protocol.smpp.framing import Framer
@@ -28,7 +28,7 @@ from protocol.smpp.records import (
     UnbindResp,
 )
 from protocol.smpp.states import ConnState, Role
-from protocol.smpp.timers import Asked, Due, Limits, Timers
+from protocol.smpp.timers import Asked, Due, Limits, Timers, answers
 
 __all__ = [
     "Answered",
@@ -50,8 +50,6 @@ _BOUND_STATES: Final[dict[int, ConnState]] = {
     Command.BIND_RECEIVER: ConnState.BOUND_RX,
     Command.BIND_TRANSCEIVER: ConnState.BOUND_TRX,
 }
-# A message that crossed our unbind on the wire is nobody's fault: its sender is told to try again later.
-_CROSSED: Final[dict[Role, Status]] = {Role.SMSC: Status.ESME_RSYSERR, Role.ESME: Status.ESME_RX_T_APPN}
 
 
 class Connection:
@@ -59,11 +57,15 @@ class Connection:
 
     After any call the driver writes ``data_to_send()``, closes the transport when ``wants_close``, and calls ``tick``
     no later than ``next_deadline()``.
+
+    ``version`` is what both sides speak (3.4 section 5.2.4), ``peer_version`` what the peer said, 0 when it said
+    nothing. ``peer_congestion`` is the last congestion_state that a peer of version 5.0 told, 0 to 100.
     """
 
     __slots__ = (
         "_accepted",
         "_bind_pending",
+        "_build",
         "_end_told",
         "_framer",
         "_issuable",
@@ -77,12 +79,19 @@ class Connection:
         "_timers",
         "_unbind_reason",
         "_window",
+        "peer_congestion",
         "peer_system_id",
+        "peer_version",
         "state",
+        "version",
     )
 
-    def __init__(self, role: Role, limits: Limits, now: float) -> None:
+    def __init__(self, role: Role, limits: Limits, now: float, version: int = INTERFACE_VERSION) -> None:
+        """``version`` is the newest that we are to speak."""
         self.peer_system_id = ""
+        self.version = version
+        self.peer_version = self.peer_congestion = 0
+        self._build = build
         self._role = role
         self._window = limits.window
         self._framer = Framer(limits.pdu_size_max)
@@ -198,7 +207,7 @@ class Connection:
         if len(self._outstanding) >= self._window:
             raise LocalFault("window_full", Status.ESME_RMSGQFUL, command=command)
         sequence = pdu.sequence = self._next_sequence()
-        self._out.append(build(pdu))
+        self._out.append(self._build(pdu))
         if type(pdu) not in states.UNANSWERED:
             self._outstanding.add(sequence, context, now, command | RESPONSE_BIT)
         self._timers.active_at = now
@@ -209,7 +218,7 @@ class Connection:
         self._check_alive()
         if not isinstance(pdu, Response):
             raise LocalFault("wrong_command", Status.ESME_RINVCMDID)
-        self._out.append(build(pdu))
+        self._out.append(self._build(pdu))
         self._pay(pdu.sequence)
 
     def respond_submit(self, sequence: int, message_id: str) -> None:
@@ -238,18 +247,23 @@ class Connection:
         self._pay(pdu.sequence)
 
     def bind(self, pdu: Bind, now: float) -> None:
-        """Ask to be bound (ESME role); ends in Bound, BindRefused or Closed."""
+        """Ask to be bound (ESME role), in the version that ``pdu`` names; ends in Bound, BindRefused or Closed."""
         if Bind not in states.issued(self._role, self.state) or self._timers.binding is not None:
             raise LocalFault("wrong_state", Status.ESME_RALYBND, command=pdu.command, detail=self.state.value)
         pdu.sequence = self._next_sequence()
+        self.version = versions.version_of(pdu.interface_version)
         self._out.append(build(pdu))
         self._timers.binding = Asked(pdu.sequence, now, pdu.command | RESPONSE_BIT)
 
-    def accept_bind(self, asked: Bind, system_id: str, now: float) -> None:
-        """Answer BindAsked with ESME_ROK (SMSC role); ``system_id`` is our own name, of at most 15 characters."""
+    def accept_bind(self, asked: Bind, system_id: str, now: float, version: int = 0) -> None:
+        """Answer BindAsked with ESME_ROK (SMSC role); ``system_id`` is our own name, of at most 15 characters.
+
+        ``version`` is for a peer that says one thing and means another: 0 takes it at its word.
+        """
         self._check_bind_pending()
-        # A peer older than 3.4 may not know what a TLV is (3.4 section 3.3).
-        tlvs = ((Tag.SC_INTERFACE_VERSION, bytes((INTERFACE_VERSION,))),) if asked.interface_version >= 0x34 else ()
+        self.peer_version = asked.interface_version
+        self.version = version or versions.spoken(self.version, asked.interface_version)
+        tlvs = versions.bind_answer_tlvs(self.version)
         command = Command(asked.command | RESPONSE_BIT)
         self._out.append(build(BindResp(command=command, system_id=system_id, tlvs=tlvs, sequence=asked.sequence)))
         self._bind_pending = False
@@ -330,7 +344,7 @@ class Connection:
         elif isinstance(pdu, Bind):
             status = Status.ESME_RALYBND
         elif self.state is ConnState.UNBINDING:
-            kind, status = "", _CROSSED[self._role]
+            kind, status = "", states.CROSSED[self._role]
         if type(pdu) in states.UNANSWERED:
             status = Status.ESME_ROK
         else:
@@ -348,18 +362,26 @@ class Connection:
             events.append(Unanswered(waiting.context, "nacked", pdu.status))
             self._timers.active_at = now
         else:
+            if self.version == versions.NEWEST:
+                self._hear_congestion(pdu)
             events.append(Answered(waiting.context, pdu, now - waiting.sent_at))
             self._timers.active_at = now
 
+    def _hear_congestion(self, pdu: Response) -> None:
+        """congestion_state may come with any response (5.0 section 4.8.4.18)."""
+        state = versions.said_congestion(getattr(pdu, "tlvs", ()))
+        if state is not None:
+            self.peer_congestion = state
+
     def _take_own_answer(self, pdu: Response, command: int, events: list[Event]) -> None:
         """The answer to a question of the machine's own; any other is unexpected, late ones included."""
-        if _answers(self._timers.probe, pdu.sequence, command):
+        if answers(self._timers.probe, pdu.sequence, command):
             self._timers.probe = None
-        elif self._timers.binding is not None and _answers(self._timers.binding, pdu.sequence, command):
+        elif self._timers.binding is not None and answers(self._timers.binding, pdu.sequence, command):
             bound = _BOUND_STATES[self._timers.binding.answer & ~RESPONSE_BIT]
             self._timers.binding = None
             self._take_bind_answer(pdu, bound, events)
-        elif _answers(self._timers.unbinding, pdu.sequence, command):
+        elif answers(self._timers.unbinding, pdu.sequence, command):
             self._finish(self._unbind_reason, events)
         else:
             events.append(FaultSeen("unexpected_response", 0, command_name(command)))
@@ -371,6 +393,10 @@ class Connection:
             self._finish("bind_refused", events)
         else:
             self.peer_system_id = pdu.system_id
+            # Many an SMSC that speaks 3.4 says nothing; one that speaks less is configured so.
+            self.peer_version = versions.said_version(pdu.tlvs)
+            if self.peer_version:
+                self.version = versions.spoken(self.version, self.peer_version)
             self._timers.active_at = self._timers.heard_at
             self._enter(bound)
             events.append(Bound())
@@ -425,6 +451,9 @@ class Connection:
         """The only place where the state changes."""
         self.state = state
         self._issuable = states.issued(self._role, state) - {Bind}
+        if state in states.BOUND and self.version == versions.OLDEST:
+            self._issuable -= versions.UNKNOWN_TO_3_3
+            self._build = versions.build_bare
         # What goes straight to the driver, which must answer; the rest takes the longer way.
         self._accepted = states.issued(self._role.peer, state) - states.UNANSWERED - {Bind, EnquireLink}
 
@@ -457,11 +486,6 @@ class Connection:
         self._check_alive()
         if not self._bind_pending:
             raise LocalFault("wrong_state", Status.ESME_RALYBND, detail=self.state.value)
-
-
-def _answers(asked: Asked | None, sequence: int, command: int) -> bool:
-    """Whether a response is the answer to ``asked``."""
-    return asked is not None and asked.sequence == sequence and command in (asked.answer, Command.GENERIC_NACK)
 
 
 def _note_sequence(sequence: int, pdu: Pdu, events: list[Event]) -> None:

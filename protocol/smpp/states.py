@@ -21,6 +21,7 @@ from __future__ import annotations
 import enum
 from typing import Final
 
+from protocol.smpp.constants import Status
 from protocol.smpp.records import (
     AlertNotification,
     Bind,
@@ -87,6 +88,9 @@ LAW: Final[tuple[tuple[type[Pdu], Role, frozenset[ConnState]], ...]] = (
 
 UNANSWERED: Final[frozenset[type[Pdu]]] = frozenset({Outbind, AlertNotification})
 """Requests that have no response (3.4 sections 4.1.7 and 4.12)."""
+
+CROSSED: Final[dict[Role, Status]] = {Role.SMSC: Status.ESME_RSYSERR, Role.ESME: Status.ESME_RX_T_APPN}
+"""What our role answers to a message that crossed our unbind on the wire: it is nobody's fault, and comes again."""
 
 _ISSUED: Final[dict[tuple[Role, ConnState], frozenset[type[Pdu]]]] = {
     (role, state): frozenset(record for record, issuer, states in LAW if issuer is role and state in states)

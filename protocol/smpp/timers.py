@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from protocol.smpp.constants import Command
 from protocol.smpp.states import BOUND, ConnState
 
 
@@ -44,6 +45,11 @@ class Asked(NamedTuple):
     sequence: int
     at: float
     answer: int
+
+
+def answers(asked: Asked | None, sequence: int, command: int) -> bool:
+    """Whether a response is the answer to ``asked``; generic_nack answers everything."""
+    return asked is not None and asked.sequence == sequence and command in (asked.answer, Command.GENERIC_NACK)
 
 
 class Timers:
