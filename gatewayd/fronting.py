@@ -55,7 +55,14 @@ class Fronting:
                 body_timeout_s=http.request_timeout_s,
             )
             self.door = HttpDoor(
-                http, calls, self.keys, worker.metrics, self._complaints, plain=plain, encrypted=encrypted
+                http,
+                calls,
+                self.keys,
+                worker.metrics,
+                self._complaints,
+                plain=plain,
+                encrypted=encrypted,
+                tls=worker.tls.listeners.get("http"),
             )
             self._open_to_others(self.door)
             worker.desk.results_s = http.results_h * _HOUR_S

@@ -31,6 +31,7 @@ def register(worker: Worker, measuring: Measuring) -> None:
     _register_store(worker, measuring)
     gauge, news = worker.metrics.gauges.register, measuring.news
     gauge("gatewayd_certificate_expiry_timestamp_seconds", CertificateEnds(lambda: worker.config).read)
+    gauge("gatewayd_certificate_refused", worker.tls.readings)
     gauge("gatewayd_workers_configured", lambda: [((), measuring.count)])
     gauge("gatewayd_workers_up", lambda: [((), 1)])
     gauge("gatewayd_worker_deaths", news.deaths)
@@ -216,5 +217,5 @@ def certificate_files(table: msgspec.Struct, at: str = "") -> Iterator[tuple[str
             for inner, entry in value.items():
                 if isinstance(entry, msgspec.Struct):
                     yield from certificate_files(entry, f"{key}.{inner}.")
-        elif name in ("tls_certificate", "tls_ca") and value:
-            yield key, Path(value), name == "tls_ca"
+        elif name in ("tls_certificate", "tls_ca", "tls_client_ca") and value:
+            yield key, Path(value), name != "tls_certificate"

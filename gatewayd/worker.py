@@ -30,6 +30,7 @@ from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
+from gatewayd.doors import tls_of
 from gatewayd.enriching import Enriching
 from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
@@ -110,6 +111,7 @@ class Worker:
         self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
         self.limiting = Limiting(self.shared, self.ratios, self._place.slot, self._place.count)
         self._build_flow()
+        self.tls = tls_of(config, self.metrics)
         self._build_senders()
         self._build_community()
         self.enriching = Enriching(self.journal, self.metrics, self._count_fault("carrier"))
@@ -200,7 +202,8 @@ class Worker:
         config = self.config
         accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
         self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
-        self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics)
+        tls = self.tls.listeners.get("smpp")
+        self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls)
 
     def account(self, name: str, settings: schema.Account) -> Account:
         """An account, alive."""
@@ -329,6 +332,7 @@ class Worker:
                 on_ignored=self.metrics.webhook_ignored.count,
                 bots=lambda: {link.bot_id for link in self.config.links.values() if link.kind == "rbm"},
                 sockets=sockets.get("webhooks", ()),
+                tls=self.tls.listeners.get("webhooks"),
             )
         self.scrape: ScrapeServer | None = None
         if config.metrics.listen:
@@ -340,6 +344,7 @@ class Worker:
 
     async def start(self) -> None:
         """Take up what the last run left, connect south, then open the doors in the north."""
+        self.tls.start()
         await self.journal.fold()
         if self.community is not None:
             await self.community.start()
@@ -383,6 +388,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Write down the rest and be gone."""
+        self.tls.stop()
         if self.scrape is not None:
             await self.scrape.stop()
         self.measuring.stop()

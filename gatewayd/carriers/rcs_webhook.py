@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -20,6 +19,7 @@ from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_
 from gatewayd.carriers.webhook_bodies import BODY_TIMEOUT_S, BodyDisplacedError, SlowBodies
 from gatewayd.carriers.webhook_connections import BoundedServer
 from gatewayd.config import schema
+from gatewayd.runtime.tls import LiveTls
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import FileEvent
 from protocol.rcs.platform import Platform
@@ -67,6 +67,7 @@ class WebhookServer:
         bots: Callable[[], Collection[str]] = tuple,
         store_timeout_s: float = STORE_TIMEOUT_S,
         sockets: Sequence[socket.socket] = (),
+        tls: LiveTls | None = None,
     ) -> None:
         self._settings = settings
         self._links = links
@@ -75,6 +76,7 @@ class WebhookServer:
         self._bots = bots
         self._store_timeout_s = store_timeout_s
         self._sockets = sockets
+        self._tls = tls
         self._open = 0
         self._bodies = SlowBodies()
         self._in_use: Callable[[web.BaseRequest], AbstractContextManager[None]] = lambda request: nullcontext()
@@ -109,19 +111,11 @@ class WebhookServer:
 
     def _sites(self, runner: web.ServerRunner) -> list[web.BaseSite]:
         """On sockets that listen already, or on the configured address."""
-        tls = self._tls()
+        tls = self._tls.context if self._tls is not None else None
         if self._sockets:
             return [web.SockSite(runner, listening, ssl_context=tls) for listening in self._sockets]
         host, port = _address(self._settings.listen)
         return [web.TCPSite(runner, host, port, ssl_context=tls)]
-
-    def _tls(self) -> ssl.SSLContext | None:
-        if not self._settings.tls_certificate:
-            return None
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._settings.tls_certificate, self._settings.tls_key or None)
-        return context
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
         """One call, of whatever kind."""

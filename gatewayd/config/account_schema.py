@@ -9,6 +9,7 @@ from gatewayd.config.values import (
     Binds,
     CallbackUrl,
     Count,
+    DeliveryPdu,
     Hours,
     HoursOrOff,
     KeyHash,
@@ -21,7 +22,9 @@ from gatewayd.config.values import (
     ReceiptWord,
     Scope,
     Sink,
+    SmppVersionOrAuto,
     Table,
+    TlsName,
     Weight,
     Window,
     Word,
@@ -43,6 +46,7 @@ class Account(Table, frozen=True, kw_only=True):
     password_hash: PasswordHash = ""
     password_hash_file: str = ""
     networks: tuple[Network, ...] = ()
+    tls_names: tuple[TlsName, ...] = ()
     binds_max: Binds = 4
     rate_per_s: RateOrNone = 100.0
     burst: RateOrNone = 0.0
@@ -66,3 +70,6 @@ class Account(Table, frozen=True, kw_only=True):
     mqtt_send: bool = False
     dlr_urls: tuple[CallbackUrl, ...] = ()
     dlr_allow_private: bool = False
+    interface_version: SmppVersionOrAuto = "auto"
+    deliver_as: DeliveryPdu = "deliver_sm"
+    results_h: HoursOrOff = 0.0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from gatewayd.config import forms, schema
 from gatewayd.config.addresses import parse_address
+from gatewayd.config.admission_checks import check_admission
 from gatewayd.config.draft import Draft
 from gatewayd.config.faults import Findings, dotted, shown
 from gatewayd.config.http_checks import check_http
@@ -24,6 +25,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_names(draft, findings)
     _check_listeners(draft.config, findings)
     _check_tls(draft.config, findings)
+    check_admission(draft.config, findings)
     _check_accounts(draft, findings)
     _check_numbers(draft.config, findings)
     _check_history(draft.config.history, findings)
@@ -73,9 +75,9 @@ def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
         yield "webhooks.listen", config.webhooks.listen
     if config.metrics.listen:
         yield "metrics.listen", config.metrics.listen
-
-
     yield from ((dotted("links", name, "listen"), link.listen) for name, link in config.links.items() if link.listen)
+
+
 def _check_tls(config: schema.Config, findings: Findings) -> None:
     """A certificate and its key come as a pair, and tls_listen needs that pair."""
     tables = (

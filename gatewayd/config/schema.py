@@ -25,6 +25,7 @@ from gatewayd.config.values import (
     Listen,
     Milliseconds,
     Name,
+    Network,
     Octets,
     Pattern,
     Port,
@@ -127,6 +128,8 @@ class SmppServer(Table, frozen=True, kw_only=True):
     tls_listen: tuple[Listen, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
+    tls_client_ca: str = ""
+    proxy_networks: tuple[Network, ...] = ()
     system_id: SystemId = "gatewayd"
     pdu_size_max: Octets = 65_536
     connections_max: Count = 1_000

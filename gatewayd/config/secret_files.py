@@ -181,13 +181,14 @@ def check_tls_files(config: schema.Config, places: Places, findings: Findings) -
     ):
         if table.tls_certificate and table.tls_key:
             _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
+    _check_authorities("smpp.tls_client_ca", config.smpp.tls_client_ca, places, findings)
     _check_authorities("mqtt.tls_ca", config.mqtt.tls_ca, places, findings)
     for name, link in config.links.items():
         _check_authorities(dotted("links", name, "tls_ca"), link.tls_ca, places, findings)
-    for name, endpoint in config.endpoints.items():
         if link.tls_certificate and link.tls_key:
             pair = places.find(link.tls_certificate), places.find(link.tls_key)
             _check_pair(dotted("links", name), *pair, findings)
+    for name, endpoint in config.endpoints.items():
         _check_authorities(dotted("endpoints", name, "tls_ca"), endpoint.tls_ca, places, findings)
 
 
@@ -226,7 +227,7 @@ def with_paths(config: schema.Config, places: Places) -> schema.Config:
         daemon=daemon,
         links={name: _found(places, link, *_LINK_TLS) for name, link in config.links.items()},
         endpoints={name: _found(places, one, "tls_ca") for name, one in config.endpoints.items()},
-        smpp=_found(places, config.smpp, "tls_certificate", "tls_key"),
+        smpp=_found(places, config.smpp, "tls_certificate", "tls_key", "tls_client_ca"),
         billing=replace(_found(places, config.billing, "rules_dir"), records_dir=records_dir),
         rcs=_found(places, config.rcs, "templates_dir", "media_dir"),
         numbers=_found(places, config.numbers, "ported", "prefixes", "names"),

@@ -14,6 +14,9 @@ from msgspec import Meta
 Alphabet = Literal["gsm", "latin1", "ascii"]
 BindMode = Literal["transceiver", "transmitter", "receiver", "separate"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
+SmppVersion = Literal["3.3", "3.4", "5.0"]
+SmppVersionOrAuto = Literal["auto", "3.3", "3.4", "5.0"]
+DeliveryPdu = Literal["deliver_sm", "data_sm"]
 UnknownPolicy = Literal["prefer_duplicate", "prefer_silence"]
 ApiCall = Literal["message", "capability", "revoke"]
 AgentState = Literal["draft", "launched", "suspended"]
@@ -66,6 +69,7 @@ Word = Annotated[str, Meta(extra={"form": "word"})]
 ReceiptWord = Annotated[str, Meta(extra={"form": "receipt_word"})]
 Name = Annotated[str, Meta(extra={"form": "name"})]
 CallbackUrl = Annotated[str, Meta(extra={"form": "callback_url"})]
+TlsName = Annotated[str, Meta(extra={"form": "tls_name"})]
 TopicPrefix = Annotated[str, Meta(extra={"form": "topic_prefix"})]
 
 

@@ -158,6 +158,11 @@ GAUGES: Final[dict[str, Gauge]] = {
         ("key",),
         across="min",
     ),
+    "gatewayd_certificate_refused": Gauge(
+        "1 while the files of a listener's certificate cannot be used as they are and the old ones are shown, else 0.",
+        ("key",),
+        across="max",
+    ),
     "gatewayd_build_info": Gauge("Always 1; what runs is in the labels.", ("version", "python"), across="max"),
 }
 

@@ -97,6 +97,11 @@ class Pump(asyncio.BufferedProtocol):
 
     # ---- what the driver asks -------------------------------------------------------------------------------------
 
+    @property
+    def tls(self) -> Any:
+        """The TLS of this connection, whose certificate may be asked for; None when it is not encrypted."""
+        return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+
     def flush(self) -> None:
         """Write what the engine has gathered at the end of this loop turn; many calls make one write."""
         if not self._is_flush_asked and self.is_connected:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from gatewayd.policy.numbering import matches
 from gatewayd.policy.pacing import rate_of
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.senders.networks import Networks
 from protocol.smpp.constants import Status
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class Account:
         """Other settings from now on; binds that stand stay."""
         self.settings = settings
         self.password_hash = password_hash
-        self._networks = tuple(ipaddress.ip_network(network) for network in settings.networks)
+        self._networks = Networks(settings.networks)
+        self.tls_names = frozenset(settings.tls_names)
         self._slot = self._limits.slot(f"account:{self.name}") if settings.rate_per_s else None
         # Without a burst of its own an account may send one second's worth at once.
         self._rate = rate_of(0, settings.rate_per_s, settings.burst or max(1.0, settings.rate_per_s))
@@ -62,15 +63,7 @@ class Account:
 
     def admits(self, address: str) -> bool:
         """Whether this account may bind from an IP address; without configured networks, from anywhere."""
-        if not self._networks:
-            return True
-        try:
-            peer = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
-            peer = peer.ipv4_mapped
-        return any(peer in network for network in self._networks)
+        return not self._networks or self._networks.holds(address)
 
     def seat(self, connection: EsmeConnection) -> bool:
         """One bind more; False when the account has as many as it may."""

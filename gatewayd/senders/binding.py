@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from gatewayd.runtime.tls import names_of
 from protocol.smpp.constants import Status, status_name
 from protocol.smpp.events import BindAsked
 from protocol.smpp.states import ConnState
@@ -28,6 +29,10 @@ class Binder:
     async def bind(self, connection: EsmeConnection, event: BindAsked) -> None:
         """Answer one bind: with ESME_ROK, or with why not (SMPP 3.4 section 5.1.3)."""
         asked, server = event.pdu, self._server
+        if not self._is_shown(asked.system_id, connection):
+            server.count_fault("tls_name")
+            self._refuse(connection, event, Status.ESME_RBINDFAIL)
+            return
         account, status = await server.gatekeeper.check(asked.system_id, asked.password, connection.pump.peername)
         if connection.engine.state is not ConnState.OPEN:
             return
@@ -38,6 +43,13 @@ class Binder:
             self._refuse(connection, event, status or Status.ESME_RBINDFAIL)
             return
         connection.bound(account, asked)
+
+    def _is_shown(self, system_id: str, connection: EsmeConnection) -> bool:
+        """Whether the connection has the certificate that the account must show, if it must show one."""
+        account = self._server.accounts.get(system_id)
+        if account is None or not account.tls_names:
+            return True
+        return not account.tls_names.isdisjoint(names_of(connection.pump.tls))
 
     def _refuse(self, connection: EsmeConnection, event: BindAsked, status: Status) -> None:
         self._server.metrics.binds_refused.labels(status_name(status)).value += 1

@@ -36,8 +36,10 @@ _RECEIVERS = (Command.BIND_RECEIVER, Command.BIND_TRANSCEIVER)
 class EsmeConnection:
     """One TCP connection of an ESME: before its bind a stranger, then one of an account's binds."""
 
-    def __init__(self, server: SmppServer) -> None:
+    def __init__(self, server: SmppServer, peer: str = "") -> None:
+        """``peer`` is whom a load balancer connects for; without one, it is whoever connects."""
         self._server = server
+        self._peer = peer
         self.account: Account | None = None
         self.engine = Connection(Role.SMSC, server.limits, time.monotonic())
         self.pump = Pump(
@@ -117,6 +119,8 @@ class EsmeConnection:
     # -- events ---------------------------------------------------------------------------------------------------
 
     def _on_connected(self) -> None:
+        if self._peer:
+            self.pump.peername = self._peer
         self._server.opened(self)
 
     def _on_writable(self) -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from gatewayd.config import schema
 from gatewayd.runtime.metrics import Metrics
-from gatewayd.runtime.tls import server_context
+from gatewayd.runtime.tls import LiveTls
 from gatewayd.senders import http_page
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.http_calls import Call, Calls, answer, retry_s_of
@@ -82,6 +82,7 @@ class HttpDoor:
         *,
         plain: Sequence[socket.socket] = (),
         encrypted: Sequence[socket.socket] = (),
+        tls: LiveTls | None = None,
     ) -> None:
         self._settings = settings
         self._calls = calls
@@ -89,6 +90,7 @@ class HttpDoor:
         self._metrics = metrics
         self._complaints = complaints
         self._plain, self._encrypted = plain, encrypted
+        self._tls = tls
         self._runner: web.AppRunner | None = None
         self._servers: list[asyncio.Server] = []
         self._more: list[web.AbstractRouteDef] = []
@@ -104,18 +106,17 @@ class HttpDoor:
         self._more += routes
 
     async def start(self) -> None:
-        """Listen. Raises OSError, also for a certificate that cannot be read."""
+        """Listen. Raises OSError."""
         app = web.Application(client_max_size=self._settings.body_size_max, middlewares=[self._watched])
         app.add_routes(self._routes())
         runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         self._runner = runner
-        settings = self._settings
-        context = server_context(settings.tls_certificate, settings.tls_key) if self._encrypted else None
         for listening in self._plain:
             await self._serve(listening, None)
         for listening in self._encrypted:
-            await self._serve(listening, context)
+            assert self._tls is not None  # the configuration has a certificate wherever it has such a listener
+            await self._serve(listening, self._tls.context)
 
     def close_listeners(self) -> None:
         """Take no new connections, nor calls on those that stand."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Sequence
 
 from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
 from gatewayd.runtime.metrics import Metrics
-from gatewayd.runtime.tls import server_context
+from gatewayd.runtime.tls import LiveTls
 from gatewayd.senders.accounts import Account, Gatekeeper
 from gatewayd.senders.binding import Binder
 from gatewayd.senders.deliver import Outbox
+from gatewayd.senders.doorstep import Doorstep
 from gatewayd.senders.esme_connection import EsmeConnection
+from gatewayd.senders.networks import Networks
 from gatewayd.senders.submit import SubmitDesk
 from protocol.smpp.connection import Limits
 from protocol.smpp.errors import LocalFault
@@ -40,7 +41,9 @@ class SmppServer:
         submits: SubmitDesk,
         outbox: Outbox,
         metrics: Metrics,
+        tls: LiveTls | None = None,
     ) -> None:
+        """``tls`` is what encrypted listeners show."""
         self.settings = settings
         self.accounts = accounts
         self.submits = submits
@@ -59,39 +62,50 @@ class SmppServer:
         )
         self._connections: set[EsmeConnection] = set()
         self._last_number = 0
-        self._servers: list[asyncio.Server] = []
-
-    @property
-    def addresses(self) -> list[tuple[str, int]]:
+        self._tls = tls
+        self._proxies = Networks(settings.proxy_networks)
+        self._servers: list[asyncio.Server | Doorstep] = []
+        self.addresses: list[tuple[str, int]] = []
         """Where it listens, plain listeners first."""
-        return [s.getsockname()[:2] for server in self._servers for s in server.sockets]
 
     async def start(self, plain: Sequence[socket.socket] = (), encrypted: Sequence[socket.socket] = ()) -> None:
         """Listen: on sockets that are open already, else on the configured addresses.
 
         Raises OSError with the address in its text.
         """
-        settings = self.settings
-        context = server_context(settings.tls_certificate, settings.tls_key) if settings.tls_listen else None
         if not plain and not encrypted:
-            plain = [_open(listen) for listen in settings.listen]
-            encrypted = [_open(listen) for listen in settings.tls_listen]
+            plain = [_open(listen) for listen in self.settings.listen]
+            encrypted = [_open(listen) for listen in self.settings.tls_listen]
+        self.addresses = [one.getsockname()[:2] for one in (*plain, *encrypted)]
         for listening in plain:
-            await self._serve(listening, None)
+            self._servers.append(await self._serve(listening))
         for listening in encrypted:
-            await self._serve(listening, context)
+            assert self._tls is not None  # the configuration has a certificate wherever it has such a listener
+            self._servers.append(self._watch(listening, self._tls))
 
-    async def _serve(self, listening: socket.socket, context: ssl.SSLContext | None) -> None:
-        # A stranger who never ends the handshake must not stay longer than one who never binds.
-        handshake_s = self.settings.session_init_timeout_s if context is not None else None
-        server = await asyncio.get_running_loop().create_server(
-            lambda: EsmeConnection(self).pump,
-            sock=listening,
-            ssl=context,
-            ssl_handshake_timeout=handshake_s,
-            backlog=BACKLOG,
+    async def _serve(self, listening: socket.socket) -> asyncio.Server | Doorstep:
+        if self._proxies:
+            return self._watch(listening, None)
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(lambda: EsmeConnection(self).pump, sock=listening, backlog=BACKLOG)
+
+    def _watch(self, listening: socket.socket, tls: LiveTls | None) -> Doorstep:
+        """Whoever must say more than SMPP to be a connection has as long for it as for a bind."""
+        doorstep = Doorstep(
+            listening,
+            lambda peer: EsmeConnection(self, peer).pump,
+            tls=tls,
+            proxies=self._proxies,
+            patience_s=self.settings.session_init_timeout_s,
+            has_room=self._has_room,
+            on_fault=self.count_fault,
         )
-        self._servers.append(server)
+        doorstep.start()
+        return doorstep
+
+    def _has_room(self) -> bool:
+        waiting = sum(len(server) for server in self._servers if isinstance(server, Doorstep))
+        return len(self._connections) + waiting < self.settings.connections_max and not self.is_draining
 
     def opened(self, connection: EsmeConnection) -> None:
         """One more connection, unless there are too many already."""

@@ -39,9 +39,19 @@ class Raw:
     """One connection. What the daemon writes is kept for tshark."""
 
     def __init__(
-        self, address: Address, kept: list[Conversation], label: str = "raw", tls: ssl.SSLContext | None = None
+        self,
+        address: Address,
+        kept: list[Conversation],
+        label: str = "raw",
+        tls: ssl.SSLContext | None = None,
+        *,
+        source: str = "",
+        head: bytes = b"",
     ) -> None:
-        self._socket = socket.create_connection(address, TIMEOUT_S)
+        """``source`` is from where it connects; ``head`` is said before everything else, TLS included."""
+        self._socket = socket.create_connection(address, TIMEOUT_S, (source, 0) if source else None)
+        if head:
+            self._socket.sendall(head)
         if tls is not None:
             self._socket = tls.wrap_socket(self._socket, server_hostname=address[0])
         self._rest = b""

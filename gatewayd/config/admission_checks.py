@@ -1,0 +1,37 @@
+"""What the keys by which applications are let in must mean together: certificates, balancers, limits of binds.
+
+Looks at no file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from gatewayd.config import schema
+from gatewayd.config.faults import Findings, dotted, shown
+
+
+def check_admission(config: schema.Config, findings: Findings) -> None:
+    """Note the faults of the SMPP listener's keys and of the accounts' that depend on them."""
+    _check_certificates(config, findings)
+    _check_balancers(config.smpp, findings)
+
+
+def _check_certificates(config: schema.Config, findings: Findings) -> None:
+    has_door = bool(config.smpp.tls_listen) or findings.is_faulty("smpp.tls_listen")
+    if config.smpp.tls_client_ca and not has_door:
+        findings.warn("smpp.tls_client_ca", "has no effect without smpp.tls_listen", "add one, or remove it")
+    if config.smpp.tls_client_ca or findings.is_faulty("smpp.tls_client_ca"):
+        return
+    for name, account in config.accounts.items():
+        if account.tls_names:
+            problem = "can never be shown: nobody is asked for a certificate"
+            remedy = "give smpp.tls_client_ca: the authorities that signed it, or the certificate itself"
+            findings.fault(dotted("accounts", name, "tls_names"), problem, remedy)
+
+
+def _check_balancers(smpp: schema.SmppServer, findings: Findings) -> None:
+    for network in smpp.proxy_networks:
+        if ipaddress.ip_network(network).prefixlen == 0:
+            problem = f"{shown(network)} is everybody: anyone may say to be anybody"
+            findings.fault("smpp.proxy_networks", problem, "give the balancers' own addresses")

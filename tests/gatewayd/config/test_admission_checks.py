@@ -1,0 +1,56 @@
+"""By what applications are let in: certificates, balancers, and what these keys need of each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.gatewayd.config.conftest import Desk
+
+LISTEN = 'listen = ["127.0.0.1:2775"]\n'
+BANK = 'traffic_class = "otp"\n'
+TLS = f'{LISTEN}tls_listen = ["127.0.0.1:3550"]\ntls_certificate = "tls.pem"\ntls_key = "tls.key"\n'
+PRINT = "sha256:" + "0f" * 32
+
+
+def lay(desk: Desk, pair: tuple[bytes, bytes]) -> None:
+    for name, octets in zip(("tls.pem", "tls.key"), pair, strict=True):
+        desk.put(name, octets)
+
+
+def test_sound_ones(desk: Desk, key_pair: tuple[bytes, bytes]) -> None:
+    lay(desk, key_pair)
+    smpp = f'{TLS}tls_client_ca = "tls.pem"\nproxy_networks = ["192.0.2.1", "2001:db8::/64"]\n'
+    loaded = desk.load((LISTEN, smpp), (BANK, f'{BANK}tls_names = ["bank.example", "{PRINT}"]\n'))
+    assert loaded.warnings == ()
+    assert loaded.config.smpp.tls_client_ca == str(desk.folder / "tls.pem")
+    assert loaded.config.accounts["bank"].tls_names == ("bank.example", PRINT)
+
+
+@pytest.mark.parametrize(
+    ("smpp", "bank", "line"),
+    [
+        (
+            "",
+            'tls_names = ["bank"]\n',
+            "accounts.bank.tls_names: can never be shown: nobody is asked for a certificate",
+        ),
+        ("", 'tls_names = ["sha256:AB:CD"]\n', '"sha256:AB:CD" is not a fingerprint; write sha256: and 64 small'),
+        ("", 'tls_names = [""]\n', '"" is not the name of a certificate;'),
+        ('proxy_networks = ["0.0.0.0/0"]\n', "", '"0.0.0.0/0" is everybody: anyone may say to be anybody;'),
+        ('proxy_networks = ["10.0.0.1/8"]\n', "", '"10.0.0.1/8" has bits set behind its mask'),
+        ('tls_client_ca = "nothing.pem"\n', "", 'smpp.tls_client_ca: there is no file "DIR/nothing.pem"'),
+        ('tls_client_ca = "shop.hash"\n', "", 'smpp.tls_client_ca: "shop.hash" holds no certificates;'),
+    ],
+)
+def test_faults(desk: Desk, smpp: str, bank: str, line: str) -> None:
+    faults = desk.faults((LISTEN, LISTEN + smpp), (BANK, BANK + bank))
+    assert any(line in fault for fault in faults), faults
+
+
+def test_authorities_without_a_door_are_of_no_use(desk: Desk, key_pair: tuple[bytes, bytes]) -> None:
+    lay(desk, key_pair)
+    (warning,) = desk.warnings((LISTEN, f'{LISTEN}tls_client_ca = "tls.pem"\n'))
+    assert "smpp.tls_client_ca: has no effect without smpp.tls_listen" in warning
