@@ -31,13 +31,19 @@ class Channel(enum.StrEnum):
 class Encoding(enum.StrEnum):
     """What the octets of a payload are, once account and link agree on what data_coding 0 means.
 
-    GSM is GSM 03.38 default alphabet, one septet an octet (unpacked); UCS2 is UTF-16, big endian.
+    GSM is GSM 03.38, one septet an octet (unpacked), in the default alphabet unless the header names national language
+    tables; UCS2 is UTF-16, big endian. CYRILLIC is ISO 8859-5, HEBREW ISO 8859-8, EUCKR KS C 5601.
     """
 
     GSM = "gsm"
     LATIN1 = "latin1"
     ASCII = "ascii"
     UCS2 = "ucs2"
+    UTF8 = "utf8"
+    CYRILLIC = "cyrillic"
+    HEBREW = "hebrew"
+    ISO2022JP = "iso2022jp"
+    EUCKR = "euckr"
     BINARY = "binary"
 
 
@@ -66,7 +72,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ``concat`` is (reference, total, sequence) for one part of a long message, whether UDH or SAR said so.
     ``tlvs`` keeps every TLV of the sender in order, except message_payload, which became ``payload``.
     Times are Unix seconds; ``expires_at`` 0 means that no validity period was given, ``deliver_at`` 0 that it is to go
-    at once.
+    at once. ``known_as`` is the name under which its application knows it, where that is not its id in hexadecimal: a
+    short one, or that of all messages of one submit_multi.
     """
 
     id: int
@@ -92,6 +99,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     concat: tuple[int, int, int] | None = None
     tlvs: tuple[tuple[int, bytes], ...] = ()
     deliver_at: float = 0.0
+    known_as: str = ""
 
 
 Scope = Literal["", "user", "agent", "application"]

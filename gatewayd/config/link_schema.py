@@ -31,6 +31,7 @@ from gatewayd.config.values import (
     RateOrNone,
     Seconds,
     SecondsOrOff,
+    SmppVersion,
     StatusAction,
     SystemId,
     SystemType,
@@ -82,6 +83,7 @@ class Link(Table, frozen=True, kw_only=True):
     throttle_pause_s: Seconds = 1.0
     throttle_climb_s: SecondsOrOff = 60.0
     statuses: dict[str, StatusAction] = msgspec.field(default_factory=dict)
+    interface_version: SmppVersion = "3.4"
     data_coding_0: Alphabet = "gsm"
     message_id_mode: MessageIdMode = "auto"
     parked_receipt_ttl_s: Seconds = 86_400.0

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENDED_NAME_TTL_S = 86_400.0
+_HOUR_S = 3_600.0
 REVOKES_MAX = 10_000
 _FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
 
@@ -127,7 +128,7 @@ class Desk:
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
         self.wake: Callable[[str], None] = lambda link: None
-        # For how long how a message ended is kept, for accounts that may ask; 0 when nobody may.
+        # For how long how a message ended is kept for accounts that have keys, where they do not say it themselves.
         self.results_s = 0.0
         self.operator_of: Callable[[Message], str] | None = None  # for the metrics, where operators are known at all
         self.flying: dict[int, Journey] = {}
@@ -141,6 +142,7 @@ class Desk:
         """The applications are configured so from now on."""
         self.accounts = accounts
         self.tells_sessions = tells_sessions(accounts.values())
+        self._keeps_results = any(account.results_h for account in accounts.values())
 
     def add_link(self, link: Link, settings: schema.Link) -> None:
         """A link that messages may be sent over from now on."""
@@ -264,7 +266,7 @@ class Desk:
     def _owe_receipt(
         self, message: Message, progress: Progress, channel: Channel, state: State, error: str, at: float
     ) -> Delivery | None:
-        if self.results_s:
+        if self.results_s or self._keeps_results:
             self._keep_result(message, channel, state, error, at)
         if message.tlvs and calling.on_end(self, message, progress, state, error, at):
             return None
@@ -297,11 +299,15 @@ class Desk:
             submitted_at=message.accepted_at,
             done_at=at or now,
             user_message_reference=reference_of(message),
+            known_as=message.known_as,
         )
 
     def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         account, now = self.accounts.get(message.account), self.now()
-        if account is not None and account.api_keys:
+        if account is None:
+            return
+        keep_s = account.results_h * _HOUR_S or (self.results_s if account.api_keys else 0.0)
+        if keep_s:
             result = Result(
                 account=message.account,
                 source=message.source,
@@ -311,8 +317,9 @@ class Desk:
                 channel=channel,
                 accepted_at=message.accepted_at,
                 done_at=at or now,
-                due=now + self.results_s,
+                due=now + keep_s,
                 reference=reference_of(message),
+                known_as=message.known_as,
             )
             self.spool.keep_result(message.id, result)
 

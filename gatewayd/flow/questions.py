@@ -14,10 +14,11 @@ import msgspec
 
 from gatewayd.flow import parcels
 from gatewayd.flow.desk import Desk, reference_of
+from gatewayd.flow.named import NamedMessages
 from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
 from gatewayd.policy import intervention
-from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known, Talk
+from gatewayd.policy.answers import Cancelling, Changes, Fate, HomeAway, Known, Named, NamedFate, Talk
 from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
@@ -77,7 +78,7 @@ class Wire(Protocol):
         """A number that was not used before."""
 
 
-_Answer = Fate | Cancelling | Talks | Reachability
+_Answer = Fate | Cancelling | Talks | Reachability | Named | Changes
 _Act = Callable[[Mapping[str, Any]], Awaitable[_Answer | None]]
 
 
@@ -91,11 +92,16 @@ class Questions:
         self._replies = Replies()
         self._under_way = 0
         self._walking = asyncio.Lock()
+        named = NamedMessages(desk, self._told)
         self._acts: dict[str, _Act] = {
             "query": self._query,
             "cancel": self._cancel,
             "talks": self._talks,
             "reach": self._reach,
+            "look": named.look,
+            "cancel_named": named.cancel,
+            "cancel_between": named.cancel_between,
+            "replace": named.replace,
         }
 
     # -- asked ----------------------------------------------------------------------------------------------------
@@ -107,6 +113,46 @@ class Questions:
     async def cancel(self, account: str, message_id: int) -> Cancelling | None:
         """Take an account's message back; durable when this returns. None as for ``query``. Raises HomeAway."""
         return await self._anywhere("cancel", {"account": account, "id": message_id}, Cancelling)
+
+    async def look(self, asked: Mapping[str, Any]) -> list[NamedFate]:
+        """What is known of an account's messages of one name, which may stand for several. Raises HomeAway.
+
+        ``asked`` has ``account``, ``name``, and the ``ids`` that the name may mean.
+        """
+        found: list[NamedFate] = []
+        own = await self._acts["look"](asked)
+        if isinstance(own, Named):
+            found = own.fates
+        if self._wire is not None and (not found or found[0].is_named):
+            for answer in await self._elsewhere("look", asked, needed=not found):
+                found += msgspec.json.decode(answer, type=Named).fates
+        return found
+
+    async def change(self, what: str, asked: Mapping[str, Any]) -> list[str]:
+        """``cancel_named`` or ``replace`` an account's messages of one name: what came of each. Raises HomeAway."""
+        found: list[str] = []
+        own = await self._acts[what](asked)
+        if isinstance(own, Changes):
+            found = own.outcomes
+        if self._wire is not None:
+            for answer in await self._elsewhere(what, asked, needed=not found):
+                found += msgspec.json.decode(answer, type=Changes).outcomes
+        return found
+
+    async def cancel_between(self, asked: Mapping[str, Any]) -> list[str]:
+        """Take back all from one address to another: what came of each. Raises HomeAway."""
+        answer = await self._at_home("cancel_between", asked["destination"], asked, Changes)
+        return answer.outcomes if answer is not None else []
+
+    async def _elsewhere(self, what: str, asked: Mapping[str, Any], *, needed: bool) -> list[bytes]:
+        """The answers of the other workers; ``needed``: nobody may be missing, if none of them has one."""
+        assert self._wire is not None  # else there is nobody to ask
+        peers = [peer for peer in self._wire.everybody() if peer != self._wire.slot]
+        answers = await asyncio.gather(*(self._ask(peer, what, asked) for peer in peers))
+        found = [answer for answer in answers if answer]
+        if needed and not found and (None in answers or len(peers) + 1 < self._wire.count):
+            raise HomeAway
+        return found
 
     async def talks(self, account: str, handset: str, sender: str = "") -> list[Talk]:
         """Open conversations of an account with a handset, of one sender alone if it is named. Raises HomeAway."""
@@ -123,14 +169,8 @@ class Questions:
         own = await self._acts[what](args)
         if isinstance(own, kind) or self._wire is None:
             return own if isinstance(own, kind) else None
-        peers = [peer for peer in self._wire.everybody() if peer != self._wire.slot]
-        answers = await asyncio.gather(*(self._ask(peer, what, args) for peer in peers))
-        for answer in answers:
-            if answer:
-                return msgspec.json.decode(answer, type=kind)
-        if None in answers or len(peers) + 1 < self._wire.count:
-            raise HomeAway
-        return None
+        found = await self._elsewhere(what, args, needed=True)
+        return msgspec.json.decode(found[0], type=kind) if found else None
 
     async def _at_home(self, what: str, handset: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
         home = home_of(handset, self._wire.count) if self._wire is not None else 0
@@ -204,6 +244,12 @@ class Questions:
             done_at=result.done_at,
             reference=result.reference,
         )
+
+    def _told(self, journey: Journey) -> Fate | None:
+        """The same, of a message that was found already."""
+        progress = journey.progress
+        head = self._desk.journey(progress.member_of) if progress.stage is Stage.MEMBER else journey
+        return self._fate(journey, head) if head is not None else None
 
     def _fate(self, journey: Journey, head: Journey) -> Fate:
         message, progress = journey.message, head.progress

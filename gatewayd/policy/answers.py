@@ -66,3 +66,26 @@ class Known(msgspec.Struct, omit_defaults=True):
     reason: str
     at: float = 0.0
     until: float = 0.0
+
+
+class NamedFate(msgspec.Struct, omit_defaults=True):
+    """What is known of one message under a name, and what may stand in its place: a text in the same ``encoding``,
+    which is empty after the end. ``is_part``: it has a header. ``is_named``: there may be others under the name."""
+
+    fate: Fate
+    encoding: str = ""
+    is_part: bool = False
+    is_named: bool = False
+
+
+class Named(msgspec.Struct):
+    """All messages under a name that one worker knows."""
+
+    fates: list[NamedFate]
+
+
+class Changes(msgspec.Struct):
+    """What came of changing messages, one word each: ``cancelled``, ``under_way`` (it will be told), ``replaced``, or
+    ``too_late``."""
+
+    outcomes: list[str]

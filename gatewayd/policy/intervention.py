@@ -6,13 +6,14 @@ Knows no link, store or clock. What was held or taken back still comes to exactl
 - Only what waits can be held. Its validity goes on to run, and so does its deadline for RCS.
 - What no carrier has is taken back at once: DELETED.
 - What an RCS platform has is revoked first. If it turns out to be delivered, it is; if nobody can say, it is UNKNOWN.
+- What nobody has yet may get another text (SMPP 3.4 section 4.10), and other times.
 - What an SMS carrier has cannot be taken back. Of a message under way, nothing more is sent than what has left.
 """
 
 from __future__ import annotations
 
 from gatewayd.message import State
-from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs
+from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs, schedule
 from gatewayd.policy.progress import WAIT
 from gatewayd.policy.rcs_leg import revoke
 
@@ -67,3 +68,32 @@ def of_cancelled(progress: Progress, step: Step, expires_at: float, now: float) 
         case Wait() if progress.stage is Stage.POSTPONED:
             return revoke(progress, expires_at, now) if is_on_rcs(progress) else Finish(State.DELETED, CANCELLED)
     return step
+
+
+def may_replace(progress: Progress, deliver_at: float) -> bool:
+    """Whether another text may take its place: nothing of it has left, nor perhaps left, and no other message has it.
+
+    With ``deliver_at`` it would be scheduled anew; what a person holds is theirs to let go.
+    """
+    if progress.is_cancelled or progress.parts or is_on_rcs(progress):
+        return False
+    if any(segment.is_taken or segment.is_intended for segment in progress.segments):
+        return False
+    if progress.stage is Stage.HELD:
+        return not deliver_at
+    return progress.stage in (Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED)
+
+
+def replaced(progress: Progress, expires_at: float, deliver_at: float) -> None:
+    """It has another text, and lives until ``expires_at``; its moment to go is another one, unless that is 0."""
+    progress.segments = []
+    if deliver_at:
+        schedule(progress, deliver_at)
+        return
+    match progress.stage:
+        case Stage.QUEUED:
+            enqueue(progress, expires_at)
+        case Stage.POSTPONED:
+            progress.due = min(progress.due, expires_at) if expires_at else progress.due
+        case Stage.HELD:
+            progress.due = expires_at

@@ -96,6 +96,8 @@ class Delivery(_Record):
     # for other sinks than SMPP
     sink: str = ""
     facts: Facts | None = None
+    # of a receipt: as in Message
+    known_as: str = ""
 
     @property
     def box(self) -> str:
@@ -204,6 +206,7 @@ class Result(_Record):
     done_at: float
     due: float
     reference: int = -1
+    known_as: str = ""
 
 
 class Alias(_Record):

@@ -15,6 +15,7 @@ from typing import Any
 from gatewayd.message import Message
 from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress
+from gatewayd.policy.short_ids import first_of_block
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, RESULT, SENT, SESSION, Kind
 from gatewayd.store.records import Delivery, Result, Sent, Session
@@ -65,6 +66,15 @@ class Spool:
         self._sequence += 1
         return id_of(self._sequence, self._slot)
 
+    def new_block_id(self) -> int:
+        """The next id that has a short name (policy.short_ids)."""
+        self._sequence = first_of_block(max(self._sequence + 1, self.sequence_now()))
+        return id_of(self._sequence, self._slot)
+
+    def sequence_now(self) -> int:
+        """About where the ids of this moment are, in every worker that made one with a short name."""
+        return int(self._clock() * 1000) << ID_STEP_BITS
+
     def note(self, about: int, word: str, **facts: str | float) -> None:
         """Tell those who ask later what no record says, of a message or a delivery by its id; of a link under 0."""
         self.journal.note(about, {"word": word, **facts})
@@ -87,6 +97,11 @@ class Spool:
             self._hot[journey.progress.id] = journey  # this one is the truth, should another have been read back
         self.journal.put(PROGRESS, journey.progress.id, journey.progress)
         self._schedule(journey.progress)
+
+    def replace(self, journey: Journey) -> None:
+        """Its message changed, and its progress."""
+        self.journal.put(MESSAGE, journey.message.id, journey.message)
+        self.save(journey)
 
     def cool(self, message_id: int) -> None:
         """It only waits for a receipt now: where memory is short, others need it more."""

@@ -43,6 +43,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "revoke_asked": "{link} is asked to take it back",
     "revoke_answered": "{link} on taking it back: {answer}",
     "waits_for_word": "nobody knows what became of it on {link}; waits[ until {until}]",
+    "replaced": "its sender put another text of {octets} octets in its place",
     "held": "held by a person[ on {link}]",
     "receipt": "receipt from {link}[, segment {segment}]: {state}[ {error}]",
     "late_receipt": "{link} says {state} [{error} ]when it no longer counts",
