@@ -11,7 +11,8 @@ from typing import Final
 
 from gatewayd.message import TAGS_OF_OURS, Message
 from protocol.smpp.constants import ESM_UDHI, Tag
-from protocol.smpp.parts import SAR_TAGS, build_udh, split
+from protocol.smpp.headers import build_udh
+from protocol.smpp.parts import SAR_TAGS, split
 from protocol.smpp.pdu import SubmitSm, Tlvs
 from protocol.smpp.text import TextFault, data_coding_of, decode, encode
 from protocol.smpp.times import format_absolute

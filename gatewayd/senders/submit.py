@@ -198,7 +198,7 @@ class SubmitDesk:
         if 0 < expires_at <= deliver_at:
             raise Refusal(Status.ESME_RINVEXPIRY, "expires_before_schedule")
         encoding = self._encodings[text.encoding_of(pdu.data_coding, account.settings.data_coding_0)]
-        check_text(payload, encoding, concat is not None)
+        encoding = check_text(payload, encoding, concat is not None, udh)
         traffic_class = check_own_tlvs(tlvs, account, self.content_limits) if tlvs else ""
         return Message(
             id=self._spool.new_id(),

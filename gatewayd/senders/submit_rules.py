@@ -21,6 +21,7 @@ from protocol.rcs.limits import Limits
 from protocol.smpp import text
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import SmppFault
+from protocol.smpp.headers import NO_SHIFT, shift_of
 from protocol.smpp.pdu import SubmitSm
 from protocol.smpp.times import parse_time
 
@@ -28,6 +29,7 @@ IDEMPOTENCY_KEY_MAX: Final = 255
 _ALPHANUMERIC_MAX: Final = 11
 _TON_ALPHANUMERIC: Final = 5
 _HOUR_S: Final = 3_600.0
+_CUT_ANYWHERE: Final = frozenset((Encoding.UCS2, Encoding.UTF8))
 
 _decode_content = msgspec.json.Decoder(Content).decode
 
@@ -66,21 +68,25 @@ def check_addresses(account: Sender, pdu: SubmitSm) -> None:
         raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
 
 
-def check_text(payload: bytes, encoding: Encoding, is_part: bool) -> None:
+def check_text(payload: bytes, encoding: Encoding, is_part: bool, udh: bytes = b"") -> Encoding:
     """Octets that are no text in their data_coding would reach a handset as garbage: say so now. Raises Refusal.
 
-    A part may begin or end within a surrogate pair, so of its UCS2 only the length is looked at.
+    Returns what the octets are: those that are no text in an alphabet that people use with other meanings are BINARY.
+    A part may begin or end within a character, so of UCS2 only the length is looked at, and of UTF-8 nothing.
     """
     if encoding is Encoding.BINARY:
-        return
+        return encoding
     if encoding is Encoding.UCS2 and len(payload) % 2:
         raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
-    if encoding is Encoding.UCS2 and is_part:
-        return
+    if is_part and encoding in _CUT_ANYWHERE:
+        return encoding
     try:
-        text.decode(payload, encoding)
+        text.decode(payload, encoding, shift=shift_of(udh) if udh else NO_SHIFT)
     except text.TextFault:
+        if encoding in text.LOOSE_ENCODINGS:
+            return Encoding.BINARY
         raise Refusal(Status.ESME_RSUBMITFAIL, "text_not_in_coding") from None
+    return encoding
 
 
 def delivery_moment(pdu: SubmitSm, account: Sender, now: float) -> float:

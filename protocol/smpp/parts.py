@@ -1,22 +1,22 @@
-"""Long messages: reading and writing user data headers, and cutting a payload into parts (TS 23.040 9.2.3.24).
+"""Long messages: what one says of its place in a longer one, and cutting a payload into parts (TS 23.040 9.2.3.24).
 
 Knows no message, no link and no reference counter: which reference a long message gets is the caller's choice.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable
+import bisect
+import re
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from protocol.smpp.constants import ESM_UDHI, Status, Tag
-from protocol.smpp.errors import LocalFault, RemoteFault
+from protocol.smpp.constants import ESM_UDHI, Tag
+from protocol.smpp.errors import LocalFault
+from protocol.smpp.graphemes import cluster_ends
+from protocol.smpp.headers import IE_CONCAT_8, IE_CONCAT_16, NO_SHIFT, Concat, Shift, overrun, parse_udh
+from protocol.smpp.text import decode
 
-Concat = tuple[int, int, int]  # reference, total, sequence (from 1)
 Tlvs = tuple[tuple[int, bytes], ...]
-
-IE_CONCAT_8: Final = 0x00
-IE_CONCAT_16: Final = 0x08
 
 # Plain integers: comparing with an enumeration's member costs three times as much.
 _SAR_REFERENCE: Final = int(Tag.SAR_MSG_REF_NUM)
@@ -25,29 +25,14 @@ _SAR_SEQUENCE: Final = int(Tag.SAR_SEGMENT_SEQNUM)
 _MESSAGE_PAYLOAD: Final = int(Tag.MESSAGE_PAYLOAD)
 SAR_TAGS: Final = frozenset((_SAR_REFERENCE, _SAR_TOTAL, _SAR_SEQUENCE))
 
-_HEADER_SIZE: Final = 6  # 05 00 03 reference total sequence
+_CONCAT_8_SIZE: Final = 6  # 05 00 03 reference total sequence
 _ESC: Final = 0x1B
+# Two neighbours of these are never one character (UAX #29), which spares most texts the search for all boundaries.
+_LETTERS: Final = (
+    "\x20-\u02ff\u0370-\u0482\u048a-\u058f\u2010-\u2027\u20a0-\u20bf\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
+)
+_ORDINARY: Final = re.compile(f"[{_LETTERS}]{{2}}")
 _ASCII_EXTENDED: Final = b"\f^{}\\[~]|"  # two septets each, once the carrier has made GSM 03.38 of it
-
-
-def parse_udh(udh: bytes) -> list[tuple[int, bytes]]:
-    """Return the information elements of a header, its length octet included, as (identifier, data) in order.
-
-    Raises RemoteFault (``udh_overrun``, ESME_RINVESMCLASS) when a length in it does not tell the truth.
-    """
-    if not udh or udh[0] + 1 != len(udh):
-        raise _overrun()
-    elements = []
-    at, end = 1, len(udh)
-    while at < end:
-        if at + 2 > end:
-            raise _overrun()
-        start = at + 2
-        at = start + udh[at + 1]
-        if at > end:
-            raise _overrun()
-        elements.append((udh[start - 2], udh[start:at]))
-    return elements
 
 
 def body_of(short_message: bytes, tlvs: Tlvs) -> tuple[bytes, Tlvs]:
@@ -70,11 +55,11 @@ def concat_of(esm_class: int, short_message: bytes, tlvs: Tlvs) -> tuple[Concat 
     if not esm_class & ESM_UDHI:
         return (_sar_of(tlvs) if tlvs else None), b"", short_message
     if not short_message:
-        raise _overrun()
+        raise overrun()
     size = short_message[0] + 1
     udh = short_message[:size]
     concat = None
-    if size == _HEADER_SIZE and udh[1:3] == b"\x00\x03" and len(udh) == size:
+    if size == _CONCAT_8_SIZE and udh[1:3] == b"\x00\x03" and len(udh) == size:
         concat = _sensible(udh[3], udh[4], udh[5])
     else:
         for identifier, data in parse_udh(udh):
@@ -88,57 +73,75 @@ def concat_of(esm_class: int, short_message: bytes, tlvs: Tlvs) -> tuple[Concat 
     return concat, udh, short_message[size:]
 
 
-def build_udh(concat: Concat, wide: bool) -> bytes:
-    """Return a header with one concatenation element, its reference in 16 bits when ``wide``, in 8 bits otherwise.
-
-    Raises LocalFault (``concat_range``) for a total or a sequence that no such element can say.
-    """
-    reference, total, sequence = concat
-    if not 1 <= sequence <= total <= 255:
-        raise LocalFault("concat_range", detail="a part must lie between 1 and its total, at most 255")
-    if wide:
-        return bytes((6, IE_CONCAT_16, 4, reference >> 8 & 0xFF, reference & 0xFF, total, sequence))
-    return bytes((5, IE_CONCAT_8, 3, reference & 0xFF, total, sequence))
-
-
-def split(payload: bytes, encoding: str, limit: int = 140) -> list[bytes]:
-    """Return a payload whole when it fits ``limit`` octets on the air, else cut into parts that leave room for a UDH.
+def split(
+    payload: bytes, encoding: str, limit: int = 140, header: int = _CONCAT_8_SIZE, shift: Shift = NO_SHIFT
+) -> list[bytes]:
+    """Return a payload whole when it fits ``limit`` octets on the air, else cut into parts that leave room for
+    ``header`` octets of concatenation.
 
     GSM octets hold one septet each, eight of which share seven octets on the air: 160 or 153. A cut never falls inside
-    an escape pair or a surrogate pair; it also keeps a character and what modifies it together when this needs no
-    further part.
+    an escape pair or a surrogate pair, nor inside what is seen as one character (UAX #29) as far as no further part is
+    needed for that. ``shift`` says how GSM is to be read. Raises LocalFault (``part_size``) when nothing fits.
     """
-    whole, part = _capacity(payload, encoding, limit)
+    whole, part = _capacity(payload, encoding, limit, header)
     if len(payload) <= whole:
         return [payload]
     if part < 4:
         raise LocalFault("part_size", detail="no room is left for a header and a character")
     if encoding == "gsm":
-        return _cut(payload, part, _gsm_cut)
-    if encoding != "ucs2":
-        return [payload[at : at + part] for at in range(0, len(payload), part)]
-    parts = _cut(payload, part, _surrogate_cut)
-    gentle = _cut(payload, part, _grapheme_cut)
-    return gentle if len(gentle) <= len(parts) else parts
+        cuts = _cuts(payload, part, _gsm_cut, 0)
+        if shift != NO_SHIFT:
+            cuts = _gentle_cuts(payload, part, _gsm_cut, _shifted_ends(payload, shift), len(cuts))
+        return _divided(payload, cuts)
+    if encoding == "ucs2":
+        cuts = _cuts(payload, part, _surrogate_cut, 0)
+        if not all(_is_welcome(payload, cut) for cut in cuts):
+            cuts = _gentle_cuts(payload, part, _surrogate_cut, _ucs2_ends(payload), len(cuts))
+        return _divided(payload, cuts)
+    return [payload[at : at + part] for at in range(0, len(payload), part)]
 
 
-def _capacity(payload: bytes, encoding: str, limit: int) -> tuple[int, int]:
+def _capacity(payload: bytes, encoding: str, limit: int, header: int) -> tuple[int, int]:
     """Octets of payload that fit alone, and beside a header."""
+    part = limit - header
     if encoding == "gsm" or (encoding == "ascii" and len(payload.translate(None, _ASCII_EXTENDED)) == len(payload)):
-        return limit * 8 // 7, (limit - _HEADER_SIZE) * 8 // 7
-    part = limit - _HEADER_SIZE
+        return limit * 8 // 7, part * 8 // 7
     return limit, part & ~1 if encoding == "ucs2" else part
 
 
-def _cut(payload: bytes, part: int, settle: Callable[[bytes, int, int], int]) -> list[bytes]:
-    parts = []
-    at, end = 0, len(payload)
-    while end - at > part:
-        cut = settle(payload, at, at + part)
-        parts.append(payload[at:cut])
-        at = cut
-    parts.append(payload[at:])
-    return parts
+_Settle = Callable[[bytes, int, int], int]
+
+
+def _divided(payload: bytes, cuts: list[int]) -> list[bytes]:
+    return [payload[start:end] for start, end in zip([0, *cuts], [*cuts, len(payload)], strict=True)]
+
+
+def _is_welcome(payload: bytes, cut: int) -> bool:
+    """Whether a cut of UCS2 is plainly between two characters."""
+    return _ORDINARY.fullmatch(payload[cut - 2 : cut + 2].decode("utf-16-be", "replace")) is not None
+
+
+def _cuts(payload: bytes, part: int, settle: _Settle, at: int) -> list[int]:
+    cuts = []
+    while len(payload) - at > part:
+        at = settle(payload, at, at + part)
+        cuts.append(at)
+    return cuts
+
+
+def _gentle_cuts(payload: bytes, part: int, settle: _Settle, ends: Sequence[int], count_max: int) -> list[int]:
+    """Cuts at ``ends``, the places where they are welcome, wherever the rest still fits what is left of ``count_max``
+    cuts; ``settle`` makes any place one where a cut is allowed."""
+    cuts: list[int] = []
+    at = 0
+    while len(payload) - at > part:
+        hard = settle(payload, at, at + part)
+        gentle = ends[bisect.bisect_right(ends, hard) - 1] if ends and ends[0] <= hard else 0
+        if gentle != hard and (gentle <= at or len(cuts) + 1 + len(_cuts(payload, part, settle, gentle)) > count_max):
+            gentle = hard
+        at = gentle
+        cuts.append(at)
+    return cuts
 
 
 def _gsm_cut(payload: bytes, start: int, cut: int) -> int:
@@ -150,54 +153,32 @@ def _gsm_cut(payload: bytes, start: int, cut: int) -> int:
 
 
 def _surrogate_cut(payload: bytes, start: int, cut: int) -> int:
-    if _is_high(payload[cut - 2]) and cut + 1 < len(payload) and _is_low(payload[cut]):
+    if 0xD8 <= payload[cut - 2] <= 0xDB and cut + 1 < len(payload) and 0xDC <= payload[cut] <= 0xDF:
         return cut - 2
     return cut
 
 
-def _grapheme_cut(payload: bytes, start: int, cut: int) -> int:
-    hard = _surrogate_cut(payload, start, cut)
-    gentle = hard
-    while gentle > start + (cut - start) // 2:
-        if not _is_joined(_char_before(payload, gentle), _char_after(payload, gentle)):
-            return gentle
-        gentle = _surrogate_cut(payload, start, gentle - 2)
-    return hard
+def _ucs2_ends(payload: bytes) -> list[int]:
+    """Octets behind which a character is complete."""
+    text = payload[: len(payload) & ~1].decode("utf-16-be", "surrogatepass")
+    ends = cluster_ends(text)
+    if len(text) * 2 >= len(payload) - 1:  # nothing above the first plane: two octets each
+        return [2 * end for end in ends]
+    octets, at, found = 0, 0, []
+    for end in ends:
+        octets += sum(4 if char > "\uffff" else 2 for char in text[at:end])
+        at = end
+        found.append(octets)
+    return found
 
 
-def _is_high(first_octet: int) -> bool:
-    return 0xD8 <= first_octet <= 0xDB
-
-
-def _is_low(first_octet: int) -> bool:
-    return 0xDC <= first_octet <= 0xDF
-
-
-def _char_after(payload: bytes, at: int) -> int:
-    size = 4 if _is_high(payload[at]) else 2
-    return _code_point(payload[at : at + size])
-
-
-def _char_before(payload: bytes, at: int) -> int:
-    size = 4 if at >= 4 and _is_low(payload[at - 2]) else 2
-    return _code_point(payload[at - size : at])
-
-
-def _code_point(units: bytes) -> int:
-    try:
-        return ord(units.decode("utf-16-be"))
-    except (UnicodeDecodeError, TypeError):  # a lone surrogate, or half a unit at the end: it joins nothing
-        return 0xFFFD
-
-
-def _is_joined(before: int, after: int) -> bool:
-    """Whether two neighbours are seen as one character."""
-    return (
-        0x200D in (before, after)  # zero width joiner
-        or 0x1F3FB <= after <= 0x1F3FF  # skin tones
-        or (0x1F1E6 <= before <= 0x1F1FF and 0x1F1E6 <= after <= 0x1F1FF)  # flags are two letters
-        or unicodedata.category(chr(after)) in ("Mn", "Me", "Mc")  # accents, variation selectors, keycaps
-    )
+def _shifted_ends(payload: bytes, shift: Shift) -> list[int]:
+    """The same for septets of national languages, some of whose letters stand on others."""
+    offsets, at, size = [], 0, len(payload)
+    while at < size:
+        at += 2 if payload[at] == _ESC and at + 1 < size else 1
+        offsets.append(at)
+    return [offsets[end - 1] for end in cluster_ends(decode(payload, "gsm", "replace", shift))]
 
 
 def _sensible(reference: int, total: int, sequence: int) -> Concat | None:
@@ -212,7 +193,3 @@ def _sar_of(tlvs: Tlvs) -> Concat | None:
         int.from_bytes(found[tag], "big") for tag in (_SAR_REFERENCE, _SAR_TOTAL, _SAR_SEQUENCE)
     )
     return _sensible(reference, total, sequence)
-
-
-def _overrun() -> RemoteFault:
-    return RemoteFault("udh_overrun", Status.ESME_RINVESMCLASS)

@@ -1,17 +1,35 @@
 """Text to octets and back, in the alphabets that data_coding can name (SMPP 3.4 5.2.19, TS 23.038).
 
-Knows nothing of PDUs, parts or accounts: what data_coding 0 means is always an argument.
+Knows nothing of PDUs, parts or accounts: what data_coding 0 means is always an argument, and so are the national
+language tables that a header names.
 """
 
 from __future__ import annotations
 
 import codecs
+import functools
 import re
+from collections.abc import Mapping
 from typing import Final, Literal
 
 from protocol.smpp.errors import LocalFault
+from protocol.smpp.headers import NO_SHIFT, Shift
+from protocol.smpp.national import locking_table, single_table
 
-ENCODINGS: Final = ("gsm", "latin1", "ascii", "ucs2", "binary")
+ENCODINGS: Final = (
+    "gsm",
+    "latin1",
+    "ascii",
+    "ucs2",
+    "utf8",
+    "cyrillic",
+    "hebrew",
+    "iso2022jp",
+    "euckr",
+    "binary",
+)
+LOOSE_ENCODINGS: Final = frozenset({"cyrillic", "hebrew", "iso2022jp", "euckr"})
+"""Those that only a data_coding names, and that people use with other meanings: what is no text in them is octets."""
 
 _ESC: Final = "\x1b"
 _NONE: Final = "\ufffe"  # how the charmap codec is told that an octet has no meaning
@@ -45,7 +63,16 @@ _ENCODE_FULL: Final[dict[int, bytes]] = {
 }
 _EXTENDED: Final = {GSM_DEFAULT[septet]: char for septet, char in GSM_EXTENSION.items()} | {_ESC: " ", "": " "}
 _ESCAPED: Final = re.compile(r"\x1b(.?)", re.DOTALL)
-_CODEC: Final = {"latin1": "latin-1", "ascii": "ascii", "ucs2": "utf-16-be"}
+_CODEC: Final = {
+    "latin1": "latin-1",
+    "ascii": "ascii",
+    "ucs2": "utf-16-be",
+    "utf8": "utf-8",
+    "cyrillic": "iso8859-5",
+    "hebrew": "iso8859-8",
+    "iso2022jp": "iso2022-jp",
+    "euckr": "euc-kr",
+}
 
 Errors = Literal["strict", "replace"]
 
@@ -62,13 +89,13 @@ class TextFault(LocalFault):
         self.position = position
 
 
-def encode(text: str, encoding: str) -> bytes:
-    """Return the octets of a text; GSM is unpacked, one septet an octet.
+def encode(text: str, encoding: str, shift: Shift = NO_SHIFT) -> bytes:
+    """Return the octets of a text; GSM is unpacked, one septet an octet, by the national language tables of ``shift``.
 
     Raises TextFault (``unencodable``) when the alphabet lacks a character; ``binary`` carries no text at all.
     """
     if encoding == "gsm":
-        return _encode_gsm(text)
+        return _encode_gsm(text) if shift == NO_SHIFT else _encode_shifted(text, shift)
     codec = _CODEC.get(encoding)
     if codec is None:
         raise TextFault("no_text", 0)
@@ -78,14 +105,16 @@ def encode(text: str, encoding: str) -> bytes:
         raise TextFault("unencodable", error.start) from None
 
 
-def decode(payload: bytes, encoding: str, errors: Errors = "strict") -> str:
-    """Return the text of octets.
+def decode(payload: bytes, encoding: str, errors: Errors = "strict", shift: Shift = NO_SHIFT) -> str:
+    """Return the text of octets; of GSM by the national language tables of ``shift``, as ``shift_of`` a header says.
 
     Raises TextFault (``undecodable``) for octets that mean nothing, for half a UCS2 unit and for half a surrogate
     pair; ``binary`` never is text. With ``errors="replace"`` nothing is raised and U+FFFD stands for each of them.
     """
     try:
         if encoding == "gsm":
+            if shift != NO_SHIFT:
+                return _decode_shifted(payload, errors, shift)
             text = codecs.charmap_decode(payload, errors, _DECODE_TABLE)[0]
             return _ESCAPED.sub(_unescape, text) if _ESC in text else text
         codec = _CODEC.get(encoding)
@@ -112,7 +141,8 @@ def encoding_of(data_coding: int, default: str) -> str:
 
     The GSM groups follow TS 23.038 section 4: message waiting (0xC0 to 0xEF) and message class (0xF0 to 0xFF).
     0x10 to 0x1F are reserved in SMPP, but senders of flash messages use them with their TS 23.038 meaning.
-    Alphabets that we cannot read (JIS, Cyrillic, Hebrew, reserved values) are ``binary``: passed through, never read.
+    0x40 to 0x5F (automatic deletion) are read likewise; compressed ones (0x20 to 0x3F, 0x60 to 0x7F) and what we cannot
+    read (pictograms, JIS whose form nobody names, reserved values) are ``binary``: passed through, never read.
     """
     return _ENCODING_OF[data_coding] if 0 < data_coding < 256 else default if data_coding == 0 else "binary"
 
@@ -120,7 +150,8 @@ def encoding_of(data_coding: int, default: str) -> str:
 def data_coding_of(encoding: str, default: str) -> int:
     """Return the data_coding that announces an encoding, 0 when it is the agreed default.
 
-    Raises TextFault (``no_data_coding``) for GSM where the default is another alphabet: SMPP has no plain code for it.
+    Raises TextFault (``no_data_coding``) for GSM and UTF-8 where the default is another alphabet: SMPP has no plain
+    code for them.
     """
     if encoding == default:
         return 0
@@ -128,6 +159,64 @@ def data_coding_of(encoding: str, default: str) -> int:
     if data_coding is None:
         raise TextFault("no_data_coding", 0)
     return data_coding
+
+
+def letters_of(shift: Shift) -> Mapping[int, bytes]:
+    """Return what each code point becomes under national language tables: one septet, or two with the escape."""
+    return _ENCODE_FULL if shift == NO_SHIFT else _writing(shift)
+
+
+def _encode_shifted(text: str, shift: Shift) -> bytes:
+    try:
+        return codecs.charmap_encode(text, "strict", _writing(shift))[0]
+    except UnicodeEncodeError as error:
+        raise TextFault("unencodable", error.start) from None
+
+
+def _decode_shifted(payload: bytes, errors: Errors, shift: Shift) -> str:
+    """6.2.1.2: the locking shift's table stands for the default alphabet's, the single shift's for its extension."""
+    base, extension = _reading(shift)
+    chars = []
+    is_escaped = False
+    for position, octet in enumerate(payload):
+        if octet > 0x7F:
+            if errors == "strict":
+                raise TextFault("undecodable", position)
+            chars.append("\ufffd")
+            is_escaped = False
+        elif is_escaped:
+            chars.append(extension.get(octet) or base[octet])
+            is_escaped = False
+        elif octet == 0x1B:
+            is_escaped = True
+        else:
+            chars.append(base[octet])
+    if is_escaped:
+        chars.append(" ")
+    return "".join(chars)
+
+
+@functools.lru_cache(maxsize=256)  # a stranger may name any two of 256
+def _reading(shift: Shift) -> tuple[str, Mapping[int, str]]:
+    """What septets mean, and what they mean behind an escape. Tables that nobody knows are the default's."""
+    locking = locking_table(shift[0])
+    base = GSM_DEFAULT if locking is None else "".join(locking.get(septet, " ") for septet in range(128))
+    extension = single_table(shift[1]) or GSM_EXTENSION
+    return base.replace(_ESC, " "), extension
+
+
+@functools.lru_cache(maxsize=256)
+def _writing(shift: Shift) -> Mapping[int, bytes]:
+    base = locking_table(shift[0]) or dict(enumerate(GSM_DEFAULT))
+    extension = single_table(shift[1]) or GSM_EXTENSION
+    letters: dict[int, bytes] = {}
+    # A letter that stands twice has its first place, and one without escape before one with.
+    for septet, char in base.items():
+        if char != _ESC:
+            letters.setdefault(ord(char), bytes((septet,)))
+    for septet, char in extension.items():
+        letters.setdefault(ord(char), bytes((0x1B, septet)))
+    return letters
 
 
 def _encode_gsm(text: str) -> bytes:
@@ -151,10 +240,14 @@ def _data_coding_table() -> tuple[str, ...]:
     table = ["binary"] * 256
     table[0x01] = "ascii"
     table[0x03] = "latin1"
+    table[0x06] = "cyrillic"
+    table[0x07] = "hebrew"
     table[0x08] = "ucs2"
+    table[0x0A] = "iso2022jp"
+    table[0x0E] = "euckr"
     by_alphabet_bits = ("gsm", "binary", "ucs2", "binary")
     for low in range(16):
-        table[0x10 + low] = by_alphabet_bits[low >> 2]
+        table[0x10 + low] = table[0x40 + low] = table[0x50 + low] = by_alphabet_bits[low >> 2]
         table[0xC0 + low] = table[0xD0 + low] = "gsm"
         table[0xE0 + low] = "ucs2"
         table[0xF0 + low] = "binary" if low & 0x04 else "gsm"
@@ -162,4 +255,13 @@ def _data_coding_table() -> tuple[str, ...]:
 
 
 _ENCODING_OF: Final = _data_coding_table()
-_DATA_CODING_OF: Final = {"ascii": 1, "latin1": 3, "binary": 4, "ucs2": 8}
+_DATA_CODING_OF: Final = {
+    "ascii": 0x01,
+    "latin1": 0x03,
+    "binary": 0x04,
+    "cyrillic": 0x06,
+    "hebrew": 0x07,
+    "ucs2": 0x08,
+    "iso2022jp": 0x0A,
+    "euckr": 0x0E,
+}

@@ -1,4 +1,4 @@
-"""User data headers and cuts, against counts made by hand."""
+"""What messages say of their place in a longer one, and cuts, against counts made by hand."""
 
 from __future__ import annotations
 
@@ -6,31 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault, RemoteFault
-from protocol.smpp.parts import body_of, build_udh, concat_of, parse_udh, split
+from protocol.smpp.parts import body_of, concat_of, split
 from protocol.smpp.text import decode, encode
 
 UDHI = 0x40
 SAR = ((0x020C, b"\x12\x34"), (0x020E, b"\x03"), (0x020F, b"\x02"))
-
-
-def test_parse_udh_keeps_every_element_in_order() -> None:
-    udh = b"\x0b\x05\x04\x0b\x84\x23\xf0\x00\x03\x2a\x03\x01"
-    assert parse_udh(udh) == [(0x05, b"\x0b\x84\x23\xf0"), (0x00, b"\x2a\x03\x01")]
-    assert parse_udh(b"\x00") == []
-    assert parse_udh(b"\x02\x70\x00") == [(0x70, b"")]
-
-
-@pytest.mark.parametrize(
-    "udh", [b"", b"\x05\x00\x03\x2a", b"\x05\x00\x04\x2a\x03\x01", b"\x01\x00", b"\x02\x00\x00\x00", b"\xff\x00"]
-)
-def test_parse_udh_refuses_lengths_that_lie(udh: bytes) -> None:
-    with pytest.raises(RemoteFault) as caught:
-        parse_udh(udh)
-    assert caught.value.kind == "udh_overrun"
-    assert caught.value.status == Status.ESME_RINVESMCLASS
-    assert not caught.value.fatal
 
 
 @pytest.mark.parametrize(
@@ -86,14 +67,6 @@ def test_body_of() -> None:
     assert body_of(b"x", ((0x0424, b"long"),)) == (b"long", ())
 
 
-def test_build_udh() -> None:
-    assert build_udh((0x12A, 3, 1), wide=False) == b"\x05\x00\x03\x2a\x03\x01"
-    assert build_udh((0x12A, 3, 1), wide=True) == b"\x06\x08\x04\x01\x2a\x03\x01"
-    for concat in [(1, 0, 0), (1, 2, 3), (1, 256, 1), (1, 2, 0)]:
-        with pytest.raises(LocalFault):
-            build_udh(concat, wide=False)
-
-
 @pytest.mark.parametrize(
     ("text", "encoding", "sizes"),
     [
@@ -131,6 +104,36 @@ def test_split_counts(text: str, encoding: str, sizes: list[int]) -> None:
     parts = split(encode(text, encoding), encoding)
     assert [len(part) for part in parts] == sizes
     assert "".join(decode(part, encoding) for part in parts) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "sizes"),
+    [
+        # UAX #29 at the 67th unit: nothing that is seen as one character is divided.
+        ("a" * 65 + "👨\u200d👩\u200d👧" + "a" * 5, "ucs2", [130, 26]),
+        ("a" * 65 + "1\ufe0f\u20e3" + "a" * 5, "ucs2", [130, 16]),  # a keycap
+        ("a" * 66 + "\u1100\u1161\u11a8" + "a" * 5, "ucs2", [132, 16]),  # Hangul jamo
+        ("अ" * 65 + "क्षि" + "अ" * 5, "ucs2", [130, 18]),  # a conjunct
+        ("a" * 63 + "🇫🇷🇩🇪" + "a" * 5, "ucs2", [134, 18]),  # between two flags
+        ("é" * 66 + "\r\n" + "é" * 5, "ucs2", [132, 14]),
+        # One gentle cut has room, a second would cost a part: as many as can be.
+        ("a" * 66 + "e\u0301" + "a" * 65 + "e\u0301" + "a" * 65, "ucs2", [132, 134, 134]),
+    ],
+)
+def test_split_keeps_what_people_see_as_one(text: str, encoding: str, sizes: list[int]) -> None:
+    parts = split(encode(text, encoding), encoding)
+    assert [len(part) for part in parts] == sizes
+    assert "".join(decode(part, encoding) for part in parts) == text
+
+
+def test_split_national_letters_stay_with_their_signs() -> None:
+    shift = (6, 6)
+    text = "a" * 145 + "कि" + "a" * 8  # a vowel sign would begin the second part of 146 septets
+    parts = split(encode(text, "gsm", shift), "gsm", 140 - 7, 5, shift)
+    assert [len(part) for part in parts] == [145, 10]
+    assert "".join(decode(part, "gsm", shift=shift) for part in parts) == text
+    parts = split(encode("a" * 145 + "१" + "a" * 9, "gsm", shift), "gsm", 140 - 7, 5, shift)
+    assert [len(part) for part in parts] == [145, 11]  # an escape stays with its letter
 
 
 def test_split_binary_and_smaller_limits() -> None:

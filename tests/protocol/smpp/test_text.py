@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from protocol.smpp.errors import SmppFault
+from protocol.smpp.headers import Shift
 from protocol.smpp.text import (
     ENCODINGS,
     GSM_DEFAULT,
@@ -19,6 +20,7 @@ from protocol.smpp.text import (
     decode,
     encode,
     encoding_of,
+    letters_of,
 )
 
 GSM_TEXT = st.text(alphabet=GSM_DEFAULT.replace("\x1b", "") + "".join(GSM_EXTENSION.values()), max_size=80)
@@ -35,6 +37,11 @@ GSM_TEXT = st.text(alphabet=GSM_DEFAULT.replace("\x1b", "") + "".join(GSM_EXTENS
         ("é€"[0], "latin1", b"\xe9"),
         ("plain", "ascii", b"plain"),
         ("é😀", "ucs2", b"\x00\xe9\xd8\x3d\xde\x00"),
+        ("Привет", "cyrillic", b"\xbf\xe0\xd8\xd2\xd5\xe2"),
+        ("שלום", "hebrew", b"\xf9\xec\xe5\xed"),
+        ("日本", "iso2022jp", b"\x1b$BF|K\\\x1b(B"),
+        ("한국", "euckr", b"\xc7\xd1\xb1\xb9"),
+        ("é€", "utf8", b"\xc3\xa9\xe2\x82\xac"),
         ("", "gsm", b""),
         ("", "ucs2", b""),
     ],
@@ -125,13 +132,23 @@ def test_best_encoding(text: str, best: str) -> None:
         (0x03, "latin1"),
         (0x04, "binary"),
         (0x05, "binary"),
-        (0x06, "binary"),
+        (0x06, "cyrillic"),
+        (0x07, "hebrew"),
+        (0x0A, "iso2022jp"),
+        (0x0D, "binary"),
         (0x08, "ucs2"),
-        (0x0E, "binary"),
+        (0x0E, "euckr"),
         (0x10, "gsm"),
         (0x14, "binary"),
         (0x18, "ucs2"),
         (0x1C, "binary"),
+        (0x20, "binary"),
+        (0x3F, "binary"),
+        (0x40, "gsm"),
+        (0x48, "ucs2"),
+        (0x54, "binary"),
+        (0x60, "binary"),
+        (0x7F, "binary"),
         (0x80, "binary"),
         (0xBF, "binary"),
         (0xC0, "gsm"),
@@ -154,16 +171,78 @@ def test_encoding_of(data_coding: int, encoding: str) -> None:
     assert encoding_of(data_coding, "latin1") == encoding
 
 
-@pytest.mark.parametrize("default", ["gsm", "latin1", "ascii"])
+@pytest.mark.parametrize("default", ["gsm", "latin1", "ascii", "ucs2", "utf8"])
 def test_data_coding_of_is_read_back(default: str) -> None:
     for encoding in ENCODINGS:
-        if encoding == "gsm" != default:
+        if encoding in ("gsm", "utf8") and encoding != default:
             with pytest.raises(TextFault) as caught:
                 data_coding_of(encoding, default)
             assert caught.value.kind == "no_data_coding"
         else:
             assert encoding_of(data_coding_of(encoding, default), default) == encoding
     assert data_coding_of(default, default) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "shift", "octets"),
+    [
+        # Typed from the tables of TS 23.038 A.2 and A.3.
+        ("Şişli", (0, 1), b"\x1bSi\x1bsli"),
+        ("Şişli ığdır", (1, 1), b"\x1ci\x1dli \x07\x0cd\x07r"),
+        ("ação", (0, 3), b"a\x1b\x09\x1b\x7bo"),
+        ("ação {€}", (3, 3), b"a\x09\x7bo \x1b(\x18\x1b)"),
+        ("Índice", (0, 2), b"\x1bIndice"),
+        ("नमस्ते", (6, 6), bytes((0x2F, 0x42, 0x4C, 0x5F, 0x27, 0x59))),
+        ("A१ (ok)", (6, 6), b"\x1bA\x1b\x1d\x20)ok("),
+        ("A", (13, 0), None),  # no Latin capitals without the single shift table
+    ],
+)
+def test_national_texts_there_and_back(text: str, shift: Shift, octets: bytes | None) -> None:
+    if octets is None:
+        with pytest.raises(TextFault):
+            encode(text, "gsm", shift)
+        return
+    assert encode(text, "gsm", shift) == octets
+    assert decode(octets, "gsm", shift=shift) == text
+
+
+@pytest.mark.parametrize(
+    ("octets", "shift", "text"),
+    [
+        (b"\x1bA", (0, 1), "A"),  # not in the single shift table: the default alphabet's
+        (b"\x1b\x04", (1, 1), "€"),  # or the locking table's
+        (b"a\x1b\x1bb", (1, 1), "a b"),
+        (b"a\x1b", (0, 6), "a "),
+        (b"\x1be\x40", (1, 0), "€İ"),  # the default's extension beside a locking table
+        (b"\x0c\x1bS", (200, 77), "øS"),  # reserved identifiers name no table
+        (b"\x0c", (4, 0), " "),  # a septet without a letter
+    ],
+)
+def test_national_escapes_that_mean_nothing(octets: bytes, shift: Shift, text: str) -> None:
+    assert decode(octets, "gsm", shift=shift) == text
+
+
+def test_national_octets_beyond_septets() -> None:
+    with pytest.raises(TextFault) as caught:
+        decode(b"ab\x80", "gsm", shift=(1, 1))
+    assert caught.value.position == 2
+    assert decode(b"ab\x80c", "gsm", "replace", (1, 1)) == "ab\ufffdc"
+
+
+@given(st.sampled_from([(locking, single) for locking in range(14) for single in range(14)]), st.data())
+@settings(max_examples=100, deadline=None)
+def test_national_round_trip(shift: Shift, data: st.DataObject) -> None:
+    letters = "".join(map(chr, letters_of(shift)))
+    text = data.draw(st.text(alphabet=letters, max_size=60))
+    assert decode(encode(text, "gsm", shift), "gsm", shift=shift) == text
+
+
+@given(st.binary(max_size=60), st.integers(0, 255), st.integers(0, 255))
+@settings(max_examples=100, deadline=None)
+def test_no_octets_and_no_tables_raise(octets: bytes, locking: int, single: int) -> None:
+    with contextlib.suppress(TextFault):
+        decode(octets, "gsm", shift=(locking, single))
+    assert len(decode(octets, "gsm", "replace", (locking, single))) <= len(octets)
 
 
 @given(GSM_TEXT)
