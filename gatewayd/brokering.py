@@ -156,7 +156,7 @@ class Brokering:
     def _wanted(self) -> Wanted:
         config = self._worker.config
         return Wanted(
-            {name: (link.kind, link.binds if link.kind == "smpp" else 0) for name, link in config.links.items()},
+            {name: (link.kind, link.binds_wanted if link.kind == "smpp" else 0) for name, link in config.links.items()},
             {name: account.binds_max for name, account in config.accounts.items()},
             self._count,
         )

@@ -92,7 +92,7 @@ def _binds_configured(worker: Worker) -> Readings:
         yield ("esme", name), account.binds_max
     for name, link in worker.config.links.items():
         if link.kind == "smpp":
-            yield ("carrier", name), link.binds
+            yield ("carrier", name), link.binds_wanted
 
 
 def _outbox_bounds(worker: Worker) -> Readings:

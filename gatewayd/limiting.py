@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from gatewayd.carriers.dialing import Admission
 from gatewayd.config import schema
 from gatewayd.flow.guarding import Guard
 from gatewayd.flow.limits import ALONE, Limits
@@ -80,6 +81,10 @@ class Limiting:
             for name, per_second in scopes
             if per_second
         ]
+
+    def admission_of(self, name: str, link: schema.Link) -> Admission:
+        """How fast the binds of all workers may connect over a link."""
+        return Admission(link.connects_per_s, self._limits.slot(f"connects:{name}"), self._clock)
 
     def guard_of(self, config: schema.Config, name: str) -> Guard | None:
         """The guard of a link's application, where it has one."""

@@ -24,6 +24,9 @@ _LOOSE_KEYS: Final = (
     "on_unknown",
     "retry_max",
     "parked_receipt_ttl_s",
+    "statuses",
+    "throttle_pause_s",
+    "throttle_climb_s",
     "deadline_s",
     "billing",
     "capability_yes_h",
@@ -54,7 +57,7 @@ class Reloading:
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
         troubles = [self._learn_rules(), worker.enriching.learn(loaded, wholly=True), *worker.posting.configure(loaded)]
-        troubles += worker.tls.look()
+        troubles += worker.doors.tls.look()
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)
@@ -71,6 +74,7 @@ class Reloading:
         for name in [name for name in links if name not in changed]:
             worker.desk.add_link(worker.desk.links[name], links[name])
         self._route()
+        faults += [self._refresh(name) for name in links if name not in changed]
         faults += await asyncio.gather(*map(self._exchange, changed), *map(self._remove, gone))
         self._route()
         return [fault for fault in faults if fault]
@@ -104,6 +108,7 @@ class Reloading:
                 link.prepare()
             except (OSError, ValueError) as error:
                 return self._fault(name, error)
+            link.admission.release()  # what the carrier refused may be what has changed
         await worker.stop_link(name, LINK_DRAIN_S)
         worker.install_link(link, settings)
         return await self._start(name)
@@ -119,6 +124,16 @@ class Reloading:
     def _fault(self, name: str, error: Exception) -> str:
         self._worker.unready_links.add(name)
         return f"links.{name}: {error}"
+
+    def _refresh(self, name: str) -> str:
+        """Connections that stand stay as they are. Certificates may be new although their paths are not."""
+        link = self._worker.own_links.get(name)
+        try:
+            if isinstance(link, SmppLink):
+                link.learn(self._worker.config.links[name])
+        except (OSError, ValueError) as error:
+            return f"links.{name}: the new certificates are not taken: {error}"
+        return ""
 
     async def _remove(self, name: str) -> str:
         await self._worker.stop_link(name, LINK_DRAIN_S)

@@ -29,6 +29,7 @@ from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
+from gatewayd.config.faults import dotted
 from gatewayd.config.load import Loaded
 from gatewayd.doors import tls_of
 from gatewayd.enriching import Enriching
@@ -252,7 +253,8 @@ class Worker:
         if isinstance(link, RcsLink):
             self._rcs_links[name] = link
         elif self.community is not None:
-            seats = self._seats.group(f"link:{name}", settings.binds)
+            # Of those that a carrier connects to, one worker listens, and has all of their binds.
+            seats = self._seats.group(f"link:{name}", settings.berths)
             self._keepers[name] = SeatKeeper(link, seats, self._place.slot, self._place.count, self.community.alive)
         self.guard(name)
         self.own_links[name] = link
@@ -310,6 +312,8 @@ class Worker:
         return RcsLink(
             name,
             own,
+            outbind_password=self.loaded.secrets.get(dotted("links", name, "outbind_password_file")),
+            admission=self.limiting.admission_of(name, settings),
             self.config.providers.get(settings.provider),
             self.loaded.link_secret(name, "service_account_file" if settings.kind == "rbm" else "client_secret_file"),
             listener,

@@ -92,7 +92,7 @@ def links(worker: Worker) -> dict[str, dict[str, Any]]:
         answer[name] = {
             "kind": settings.kind,
             "binds_up": link.binds_up if isinstance(link, SmppLink) else int(link.is_up),
-            "binds": settings.binds if isinstance(link, SmppLink) else 0,
+            "binds": settings.binds_wanted if isinstance(link, SmppLink) else 0,
             "is_paused": worker.dispatcher.is_paused(name),
             "window_used": link.window_used,
             "window": link.window_up,

@@ -13,8 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
+from gatewayd.carriers.berth import Berth
+from gatewayd.carriers.door import Door
 from gatewayd.carriers.smpp_link import SmppLink
-from gatewayd.carriers.smpp_seat import Seat
 from gatewayd.policy.spread import Rest, next_step, share_of
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.tasks import spawn
@@ -55,7 +56,7 @@ class SeatKeeper:
         self._look_s = look_s
         self._grace_until = clock() + grace_s
         self._clock = clock
-        self._open: dict[int, Seat] = {}
+        self._open: dict[int, Berth | Door] = {}
         self._free_looks: dict[int, int] = {}
         self._rest = Rest()
         self._task: asyncio.Task[None] | None = None
@@ -74,6 +75,7 @@ class SeatKeeper:
 
     async def reconnect(self) -> None:
         """Connect each bind anew, one after the other; none is given away meanwhile."""
+        self._link.admission.release()
         while self._closing is not None and not self._closing.done():
             await asyncio.wait([self._closing])
         if self._task is None or self._task.done():  # stopped meanwhile
@@ -121,7 +123,7 @@ class SeatKeeper:
         if number is not None:
             self._open[number] = self._link.open_bind()
 
-    async def _give(self, number: int, seat: Seat) -> None:
+    async def _give(self, number: int, seat: Berth | Door) -> None:
         log.info("link %s: giving a bind to a worker with fewer", self._link.name)
         await self._link.close_bind(seat, CLOSE_DRAIN_S)
         self._open.pop(number, None)

@@ -9,15 +9,21 @@ import asyncio
 import contextlib
 import logging
 import random
-import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from gatewayd.carriers.berth import Berth
+from gatewayd.carriers.carrier_tls import CarrierTls
+from gatewayd.carriers.dialing import Admission, Dialer
+from gatewayd.carriers.dialled_seat import DialledSeat
+from gatewayd.carriers.door import AcceptedSeat, Door
+from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, segments_of
 from gatewayd.carriers.smpp_reports import report_of
-from gatewayd.carriers.smpp_seat import Seat
+from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
@@ -35,7 +41,7 @@ from protocol.smpp.connection import (
 )
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault, RemoteFault, SmppFault
-from protocol.smpp.pdu import DataSm, DataSmResp, DeliverSm, DeliverSmResp, MessageResponse, SubmitSm
+from protocol.smpp.pdu import DataSm, DataSmResp, DeliverSm, DeliverSmResp, MessageResponse, Outbind, SubmitSm
 from protocol.smpp.receipt_ids import canonical_key
 
 logger = logging.getLogger(__name__)
@@ -78,20 +84,33 @@ class SmppLink:
         clock: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
         on_fault: Callable[[str], None] = lambda kind: None,
+        outbind_password: str | None = None,
+        admission: Admission | None = None,
+        width: Callable[[], float] = lambda: 1.0,
     ) -> None:
+        """``width`` is the share of each window that is used for now; ``admission`` is all workers' where there are
+        several."""
         self.name = name
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
-        self._password = password
+        self._credentials = Credentials(settings, password)
+        self._outbind_password = outbind_password
         self._listener = listener
         self._clock = clock
         self._rng = rng or random.Random()
         self._on_fault = on_fault
         self._alphabet: str = settings.data_coding_0
         self._id_mode: str = settings.message_id_mode
+        self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
         self._opened = 0
-        self._tls: ssl.SSLContext | None = None
+        self._tls = CarrierTls(settings)
+        self.admission = admission or Admission(settings.connects_per_s, clock=clock)
+        self._dialer = Dialer(settings, self._tls, self.admission)
+        self._ears = Ears(self._take, self._writable, on_fault)
+        self._width = width
+        self._is_narrow = False
+        self._failback = Failback(name, settings.failback_interval_s, self._dialer, lambda: self._berths, self._emptied)
         self._results: list[Result] = []
         self._reports: list[Report] = []
         self._is_telling_asked = False
@@ -105,13 +124,18 @@ class SmppLink:
 
     @property
     def is_up(self) -> bool:
-        """Whether a bind stands."""
-        return self.binds_up > 0
+        """Whether a bind stands over which messages may go; of a link that only receives, any."""
+        return any(seat.is_bound and (seat.submits or self._settings.bind == "receiver") for seat in self._seats)
 
     @property
     def binds_up(self) -> int:
-        """How many binds stand."""
+        """How many binds stand; of a pair each counts."""
         return sum(seat.is_bound for seat in self._seats)
+
+    @property
+    def hosts_up(self) -> Counter[str]:
+        """How many binds stand at each of the carrier's hosts; where it comes to us, at the addresses it came from."""
+        return Counter(seat.where for seat in self._seats if seat.is_bound)
 
     @property
     def window_used(self) -> int:
@@ -121,10 +145,14 @@ class SmppLink:
     @property
     def window_up(self) -> int:
         """How many segments may wait at most, over the binds that stand."""
-        return self._settings.window * self.binds_up
+        window = self._settings.window
+        return sum(window - seat.narrowed for seat in self._seats if seat.is_bound and seat.submits)
 
     def capacity(self) -> int:
         """How many segments may be submitted right now."""
+        width = self._width()
+        if width < 1.0 or self._is_narrow:
+            self._narrow(width)
         free = self._free()
         if not free:
             self._was_full = True
@@ -197,48 +225,90 @@ class SmppLink:
     async def start(self) -> None:
         """Begin to connect every bind."""
         self.prepare()
-        for _ in range(self._settings.binds):
+        for _ in range(self._settings.berths):
             self.open_bind()
 
     def prepare(self) -> None:
         """Get ready to ``open_bind``; for those who count the binds themselves, instead of ``start``."""
-        settings = self._settings
-        self._tls = ssl.create_default_context(cafile=settings.tls_ca or None) if settings.tls else None
+        self._tls.read()
+        self._failback.start()
 
-    def open_bind(self) -> Seat:
-        """One bind more, kept connected from now on."""
+    def learn(self, settings: schema.Link) -> None:
+        """What no bind need go for: other statuses, and certificates for the connections to come.
+
+        Raises OSError or ValueError when these cannot be read; those read before go on to be used.
+        """
+        self._settings = settings
+        self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
+        self._tls.read()
+
+    def open_bind(self) -> Berth | Door:
+        """One bind more (or pair of them), kept connected from now on; or the door that the carrier comes through."""
         self._opened += 1
-        seat = Seat(
-            f"link {self.name} bind {self._opened}",
-            self._settings,
-            self._password,
-            self._take,
-            self._writable,
-            self._on_fault,
-            self._clock,
-            self._rng,
-        )
-        self._seats.append(seat)
-        seat.start(self._tls)
-        return seat
+        berth = self._door() if self._settings.listen else self._berth(f"link {self.name} bind {self._opened}")
+        self._berths.append(berth)
+        self._count_seats()
+        berth.start()
+        return berth
 
-    async def close_bind(self, seat: Seat, drain_s: float) -> None:
+    def _berth(self, label: str) -> Berth:
+        modes = MODES.get(self._settings.bind, (self._settings.bind,))
+        return Berth(
+            [
+                DialledSeat(
+                    label if len(modes) == 1 else f"{label} ({mode})",
+                    self._credentials,
+                    mode,
+                    self._ears,
+                    self._dialer,
+                    self._clock,
+                    self._rng,
+                )
+                for mode in modes
+            ]
+        )
+
+    def _door(self) -> Door:
+        return Door(
+            self.name,
+            self._credentials,
+            self._ears,
+            self._clock,
+            self._tls,
+            self.admission,
+            outbind_password=self._outbind_password,
+            on_change=self._count_seats,
+        )
+
+    def _count_seats(self) -> None:
+        self._seats = [seat for berth in self._berths for seat in berth.seats]
+
+    async def close_bind(self, berth: Berth | Door, drain_s: float) -> None:
         """One bind less: let its answers come and ours go, for a while, then unbind."""
-        seat.drain()
+        berth.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                # A report that was kept and not yet acknowledged would come again over another bind.
-                while seat.connection.window_used or seat.connection.owed:
-                    self._idle.clear()
-                    await self._idle.wait()
-        await seat.stop()
-        self._seats.remove(seat)
+                for seat in berth.seats:
+                    await self._emptied(seat)
+        await berth.stop()
+        self._berths.remove(berth)
+        self._count_seats()
+
+    async def _emptied(self, seat: Seat) -> None:
+        """Return once neither side of a bind owes the other an answer.
+
+        A report that was kept and not yet acknowledged would come again over another bind.
+        """
+        while not seat.is_empty:
+            self._idle.clear()
+            await self._idle.wait()
 
     async def reconnect(self) -> None:
         """Connect each bind anew, one after the other, once its answers have come."""
+        self.admission.release()
         async with self._reconnecting:
-            for seat in tuple(self._seats):
-                await self.close_bind(seat, RECONNECT_DRAIN_S)
+            for berth in tuple(self._berths):
+                await self.close_bind(berth, RECONNECT_DRAIN_S)
                 if self._is_stopping:  # a new bind would outlive the link
                     return
                 self.open_bind()
@@ -246,8 +316,9 @@ class SmppLink:
     async def stop(self, drain_s: float) -> None:
         """Take no more, wait for answers, unbind, and give back the rest as Unknown."""
         self._is_stopping = True
-        for seat in self._seats:
-            seat.drain()
+        await self._failback.stop()
+        for berth in self._berths:
+            berth.drain()
         if self.window_used:
             try:
                 async with asyncio.timeout(drain_s):
@@ -256,11 +327,18 @@ class SmppLink:
                         await self._idle.wait()
             except TimeoutError:
                 logger.warning("link %s: %d segments unanswered after %.0f s", self.name, self.window_used, drain_s)
-        await asyncio.gather(*(seat.stop() for seat in self._seats))
+        await asyncio.gather(*(berth.stop() for berth in self._berths))
         if self._is_telling_asked:
             await asyncio.sleep(0)  # what was asked for earlier in this loop turn is told by now
 
     # ---- sending --------------------------------------------------------------------------------------------------
+
+    def _narrow(self, width: float) -> None:
+        """Use so much of each window: at least one, lest nothing went at all."""
+        narrowed = self._settings.window - max(1, int(self._settings.window * width))
+        self._is_narrow = narrowed > 0
+        for seat in self._seats:
+            seat.narrowed = narrowed
 
     def _free(self) -> int:
         return sum(seat.free() for seat in self._seats)
@@ -309,6 +387,11 @@ class SmppLink:
                 self._became_ready = True
             elif isinstance(event, BindRefused):
                 seat.refused(event.status)
+            elif isinstance(event, Outbind):
+                if isinstance(seat, AcceptedSeat):
+                    seat.asked(event)
+                else:
+                    self._on_fault("outbind_unexpected")
             elif isinstance(event, Closed):
                 seat.closed(event.reason)
         if seat.connection.owed > REPORTS_PER_SEAT_MAX:

@@ -131,6 +131,16 @@ GSMA_ONLY_KEYS: Final = frozenset(
         "client_secret_file",
         "token_scope",
         "dialect",
+    @property
+    def berths(self) -> int:
+        """In how many places that workers share out it is connected: one where a carrier connects to us."""
+        return 1 if self.listen else self.binds
+
+    @property
+    def binds_wanted(self) -> int:
+        """How many binds should stand; a pair of them is two."""
+        return self.binds * 2 if self.bind == "separate" else self.binds
+
         "bot_key_file",
         "assertion_audience",
         "assertion_header",

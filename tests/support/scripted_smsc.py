@@ -45,6 +45,11 @@ class SmscBind:
         self.connection.request(pdu, asyncio.get_running_loop().time(), pdu)
         self.pump.flush()
 
+    def unbind(self) -> None:
+        """Leave, as a carrier does before its maintenance."""
+        self.connection.unbind(asyncio.get_running_loop().time())
+        self.pump.flush()
+
     def _take(self, events: list[Any]) -> None:
         for event in events:
             if isinstance(event, BindAsked):

@@ -361,3 +361,15 @@ def test_what_could_be_had_is_told_and_not_taken(table: SharedLimits) -> None:
     assert slot.room(rate, NOW + 0.2)[0] == 2
     slot.pause(NOW + 3.0, 1)
     assert slot.room(rate, NOW) == (0, 3.0)
+
+
+def test_a_pause_may_end_before_its_time(tmp_path: Path) -> None:
+    table = SharedLimits.open(tmp_path / "limits")
+    slot, rate = table.slot("connects:carrier"), Rate(10.0, 1)
+    slot.pause(1_000.0, 2)
+    assert slot.take(rate, 1, 100.0) == (0, 900.0)
+    slot.resume(100.0)
+    assert slot.take(rate, 1, 100.0) == (1, 0.0)
+    slot.resume(200.0)
+    assert slot.paused_until == 100.0, "there is none to end"
+    table.close()
