@@ -303,6 +303,8 @@ class Worker:
             listener,
             rng=random.Random(),
             on_fault=self._link_fault(name),
+            outbind_password=self.loaded.secrets.get(dotted("links", name, "outbind_password_file")),
+            admission=self.limiting.admission_of(name, settings),
         )
 
     def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
@@ -312,8 +314,6 @@ class Worker:
         return RcsLink(
             name,
             own,
-            outbind_password=self.loaded.secrets.get(dotted("links", name, "outbind_password_file")),
-            admission=self.limiting.admission_of(name, settings),
             self.config.providers.get(settings.provider),
             self.loaded.link_secret(name, "service_account_file" if settings.kind == "rbm" else "client_secret_file"),
             listener,

@@ -123,14 +123,6 @@ class Link(Table, frozen=True, kw_only=True):
     request_timeout_s: Seconds = 20.0
     traffic_type: Word = ""
 
-
-SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max", "billing"})
-GSMA_ONLY_KEYS: Final = frozenset(
-    {
-        "client_id",
-        "client_secret_file",
-        "token_scope",
-        "dialect",
     @property
     def berths(self) -> int:
         """In how many places that workers share out it is connected: one where a carrier connects to us."""
@@ -141,6 +133,14 @@ GSMA_ONLY_KEYS: Final = frozenset(
         """How many binds should stand; a pair of them is two."""
         return self.binds * 2 if self.bind == "separate" else self.binds
 
+
+SHARED_LINK_KEYS: Final = frozenset({"kind", "window", "rate_per_s", "burst", "on_unknown", "retry_max", "billing"})
+GSMA_ONLY_KEYS: Final = frozenset(
+    {
+        "client_id",
+        "client_secret_file",
+        "token_scope",
+        "dialect",
         "bot_key_file",
         "assertion_audience",
         "assertion_header",
