@@ -62,7 +62,7 @@ class Fronting:
                 self._complaints,
                 plain=plain,
                 encrypted=encrypted,
-                tls=worker.tls.listeners.get("http"),
+                tls=worker.doors.tls.listeners.get("http"),
             )
             self._open_to_others(self.door)
             worker.desk.results_s = http.results_h * _HOUR_S

@@ -31,7 +31,7 @@ def register(worker: Worker, measuring: Measuring) -> None:
     _register_store(worker, measuring)
     gauge, news = worker.metrics.gauges.register, measuring.news
     gauge("gatewayd_certificate_expiry_timestamp_seconds", CertificateEnds(lambda: worker.config).read)
-    gauge("gatewayd_certificate_refused", worker.tls.readings)
+    gauge("gatewayd_certificate_refused", worker.doors.tls.readings)
     gauge("gatewayd_workers_configured", lambda: [((), measuring.count)])
     gauge("gatewayd_workers_up", lambda: [((), 1)])
     gauge("gatewayd_worker_deaths", news.deaths)

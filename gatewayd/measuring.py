@@ -116,6 +116,7 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
     for name, account in config.accounts.items():
         for status in ("ESME_ROK", "ESME_RTHROTTLED", "ESME_RMSGQFUL"):
             metrics.submits.labels(name, status)
+        metrics.requests.labels(name, "query_sm", "ESME_ROK")
         metrics.submit_response.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
@@ -143,5 +144,7 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         for outcome in ("connected", "lost"):
             metrics.mqtt_connections.labels(outcome)
     metrics.binds_refused.labels("ESME_RINVPASWD")
+    for scope in ("bind", "address", "account"):
+        metrics.lockouts.labels(scope)
     for reason in ("age", "size", "text"):
         metrics.history_purged.labels(reason)

@@ -31,7 +31,7 @@ from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.config.faults import dotted
 from gatewayd.config.load import Loaded
-from gatewayd.doors import tls_of
+from gatewayd.doors import Doors
 from gatewayd.enriching import Enriching
 from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
@@ -58,6 +58,8 @@ from gatewayd.runtime.tasks import cancel_all
 from gatewayd.runtime.trail import Trail
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.deliver import Outbox
+from gatewayd.senders.esme_requests import RequestDesk
+from gatewayd.senders.several import rename_shortly
 from gatewayd.senders.sharing import Sharing
 from gatewayd.senders.smpp_server import SmppServer
 from gatewayd.senders.submit import SubmitDesk
@@ -112,7 +114,7 @@ class Worker:
         self.ratios = SharedRatios.open(Path(config.daemon.spool_dir) / RATIOS_FILE, APPLICATIONS_MAX)
         self.limiting = Limiting(self.shared, self.ratios, self._place.slot, self._place.count)
         self._build_flow()
-        self.tls = tls_of(config, self.metrics)
+        self.doors = Doors(config, self.metrics, self._clock)
         self._build_senders()
         self._build_community()
         self.enriching = Enriching(self.journal, self.metrics, self._count_fault("carrier"))
@@ -120,6 +122,7 @@ class Worker:
         self._build_carriers()
         self._build_doors()
         self.fronting = Fronting(self, self._place.sockets)
+        self._take_requests()
         self.brokering: Brokering | None = None
         if config.mqtt.host:
             from gatewayd.brokering import Brokering  # its library is for those who use it
@@ -203,8 +206,14 @@ class Worker:
         config = self.config
         accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
         self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
-        tls = self.tls.listeners.get("smpp")
-        self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls)
+        tls, lockout = self.doors.tls.listeners.get("smpp"), self.doors.lockout
+        self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls, lockout)
+
+    def _take_requests(self) -> None:
+        """What applications ask over their binds beside submit_sm."""
+        questions = self.fronting.questions
+        self.server.requests = RequestDesk(self.submits, questions, self.spool, self.metrics, self._clock)
+        self.server.rename_shortly = rename_shortly(self.spool)
 
     def account(self, name: str, settings: schema.Account) -> Account:
         """An account, alive."""
@@ -336,7 +345,7 @@ class Worker:
                 on_ignored=self.metrics.webhook_ignored.count,
                 bots=lambda: {link.bot_id for link in self.config.links.values() if link.kind == "rbm"},
                 sockets=sockets.get("webhooks", ()),
-                tls=self.tls.listeners.get("webhooks"),
+                tls=self.doors.tls.listeners.get("webhooks"),
             )
         self.scrape: ScrapeServer | None = None
         if config.metrics.listen:
@@ -348,7 +357,7 @@ class Worker:
 
     async def start(self) -> None:
         """Take up what the last run left, connect south, then open the doors in the north."""
-        self.tls.start()
+        self.doors.start()
         await self.journal.fold()
         if self.community is not None:
             await self.community.start()
@@ -392,7 +401,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Write down the rest and be gone."""
-        self.tls.stop()
+        self.doors.stop()
         if self.scrape is not None:
             await self.scrape.stop()
         self.measuring.stop()

@@ -196,9 +196,12 @@ def _faults() -> tuple[Figure | Graph, ...]:
         ),
         Graph(
             "Binds refused",
-            "Binds of applications that were refused, by status.",
+            "Binds of applications that were refused, by status; and how often somebody was locked out for that.",
             "cps",
-            (Query(rate("status", "gatewayd_binds_refused_total"), "{{status}}"),),
+            (
+                Query(rate("status", "gatewayd_binds_refused_total"), "{{status}}"),
+                Query(rate("scope", "gatewayd_lockouts_total"), "locked out: {{scope}}"),
+            ),
         ),
         Graph(
             "Certificates",

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.asking.asked import Asked, AskFault, Row
-from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.names import message_id_text
 from gatewayd.store.kinds import DEAD_LETTER, Key
 from gatewayd.store.records import Delivery, Facts
 from gatewayd.store.walking import walk

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from gatewayd.asking import backups, binds, dead, links, owed, state, talks, waiting
+from gatewayd.asking import backups, binds, dead, links, lockouts, owed, state, talks, waiting
 from gatewayd.asking.asked import Asked, AskFault, Memory
 from gatewayd.runtime.control import Channel, Line
 from gatewayd.runtime.tasks import spawn
@@ -28,6 +28,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "status": state.status,
     "binds": binds.listed,
     "kick": binds.kick,
+    "locked": lockouts.listed,
+    "unlock": lockouts.unlock,
     "pause": links.pause,
     "resume": links.resume,
     "reconnect": links.reconnect,

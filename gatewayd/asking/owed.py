@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.asking.asked import SLICE, Asked, AskFault, Row
-from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.names import message_id_text
 from gatewayd.store.kinds import DELIVERY, Key
 from gatewayd.store.records import Delivery
 from gatewayd.store.walking import walk

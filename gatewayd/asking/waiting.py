@@ -14,7 +14,7 @@ from gatewayd.asking.asked import SLICE, Asked, AskFault, Row
 from gatewayd.message import Message
 from gatewayd.policy import intervention
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.names import message_id_text
 from gatewayd.store.kinds import MESSAGE, PROGRESS, Key
 from gatewayd.store.spool import Journey
 from gatewayd.store.walking import walk

@@ -16,6 +16,7 @@ from gatewayd.cli import (
     dead_letters,
     keys,
     links,
+    lockouts,
     numbers,
     outbox,
     send,
@@ -43,6 +44,8 @@ app.command("worker", hidden=True)(daemon.worker_command)
 app.command("status")(status.status)
 app.command("top")(top.top)
 accounts.app.command("key")(keys.make_key_command)
+accounts.app.command("locked")(lockouts.locked)
+accounts.app.command("unlock")(lockouts.unlock)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(binds.app, name="binds")
 app.add_typer(links.app, name="links")

@@ -138,6 +138,9 @@ class SmppServer(Table, frozen=True, kw_only=True):
     inactivity_timeout_s: SecondsOrOff = 0.0
     response_timeout_s: Seconds = 30.0
     window: Window = 1_000
+    lockout_failures: CountOrNone = 10
+    lockout_window_s: Seconds = 60.0
+    lockout_s: Seconds = 300.0
 
 
 class Parts(Table, frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ PATIENCE_S: Final = 2.0
 CHANGES: Final = frozenset(
     (
         *("reload", "drain", "pause", "resume", "reconnect", "kick", "hold", "release", "cancel", "requeue"),
-        *("replay", "drop", "revive", "backup"),
+        *("replay", "drop", "revive", "backup", "unlock"),
     )
 )
 _NEVER_LOGGED: Final = frozenset({"number", "text", "reveal"})

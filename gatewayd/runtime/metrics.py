@@ -28,6 +28,7 @@ LABELS: Final[dict[str, str]] = {
     "application": "a guarded application: `PROVIDER`, or `PROVIDER/APPLICATION` where a provider has several",
     "channel": "`sms`, `rcs`",
     "code": "the status of an HTTP answer",
+    "command": "a request by its name in SMPP",
     "class": "a class of the rule set that the link is billed by",
     "endpoint": "an endpoint by its table `[endpoints.NAME]`; of the sink `mqtt`: `broker`, of `callback`: the account",
     "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
@@ -49,7 +50,8 @@ LABELS: Final[dict[str, str]] = {
     "`retried`, `refused`, `expired`, `overflow`, `unanswered_…`",
     "python": "the version of the interpreter",
     "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
-    "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
+    "scope": "what a pause holds for: `user`, `agent`, `application`; empty: as the configuration says. Of lock-outs: "
+    "`bind`, `address`, `account`",
     "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `mqtt`, `webhook` and "
     "`metrics`",
     "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`, `callback`",
@@ -213,6 +215,14 @@ class Metrics:
         self.submits = counters(
             "submits", "Messages that applications handed in, by the status they got.", "account", "status"
         )
+        self.requests = counters(
+            "requests",
+            "Requests of applications beside submit_sm (submit_multi, data_sm, query_sm, cancel_sm, replace_sm), by the "
+            "status they got.",
+            "account",
+            "command",
+            "status",
+        )
         self.http_calls = counters("http_calls", "Calls of the HTTP API, by the answer they got.", "path", "code")
         self.messages = counters(
             "messages", "Messages that came to their end.", "account", "link", "channel", "outcome"
@@ -288,6 +298,12 @@ class Metrics:
         counters = self._counters
         self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
         self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
+        self.lockouts = counters(
+            "lockouts",
+            "Times that binds with wrong passwords were locked out for a while: an address of one account (bind), an "
+            "address of all accounts (address), or an account for addresses that it never bound from (account).",
+            "scope",
+        )
         self.store_commit_failures = counters("store_commit_failures", "Commits that failed.").labels()
         self.store_folds = counters("store_folds", "Folds of the journal that were done.").labels()
         self.history_purged = counters(

@@ -1,14 +1,16 @@
-"""Who may bind: asks the gatekeeper, seats the bind, and answers. One task a bind: passwords are hashed in a thread.
+"""Who may bind: asks the lock-out and the gatekeeper, seats the bind, and answers.
 
-Knows nothing of what a bind says afterwards.
+One task a bind, for passwords are hashed in a thread. Knows nothing of what a bind says afterwards.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gatewayd.runtime.tls import names_of
+from gatewayd.senders.accounts import Account
 from protocol.smpp.constants import Status, status_name
 from protocol.smpp.events import BindAsked
 from protocol.smpp.states import ConnState
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_WRONG: Final = (Status.ESME_RINVPASWD, Status.ESME_RINVSYSID, Status.ESME_RBINDFAIL)
+
 
 class Binder:
     """Lets connections bind."""
@@ -28,12 +32,8 @@ class Binder:
 
     async def bind(self, connection: EsmeConnection, event: BindAsked) -> None:
         """Answer one bind: with ESME_ROK, or with why not (SMPP 3.4 section 5.1.3)."""
-        asked, server = event.pdu, self._server
-        if not self._is_shown(asked.system_id, connection):
-            server.count_fault("tls_name")
-            self._refuse(connection, event, Status.ESME_RBINDFAIL)
-            return
-        account, status = await server.gatekeeper.check(asked.system_id, asked.password, connection.pump.peername)
+        server = self._server
+        account, status = await self._judge(connection, event)
         if connection.engine.state is not ConnState.OPEN:
             return
         # Only now, for another bind of the account may have been let in while the password was hashed.
@@ -42,14 +42,40 @@ class Binder:
         if account is None or server.is_draining:
             self._refuse(connection, event, status or Status.ESME_RBINDFAIL)
             return
-        connection.bound(account, asked)
+        if server.lockout is not None:
+            server.lockout.succeeded(account.name, connection.pump.peername)
+        connection.bound(account, event.pdu)
 
-    def _is_shown(self, system_id: str, connection: EsmeConnection) -> bool:
-        """Whether the connection has the certificate that the account must show, if it must show one."""
-        account = self._server.accounts.get(system_id)
-        if account is None or not account.tls_names:
-            return True
-        return not account.tls_names.isdisjoint(names_of(connection.pump.tls))
+    async def _judge(self, connection: EsmeConnection, event: BindAsked) -> tuple[Account | None, Status]:
+        """The account, if it may bind; or the status that refuses it."""
+        asked, server, peer = event.pdu, self._server, connection.pump.peername
+        account = server.accounts.get(asked.system_id)
+        if account is not None and account.tls_names:
+            # Who shows the certificate is the account's owner: nothing that others did is held against him.
+            if not account.tls_names.isdisjoint(names_of(connection.pump.tls)):
+                return await server.gatekeeper.check(asked.system_id, asked.password, peer)
+            server.count_fault("tls_name")
+            self._note_failure(account, peer)
+            return None, Status.ESME_RBINDFAIL
+        if server.lockout is None:
+            return await server.gatekeeper.check(asked.system_id, asked.password, peer)
+        name = account.name if account is not None else ""
+        is_known = server.gatekeeper.remembered(asked.system_id, asked.password) is not None
+        async with contextlib.nullcontext() if is_known else server.lockout.turn(peer):
+            if connection.engine.state is not ConnState.OPEN:  # it has waited for its turn in vain
+                return None, Status.ESME_RBINDFAIL
+            if server.lockout.refuses(name, peer):
+                server.count_fault("locked_out")
+                return None, Status.ESME_RBINDFAIL
+            found, status = await server.gatekeeper.check(asked.system_id, asked.password, peer)
+            if status in _WRONG:
+                self._note_failure(account, peer)
+            return found, status
+
+    def _note_failure(self, account: Account | None, peer: str) -> None:
+        if self._server.lockout is not None:
+            name, is_admitted = (account.name, account.admits(peer)) if account is not None else ("", False)
+            self._server.lockout.failed(name, peer, is_admitted=is_admitted)
 
     def _refuse(self, connection: EsmeConnection, event: BindAsked, status: Status) -> None:
         self._server.metrics.binds_refused.labels(status_name(status)).value += 1

@@ -20,7 +20,10 @@ from gatewayd.senders.binding import Binder
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.doorstep import Doorstep
 from gatewayd.senders.esme_connection import EsmeConnection
+from gatewayd.senders.esme_requests import RequestDesk
+from gatewayd.senders.lockout import Lockout
 from gatewayd.senders.networks import Networks
+from gatewayd.senders.several import Rename
 from gatewayd.senders.submit import SubmitDesk
 from protocol.smpp.connection import Limits
 from protocol.smpp.errors import LocalFault
@@ -42,15 +45,19 @@ class SmppServer:
         outbox: Outbox,
         metrics: Metrics,
         tls: LiveTls | None = None,
+        lockout: Lockout | None = None,
     ) -> None:
-        """``tls`` is what encrypted listeners show."""
+        """``tls`` is what encrypted listeners show; without ``lockout``, anybody may try as often as he likes."""
         self.settings = settings
         self.accounts = accounts
         self.submits = submits
         self.outbox = outbox
         self.metrics = metrics
         self.gatekeeper = Gatekeeper(accounts)
+        self.lockout = lockout
         self.binder = Binder(self)
+        self.requests: RequestDesk | None = None
+        self.rename_shortly: Rename | None = None
         self.is_draining = False
         self.limits = Limits(
             pdu_size_max=settings.pdu_size_max,

@@ -83,6 +83,7 @@ HEALTHY: Final[dict[str, str]] = {
     'gatewayd_submits_total{account="shop",status="ESME_RTHROTTLED"}': growing(10),
     f'{_RESPONSE}{{account="shop",le="0.01"}}': growing(600),
     f'{_RESPONSE}{{account="shop",le="+Inf"}}': growing(600),
+    'gatewayd_lockouts_total{scope="address"}': steady(2),
     'gatewayd_binds_refused_total{status="ESME_RINVPASWD"}': steady(2),
     'gatewayd_mo_total{link="carrier",account="",fate="unrouted"}': steady(1),
     "gatewayd_store_failing": steady(0),
@@ -152,6 +153,7 @@ FIRING: Final[dict[str, list[dict[str, str]]]] = {
     "GatewaydSubmitsRefused": [{'gatewayd_submits_total{account="shop",status="ESME_RINVDSTADR"}': growing(300)}],
     "GatewaydAccountThrottled": [{'gatewayd_submits_total{account="shop",status="ESME_RTHROTTLED"}': growing(200)}],
     "GatewaydBindsRefused": [{'gatewayd_binds_refused_total{status="ESME_RINVPASWD"}': growing(6)}],
+    "GatewaydLockedOut": [{'gatewayd_lockouts_total{scope="address"}': leaping(MINUTES - 10, 1)}],
     "GatewaydRepliesUnrouted": [{'gatewayd_mo_total{link="carrier",account="",fate="unrouted"}': growing(1)}],
     "GatewaydStoreFailing": [
         {"gatewayd_store_failing": steady(1)},

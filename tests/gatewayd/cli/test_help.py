@@ -42,6 +42,8 @@ def given(path: tuple[str, ...]) -> list[str]:
             return ["--json"]
         case ("links", _) | ("outbox", "replay"):
             return ["name"]
+        case ("accounts", "unlock"):
+            return ["shop"]
         case ("binds", "kick"):
             return ["0-1"]
         case ("queue", "hold" | "release" | "requeue"):
