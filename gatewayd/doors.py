@@ -1,4 +1,4 @@
-"""What lets applications in, or keeps them out, in one worker, put together as configured: certificates and lock-outs.
+"""What lets applications in, or keeps them out, in one worker: certificates, lock-outs, what accounts have used.
 
 Part of the composition of a worker; decides nothing at run time.
 """
@@ -12,13 +12,14 @@ from typing import Final
 from gatewayd.config import schema
 from gatewayd.policy.lockout import Terms
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.shared_budgets import SharedBudgets
 from gatewayd.runtime.shared_marks import SharedMarks
 from gatewayd.runtime.tls import LiveTls, TlsWatch
 from gatewayd.senders.lockout import Lockout
 
 SIDES: Final = {"smpp": "esme", "http": "http", "webhooks": "webhook"}
 """The tables of listeners that may encrypt, and what their faults are counted under."""
-LOCKOUTS_FILE, PROVEN_FILE = "lockouts", "proven"
+LOCKOUTS_FILE, PROVEN_FILE, BUDGETS_FILE = "lockouts", "proven", "budgets"
 
 
 class Doors:
@@ -28,6 +29,8 @@ class Doors:
         """``clock`` tells Unix seconds. Raises OSError when a file cannot be read or made."""
         self.tls = tls_of(config, metrics)
         self.lockout = lockout_of(config, metrics, clock)
+        # Beside the spools: a day is not over because the machine was started anew.
+        self.budgets = SharedBudgets.open(Path(config.daemon.spool_dir) / BUDGETS_FILE)
 
     def start(self) -> None:
         """Look after the certificates from now on."""
@@ -36,6 +39,7 @@ class Doors:
     def stop(self) -> None:
         """Look after nothing more."""
         self.tls.stop()
+        self.budgets.close()
         if self.lockout is not None:
             self.lockout.close()
 

@@ -118,6 +118,8 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
             metrics.submits.labels(name, status)
         metrics.requests.labels(name, "query_sm", "ESME_ROK")
         metrics.submit_response.labels(name)
+        if account.throttle_delay_s:
+            metrics.submits_delayed.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
         for sink, kind in product(account.sinks, ("receipt", "mo")):
@@ -138,6 +140,8 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         metrics.carrier_receipt.labels(name)
         metrics.limiter_waits.labels(name)
         metrics.limiter_pauses.labels(name, "")
+        if link.kind == "smpp":
+            metrics.limiter_halvings.labels(name)
     for side in ("esme", "carrier", "webhook", "http"):
         metrics.faults.labels(side, "internal")
     if config.mqtt.host:

@@ -44,6 +44,7 @@ from gatewayd.keeping import Keeping, history_of
 from gatewayd.limiting import Limiting
 from gatewayd.measuring import Measuring
 from gatewayd.policy.billing_rules import RuleBook
+from gatewayd.policy.easing import FULL
 from gatewayd.policy.routing import RouteTable, Rule
 from gatewayd.policy.spread import share_of
 from gatewayd.posting import Posting
@@ -218,7 +219,7 @@ class Worker:
     def account(self, name: str, settings: schema.Account) -> Account:
         """An account, alive."""
         seats = self._seats.group(f"account:{name}", settings.binds_max)
-        return Account(name, settings, self.loaded.password_hash(name), self.shared, seats)
+        return Account(name, settings, self.loaded.password_hash(name), self.shared, seats, self.doors.budgets)
 
     def _build_community(self) -> None:
         """The other workers, where there are any."""
@@ -314,6 +315,8 @@ class Worker:
             on_fault=self._link_fault(name),
             outbind_password=self.loaded.secrets.get(dotted("links", name, "outbind_password_file")),
             admission=self.limiting.admission_of(name, settings),
+            width=lambda: self.limiting.width_of(self.config, name),
+            on_congestion=lambda state: self._congested(name, state),
         )
 
     def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
@@ -434,6 +437,10 @@ class Worker:
 
     def _fault(self, side: str, kind: str) -> None:
         self.metrics.faults.labels(side, kind).value += 1
+
+    def _congested(self, name: str, state: int) -> None:
+        if self.limiting.congested(self.config, name, state):
+            self.metrics.limiter_halvings.labels(name).value += state >= FULL
 
     def _link_fault(self, name: str) -> Callable[[str], None]:
         def on_fault(kind: str) -> None:

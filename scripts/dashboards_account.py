@@ -34,6 +34,13 @@ def _handed_in() -> tuple[Figure | Graph, ...]:
             is_stacked=True,
         ),
         Graph(
+            "Other requests",
+            "submit_multi, data_sm, query_sm, cancel_sm and replace_sm, by the status they got (docs/smpp.md).",
+            "cps",
+            (Query(rate("command, status", "gatewayd_requests_total", MINE), "{{command}} {{status}}"),),
+            is_stacked=True,
+        ),
+        Graph(
             "Time to answer",
             "From a submit to our answer, which is given once the message is on disk.",
             "s",
@@ -47,6 +54,12 @@ def _handed_in() -> tuple[Figure | Graph, ...]:
             (Query(refused, "{{account}} refused"), Query(throttled, "{{account}} too fast")),
             ((0.2, RED),),
             maximum=1,
+        ),
+        Graph(
+            "Slowed down",
+            "Messages that waited for their turn before they were taken, as `throttle_delay_s` of the account lets them.",
+            "cps",
+            (Query(rate("account", "gatewayd_submits_delayed_total", MINE), "{{account}}"),),
         ),
         Graph(
             "Binds",

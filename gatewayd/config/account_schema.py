@@ -9,11 +9,14 @@ from gatewayd.config.values import (
     Binds,
     CallbackUrl,
     Count,
+    CountOrNone,
+    Delay,
     DeliveryPdu,
     Hours,
     HoursOrOff,
     KeyHash,
     Moment,
+    NationalLanguage,
     Network,
     News,
     PasswordHash,
@@ -25,8 +28,10 @@ from gatewayd.config.values import (
     SmppVersionOrAuto,
     Table,
     TlsName,
+    Transliteration,
     Weight,
     Window,
+    WindowOrOther,
     Word,
 )
 
@@ -50,6 +55,10 @@ class Account(Table, frozen=True, kw_only=True):
     binds_max: Binds = 4
     rate_per_s: RateOrNone = 100.0
     burst: RateOrNone = 0.0
+    throttle_delay_s: Delay = 0.0
+    per_minute: CountOrNone = 0
+    per_hour: CountOrNone = 0
+    per_day: CountOrNone = 0
     senders: tuple[Pattern, ...] = ("*",)
     numbers: tuple[Word, ...] = ()
     traffic_class: Word = ""
@@ -58,7 +67,10 @@ class Account(Table, frozen=True, kw_only=True):
     api_keys: dict[str, ApiKey] = msgspec.field(default_factory=dict)
     weight: Weight = 1
     window: Window = 100
+    submit_window: WindowOrOther = 0
     data_coding_0: Alphabet = "gsm"
+    national_languages: tuple[NationalLanguage, ...] = ()
+    transliterate: Transliteration = "off"
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
     displayed_receipts: ReceiptWord = ""

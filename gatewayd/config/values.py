@@ -11,7 +11,25 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Alphabet = Literal["gsm", "latin1", "ascii"]
+Alphabet = Literal["gsm", "latin1", "ascii", "utf8", "ucs2"]
+Septets = Literal["unpacked", "packed"]
+LongMessages = Literal["udh8", "udh16", "sar", "payload"]
+Transliteration = Literal["off", "typographic", "full"]
+NationalLanguage = Literal[
+    "turkish",
+    "spanish",
+    "portuguese",
+    "bengali",
+    "gujarati",
+    "hindi",
+    "kannada",
+    "malayalam",
+    "oriya",
+    "punjabi",
+    "tamil",
+    "telugu",
+    "urdu",
+]
 BindMode = Literal["transceiver", "transmitter", "receiver", "separate"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 SmppVersion = Literal["3.3", "3.4", "5.0"]
@@ -29,6 +47,7 @@ Scope = Literal["send", "query", "cancel", "sessions", "capability"]
 Port = Annotated[int, Meta(ge=1, le=65_535, extra={"noun": "a port"})]
 Binds = Annotated[int, Meta(ge=1, le=1_000)]
 Window = Annotated[int, Meta(ge=1, le=10_000)]
+WindowOrOther = Annotated[int, Meta(ge=0, le=10_000)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Rate = Annotated[float, Meta(gt=0, le=1_000_000)]
 Attempts = Annotated[int, Meta(ge=1, le=1_000)]
@@ -43,6 +62,7 @@ Weight = Annotated[int, Meta(ge=1, le=1_000)]
 Workers = Annotated[int, Meta(ge=1, le=64, extra={"noun": "a number of workers"})]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 SecondsOrOff = Annotated[float, Meta(ge=0, le=31_536_000)]
+Delay = Annotated[float, Meta(ge=0, le=10)]
 Hours = Annotated[float, Meta(gt=0, le=87_600)]
 HoursOrOff = Annotated[float, Meta(ge=0, le=87_600)]
 Milliseconds = Annotated[float, Meta(ge=0, le=1_000)]

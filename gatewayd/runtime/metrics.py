@@ -35,11 +35,14 @@ LABELS: Final[dict[str, str]] = {
     "event": "what was out of the ordinary, one of the words in the metric's meaning",
     "family": "what an error comes down to: see [families](#families-of-errors)",
     "fate": "`session` or `number` (delivered to the account, and why), `duplicate`, `unrouted`, `outbox_full`",
+    "host": "a host of the carrier with its port, as `links.*.hosts` or `host` say; of a carrier that connects to us "
+    "the address that it came from",
     "key": "the configuration key that names the file",
     "kind": "of a delivery: `receipt`, `mo`, `session`; of a fault: a short word for what was wrong",
     "level": "`warn`, `known_only`, `stop`: where the guard changes its state; `max`: what the operator allows",
     "limit": "whose limit: `link:NAME`, `application:NAME`, `provider:NAME`, `account:NAME`; `gate:…` is that of a "
-    "second. Of `gatewayd_limiter_waits_total` and `_pauses_total`: the link",
+    "second, `connects:NAME` that of a link's connections. Of `gatewayd_limiter_waits_total`, `_pauses_total` and "
+    "`_halvings_total`: the link",
     "link": "a carrier or platform, by its table `[links.NAME]`",
     "name": "of side `esme` the account, of side `carrier` the link",
     "path": "a path of the HTTP API, `other` for what it does not know",
@@ -98,6 +101,17 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_window_used": Gauge("Requests sent and not answered yet.", ("side", "name")),
     "gatewayd_window_size": Gauge("Requests that may be unanswered at once.", ("side", "name")),
     "gatewayd_link_up": Gauge("1 while a link can be used, else 0.", ("link",), across="max"),
+    "gatewayd_link_pace_ratio": Gauge(
+        "Share of its rate, or without one of its window, that a link uses for now; 1 is the whole.",
+        ("link",),
+        across="max",
+    ),
+    "gatewayd_link_rate_per_second": Gauge(
+        "Segments that a link with a rate lets go in a second for now, in all workers.", ("link",), across="max"
+    ),
+    "gatewayd_link_host_binds": Gauge(
+        "Binds that stand at each of a carrier's hosts, or came from there.", ("link", "host")
+    ),
     "gatewayd_limiter_paused_seconds": Gauge(
         "What is left of a limit's pause; 0 when there is none.", ("limit",), across="max"
     ),
@@ -223,6 +237,9 @@ class Metrics:
             "command",
             "status",
         )
+        self.submits_delayed = counters(
+            "submits_delayed", "Messages that waited for their turn, as throttle_delay_s lets them.", "account"
+        )
         self.http_calls = counters("http_calls", "Calls of the HTTP API, by the answer they got.", "path", "code")
         self.messages = counters(
             "messages", "Messages that came to their end.", "account", "link", "channel", "outcome"
@@ -292,6 +309,9 @@ class Metrics:
             "Times that a carrier asked us to pause, and of what (empty: the usual).",
             "limit",
             "scope",
+        )
+        self.limiter_halvings = counters(
+            "limiter_halvings", "Times that a link halved its pace because its carrier could not follow.", "limit"
         )
 
     def _declare_rest(self) -> None:

@@ -9,16 +9,16 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gatewayd.config import schema
 from gatewayd.config.passwords import hash_password, verify_password
 from gatewayd.policy.numbering import matches
-from gatewayd.policy.pacing import rate_of
 from gatewayd.runtime.seats import Seats
+from gatewayd.runtime.shared_budgets import SharedBudgets
 from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.senders.allowance import Allowance
 from gatewayd.senders.networks import Networks
 from protocol.smpp.constants import Status
 
@@ -39,11 +39,12 @@ class Account:
         password_hash: str,
         limits: SharedLimits,
         seats: Seats | None = None,
+        budgets: SharedBudgets | None = None,
     ) -> None:
         """``seats`` counts the account's binds over all workers; without it, those of this one count."""
         self.name = name
         self.binds: dict[EsmeConnection, int] = {}
-        self._limits = limits
+        self._limits, self._budgets = limits, budgets
         self._seats = seats
         self.change(settings, password_hash)
 
@@ -53,13 +54,13 @@ class Account:
         self.password_hash = password_hash
         self._networks = Networks(settings.networks)
         self.tls_names = frozenset(settings.tls_names)
-        self._slot = self._limits.slot(f"account:{self.name}") if settings.rate_per_s else None
-        # Without a burst of its own an account may send one second's worth at once.
-        self._rate = rate_of(0, settings.rate_per_s, settings.burst or max(1.0, settings.rate_per_s))
+        self.allowance = Allowance(self.name, settings, self._limits, self._budgets)
         self._any_sender = "*" in settings.senders
         self._sender_known: dict[str, bool] = {}
         if self._seats is not None:
             self._seats.resize(settings.binds_max)
+        for bind in self.binds:
+            bind.learn()
 
     def admits(self, address: str) -> bool:
         """Whether this account may bind from an IP address; without configured networks, from anywhere."""
@@ -82,12 +83,16 @@ class Account:
             self._seats.give_back(number)
 
     def take(self, wanted: int) -> int:
-        """How many of ``wanted`` messages the rate lets through now."""
-        return wanted if self._slot is None else self._slot.take(self._rate, wanted, time.monotonic())[0]
+        """How many of ``wanted`` messages its limits let through now."""
+        return self.allowance.take(wanted)
+
+    def give_back(self, unused: int) -> None:
+        """So many were refused for what they are."""
+        self.allowance.give_back(unused)
 
     def room(self) -> tuple[int, float]:
-        """How many messages the rate would let through now, and in how many seconds another one; -1 without a rate."""
-        return (-1, 0.0) if self._slot is None else self._slot.room(self._rate, time.monotonic())
+        """How many messages its limits would let through now, and in how many seconds another one; -1 without any."""
+        return self.allowance.room()
 
     def may_send_as(self, sender: str) -> bool:
         """Whether a source address is one of this account's."""

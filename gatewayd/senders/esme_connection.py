@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gatewayd.config import schema
@@ -15,15 +16,21 @@ from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.deliver_pdu import message_id_text
+from gatewayd.senders.joint import Joint
+from gatewayd.senders.names import message_id_text, short_name
+from gatewayd.senders.patience import Patience
+from gatewayd.senders.reshaping import bare_parts, data_sm_of
+from gatewayd.senders.several import Rename
 from gatewayd.senders.sharing import Guest
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.records import Delivery
+from protocol.smpp import text
 from protocol.smpp.connection import Connection
 from protocol.smpp.constants import Command, Status, status_name
 from protocol.smpp.events import Answered, BindAsked, Closed, Event, FaultSeen, Unanswered
-from protocol.smpp.pdu import Bind, DeliverSm, Pdu, SubmitSm, SubmitSmResp
+from protocol.smpp.pdu import AlertNotification, Bind, DeliverSm, Pdu, SubmitSm, SubmitSmResp
 from protocol.smpp.states import BOUND, ConnState, Role
+from protocol.smpp.versions import NAMES, NEWEST, OLDEST, congestion_tlv
 
 if TYPE_CHECKING:
     from gatewayd.senders.smpp_server import SmppServer
@@ -41,7 +48,7 @@ class EsmeConnection:
         self._server = server
         self._peer = peer
         self.account: Account | None = None
-        self.engine = Connection(Role.SMSC, server.limits, time.monotonic())
+        self.engine = Connection(Role.SMSC, server.limits, time.monotonic(), NEWEST)
         self.pump = Pump(
             self.engine,
             self._on_events,
@@ -49,10 +56,15 @@ class EsmeConnection:
             on_connected=self._on_connected,
             on_error=lambda error: server.count_fault("internal"),
         )
+        self.name_of = message_id_text
+        self._rename: Rename | None = None
+        self._is_bare = self._tells_congestion = False
         self.response_timing: Timing
         self.taken: Tally
         self._is_receiver = False
         self._resting: asyncio.TimerHandle | None = None
+        self._window = server.settings.window
+        self._patience: Patience | None = None
         # For people who look at binds: which one, in which mode, since when (Unix seconds).
         self.number = 0
         self.mode = ""
@@ -76,10 +88,39 @@ class EsmeConnection:
         """Whether a deliver_sm may be written now."""
         return self.pump.is_writable and self.engine.state in BOUND
 
+    @property
+    def version(self) -> int:
+        """The version of SMPP that both sides speak."""
+        return self.engine.version
+
     def deliver(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
-        """Send a deliver_sm; its fate comes to the outbox. Raises LocalFault as the engine does."""
-        self.engine.request(pdu, time.monotonic(), context)
+        """Send a deliver_sm, in the shape that the application reads; its fate comes to the outbox.
+
+        Raises LocalFault as the engine does.
+        """
+        if self._is_bare:
+            self._deliver_bare(pdu, context)
+        elif self.account_settings.deliver_as == "data_sm":
+            self.engine.request(data_sm_of(pdu), time.monotonic(), context)
+        else:
+            self.engine.request(pdu, time.monotonic(), context)
         self.pump.flush()
+
+    def _deliver_bare(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
+        delivery = context if isinstance(context, Delivery) else context.delivery
+        encoding = text.encoding_of(pdu.data_coding, self.account_settings.data_coding_0)
+        parts = bare_parts(pdu, encoding, delivery.id >> 8)
+        joint = Joint(context, len(parts)) if len(parts) > 1 else context
+        for part in parts:
+            self.engine.request(part, time.monotonic(), joint)
+
+    def alert(self, pdu: AlertNotification) -> bool:
+        """Tell it that a handset can be reached, if it can be told now; there is no answer."""
+        if not self._is_receiver or self._is_bare or not self.can_deliver:
+            return False
+        self.engine.request(pdu, time.monotonic())
+        self.pump.flush()
+        return True
 
     def answer(self, pdu: Pdu) -> None:
         """Send a response, unless the connection has ended."""
@@ -91,7 +132,25 @@ class EsmeConnection:
         """The message is durable: say so, unless the connection has ended."""
         engine = self.engine
         if engine.state is not ConnState.CLOSED:
-            engine.respond_submit(sequence, message_id_text(message_id))
+            if self._tells_congestion:
+                engine.respond(SubmitSmResp(sequence, 0, self.name_of(message_id), self.tlvs()))
+            else:
+                engine.respond_submit(sequence, self.name_of(message_id))
+            self._answered_one()
+
+    def tlvs(self) -> tuple[tuple[int, bytes], ...]:
+        """What an application of SMPP 5.0 is told with every answer to a submit: how full we are (5.0 section
+        4.8.4.18), by its own window and by what waits for the disk."""
+        if not self._tells_congestion:
+            return ()
+        server = self._server
+        used = self.engine.owed * 100 // self._window
+        return (congestion_tlv(max(used, server.submits.fullness())),)
+
+    def refuse(self, pdu: Pdu, status: int) -> None:
+        """Say no to any request, unless the connection has ended."""
+        if self.engine.state is not ConnState.CLOSED:
+            self.engine.refuse(pdu, status)
             self._answered_one()
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
@@ -113,7 +172,7 @@ class EsmeConnection:
         self._read_on()
 
     def _read_on(self) -> None:
-        if self._resting is None and self.engine.owed < self._server.settings.window and self.pump.is_writable:
+        if self._resting is None and not self._is_full:
             self.pump.resume_reading()
 
     # -- events ---------------------------------------------------------------------------------------------------
@@ -131,16 +190,29 @@ class EsmeConnection:
     def _on_events(self, events: list[Event]) -> None:
         submits = [event for event in events if type(event) is SubmitSm]
         if submits:
-            self._server.submits.take(self, submits)
-            if self.engine.owed >= self._server.settings.window or not self.pump.is_writable:
-                # The sender's window towards us is full, or it does not read its answers: what it sends on top waits
-                # in its own socket.
-                self.pump.pause_reading()
+            if self._patience is None:
+                self._server.submits.take(self, submits, self._rename)
+            else:
+                self._patience.take(submits)
+            self._rest_when_full()
         if len(submits) == len(events):
             return
         for event in events:
             if type(event) is not SubmitSm:
                 self._on_event(event)
+
+    def _rest_when_full(self) -> None:
+        """The sender's window towards us is full, or it does not read its answers: then what it sends on top waits in
+        its own socket."""
+        if self._is_full:
+            self.pump.pause_reading()
+
+    @property
+    def _is_full(self) -> bool:
+        return self.engine.owed >= self._window or not self.pump.is_writable or bool(self._patience)
+
+    def _hand_in(self, submits: Sequence[SubmitSm], granted: int) -> None:
+        self._server.submits.take(self, submits, self._rename, granted)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -151,6 +223,10 @@ class EsmeConnection:
                     self._server.outbox.answered(self, delivery, status)
                 else:
                     self._server.outbox.unanswered(self, delivery, reason)
+            case Answered(context=Joint() as joint, pdu=pdu):
+                self._on_part(joint, pdu.status, "")  # type: ignore[attr-defined]
+            case Unanswered(context=Joint() as joint, reason=reason, status=status):
+                self._on_part(joint, status, "" if reason == "nacked" else reason)
             case BindAsked(pdu=asked):
                 spawn(self._server.binder.bind(self, event), name=f"bind {asked.system_id!r}")
             case FaultSeen(kind=kind, status=status, detail=detail):
@@ -162,7 +238,18 @@ class EsmeConnection:
             case Closed(reason=reason):
                 self._on_closed(reason)
             case _ if isinstance(event, Pdu):
-                self._not_supported(event)
+                requests = self._server.requests
+                if requests is None or not requests.take(self, event):
+                    self._not_supported(event)
+                self._rest_when_full()
+
+    def _on_part(self, joint: Joint, status: int, reason: str) -> None:
+        """One of several deliver_sm that are one delivery."""
+        if joint.take(status, reason):
+            if joint.reason:
+                self._server.outbox.unanswered(self, joint.context, joint.reason)
+            else:
+                self._server.outbox.answered(self, joint.context, joint.status)
 
     def _not_supported(self, pdu: Pdu) -> None:
         """A request that the state allows and this server does not offer (3.4 section 5.1.3, ESME_RINVCMDID)."""
@@ -180,12 +267,36 @@ class EsmeConnection:
         self.number, self.mode = self._server.next_number(), command.name.lower().removeprefix("bind_")
         self.bound_at = time.time()
         log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, command.name.lower())
-        self.engine.accept_bind(asked, self._server.settings.system_id, time.monotonic())
+        wanted = NAMES.get(account.settings.interface_version, 0)
+        self.engine.accept_bind(asked, self._server.settings.system_id, time.monotonic(), wanted)
+        self._is_bare = self.version == OLDEST
+        self._tells_congestion = self.version == NEWEST
+        if self._is_bare:
+            self.name_of, self._rename = short_name, self._server.rename_shortly
+        self.learn()
         self.pump.flush()
         if self._is_receiver:
             self._server.outbox.join(self)
 
+    def learn(self) -> None:
+        """The account's settings are these from now on."""
+        account, metrics = self.account, self._server.metrics
+        assert account is not None  # it is one of the account's binds
+        self._window = account.settings.submit_window or self._server.settings.window
+        if self._patience:
+            return  # those that wait go first; then this is asked again
+        self._patience = None
+        if account.settings.throttle_delay_s and account.allowance.is_limited:
+            delayed = metrics.submits_delayed.labels(account.name)
+            self._patience = Patience(account, self._hand_in, self._on_patience_ended, delayed)
+
+    def _on_patience_ended(self) -> None:
+        self.learn()
+        self._read_on()
+
     def _on_closed(self, reason: str) -> None:
+        if self._patience is not None:
+            self._patience.close()
         if self.account is not None:
             self.account.unseat(self)
             log.info("= closed account=%s peer=%s reason=%s", self.account.name, self.pump.peername, reason)

@@ -188,7 +188,7 @@ class HttpDoor:
                 raise Problem("busy", reason="stopping", retry_s=1.0, headers={"Connection": "close"})
             account = self._keys.admit(request.headers.get("Authorization", ""), request.remote or "", scope)
             try:
-                if scope != "send" and not account.take(1):
+                if scope != "send" and not account.allowance.take_calls(1):
                     raise Problem("rate-limited", reason="rate", retry_s=retry_s_of(account))
                 response = await call(request, account)
             except Problem as problem:
@@ -274,10 +274,13 @@ def _problem_of(error: web.HTTPException) -> Problem:
 
 def _rate_headers(account: Account) -> dict[str, str]:
     """RateLimit and RateLimit-Policy as the IETF's draft says: what may be sent now, and the pace."""
-    rate = account.settings.rate_per_s
+    settings = account.settings
     room, wait_s = account.room()
     if room < 0:
         return {}
-    quota, window_s = (round(rate), 1) if rate >= 1 else (1, round(1 / rate))
+    rate = settings.rate_per_s
+    limits = [(round(rate), 1) if rate >= 1 else (1, round(1 / rate))] if rate else []
+    limits += [(settings.per_minute, 60), (settings.per_hour, 3_600), (settings.per_day, 86_400)]
+    policy = ", ".join(f'"account";q={quota};w={window_s}' for quota, window_s in limits if quota)
     left = f'"account";r={room};t={max(1, round(wait_s))}'
-    return {"RateLimit-Policy": f'"account";q={quota};w={window_s}', "RateLimit": left}
+    return {"RateLimit-Policy": policy, "RateLimit": left}

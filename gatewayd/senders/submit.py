@@ -117,11 +117,27 @@ class SubmitDesk:
         self.accepted = 0
         self._encodings = {str(encoding): encoding for encoding in Encoding}
 
-    def take(self, applicant: Applicant, pdus: Sequence[SubmitSm]) -> None:
-        """All that an applicant hands in at once, such as the submit_sm of one read of a bind, in order."""
+    def fullness(self) -> int:
+        """How full the store's queue is here, 0 to 100; at 100 nothing is taken."""
+        journal = self._spool.journal
+        return 100 if journal.is_failing else min(100, journal.pending * 100 // max(1, self._pending_max))
+
+    def take(
+        self,
+        applicant: Applicant,
+        pdus: Sequence[SubmitSm],
+        rename: Callable[[Message], Message] | None = None,
+        granted: int = -1,
+    ) -> None:
+        """All that an applicant hands in at once, such as the submit_sm of one read of a bind, in order.
+
+        ``rename`` gives each that is taken another id or name, where its application needs one. ``granted`` says how
+        many of them, the first ones, its limits let through; -1: nobody has asked yet.
+        """
         account = applicant.account
         assert account is not None  # the engine lets no submit_sm through before a bind
-        granted = account.take(len(pdus))
+        if granted < 0:
+            granted = account.take(len(pdus))
         if len(pdus) - granted > FLOOD:
             applicant.rest(FLOOD_REST_S)
         began = time.perf_counter()
@@ -129,12 +145,21 @@ class SubmitDesk:
             try:
                 if number >= granted:
                     raise Refusal(Status.ESME_RTHROTTLED, "rate")
-                self._accept(applicant, account, pdu, began)
+                self._accept(applicant, account, pdu, began, rename)
             except Refusal as refusal:
                 self._refuse(applicant, account, pdu, refusal)
 
-    def _accept(self, applicant: Applicant, account: Account, pdu: SubmitSm, began: float) -> None:
+    def _accept(
+        self,
+        applicant: Applicant,
+        account: Account,
+        pdu: SubmitSm,
+        began: float,
+        rename: Callable[[Message], Message] | None,
+    ) -> None:
         message = self._read(account, pdu)
+        if rename is not None:
+            message = rename(message)
         elsewhere = self.elsewhere
         if elsewhere is not None and (home := elsewhere.home_of(message)) != elsewhere.slot:
             elsewhere.submit(home, message, partial(self._answered, applicant, pdu, message.id, began))
@@ -224,11 +249,13 @@ class SubmitDesk:
             concat=concat,
             tlvs=tlvs,
             deliver_at=deliver_at,
+            transliterate="" if (level := account.settings.transliterate) == "off" else level,
         )
 
     def _refuse(self, applicant: Applicant, account: Account, pdu: SubmitSm, refusal: Refusal) -> None:
         self._metrics.submits.labels(account.name, status_name(refusal.status)).value += 1
         if refusal.status is not Status.ESME_RTHROTTLED:
+            account.give_back(1)
             self._metrics.faults.labels("esme", refusal.kind).value += 1
             if refusal.status not in _NOT_NOW and log.isEnabledFor(logging.INFO):
                 log.info(

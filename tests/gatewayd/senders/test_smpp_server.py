@@ -38,7 +38,9 @@ class Neighbours:
         self.taken: list[tuple[EsmeConnection, SubmitSm]] = []
         self.told: list[tuple[str, object]] = []
 
-    def take(self, connection: EsmeConnection, pdus: Sequence[SubmitSm]) -> None:
+    def take(
+        self, connection: EsmeConnection, pdus: Sequence[SubmitSm], rename: object = None, granted: int = -1
+    ) -> None:
         self.taken += [(connection, pdu) for pdu in pdus]
         self.watch.ring()
 
@@ -142,6 +144,29 @@ async def test_what_is_beyond_the_window_stays_in_the_senders_socket(stages: Any
         stage.neighbours.answer_all()
         await esme.wait_for(lambda: stage.neighbours.taken or len(esme.ledger.answered()) == 1_000)
     assert [submitted.status for submitted in esme.ledger.submits] == [0] * 1_000
+
+
+async def test_an_accounts_own_window_and_patience_are_in_force_at_once(stages: Any) -> None:
+    stage = await stages(window=1_000)
+    esme = await stage.esme()
+    bind = stage.bind()
+    stage.account.change(schema.Account(rate_per_s=0, submit_window=3), PASSWORD_HASH)
+    for _ in range(3):
+        esme.submit(SubmitSm(short_message=b"x"))
+    await stage.neighbours.watch.until(lambda: len(stage.neighbours.taken) == 3)
+    assert bind.pump._is_reading_paused
+    stage.account.change(schema.Account(rate_per_s=200.0, burst=1.0, throttle_delay_s=5.0), PASSWORD_HASH)
+    stage.neighbours.answer_all()
+    assert not bind.pump._is_reading_paused
+    for _ in range(8):
+        esme.submit(SubmitSm(short_message=b"x"))
+    await stage.neighbours.watch.until(lambda: stage.neighbours.taken)
+    assert bind.pump._is_reading_paused, "those that wait for their turn are all that is read"
+    await stage.neighbours.watch.until(lambda: len(stage.neighbours.taken) == 8)
+    stage.neighbours.answer_all()
+    await esme.wait_for(lambda: len(esme.ledger.answered()) == 11)
+    assert not bind.pump._is_reading_paused
+    assert 6 <= stage.metrics.submits_delayed.labels("shop").value <= 7
 
 
 async def test_who_rests_is_read_again_afterwards(stages: Any) -> None:

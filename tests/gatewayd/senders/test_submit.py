@@ -94,9 +94,13 @@ class Account:
         self.name = "shop"
         self.settings = schema.Account(**fields)
         self.granted = 1_000_000
+        self.given_back = 0
 
     def take(self, wanted: int) -> int:
         return min(wanted, self.granted)
+
+    def give_back(self, unused: int) -> None:
+        self.given_back += unused
 
     def may_send_as(self, sender: str) -> bool:
         return sender != "OTHER"
@@ -360,6 +364,20 @@ def test_a_rate_refuses_what_comes_last_and_is_no_fault() -> None:
     assert list(desk.metrics.faults.items()) == []
     desk.disk.commit()
     assert len(desk.answers) == 3
+    assert desk.account.given_back == 0
+
+
+def test_what_is_refused_for_what_it_is_counts_for_no_day() -> None:
+    desk = Desk()
+    desk.take(submit(), submit(source_addr="OTHER"), submit())
+    assert desk.account.given_back == 1
+
+
+def test_who_asked_for_its_limits_already_is_not_asked_again() -> None:
+    desk = Desk()
+    desk.account.granted = 0
+    desk.desk.take(cast(Any, desk), [submit(), submit()], None, 1)
+    assert [status for _, status, _ in desk.answers] == [Status.ESME_RTHROTTLED]
 
 
 def test_a_refusal_is_logged_without_text_or_number(caplog: pytest.LogCaptureFixture) -> None:
