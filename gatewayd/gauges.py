@@ -52,6 +52,9 @@ def _register_traffic(worker: Worker) -> None:
     gauge("gatewayd_window_used", _of(worker, _windows_used))
     gauge("gatewayd_window_size", _of(worker, _window_sizes))
     gauge("gatewayd_link_up", _of(worker, _links_up))
+    gauge("gatewayd_link_pace_ratio", _of(worker, _paces))
+    gauge("gatewayd_link_rate_per_second", _of(worker, _rates))
+    gauge("gatewayd_link_host_binds", _of(worker, _hosts))
     gauge("gatewayd_limiter_paused_seconds", _of(worker, _pauses))
     gauge("gatewayd_limiter_quota_per_minute", _of(worker, _quotas))
     gauge("gatewayd_limiter_used_ratio", _of(worker, _quotas_used))
@@ -118,10 +121,33 @@ def _links_up(worker: Worker) -> Readings:
         yield (name,), float(link.is_up)
 
 
+def _paces(worker: Worker) -> Readings:
+    for name in worker.own_links:
+        easing = worker.limiting.easing_of(worker.config, name)
+        if easing is not None:
+            yield (name,), easing.share()
+
+
+def _rates(worker: Worker) -> Readings:
+    for name in worker.own_links:
+        link = worker.config.links.get(name)
+        if link is not None and link.kind == "smpp" and link.rate_per_s:
+            easing = worker.limiting.easing_of(worker.config, name)
+            yield (name,), link.rate_per_s * (easing.share() if easing is not None else 1.0)
+
+
+def _hosts(worker: Worker) -> Readings:
+    for name, link in worker.own_links.items():
+        if isinstance(link, SmppLink):
+            for host, binds in link.hosts_up.items():
+                yield (name, host), binds
+
+
 def _pauses(worker: Worker) -> Readings:
     now = time.monotonic()
     for name in worker.shared.names():
-        yield (name,), max(0.0, worker.shared.slot(name).paused_until - now)
+        if not name.startswith("share:"):
+            yield (name,), max(0.0, worker.shared.slot(name).paused_until - now)
 
 
 def _quotas(worker: Worker) -> Readings:

@@ -13,6 +13,7 @@ import msgspec
 
 from gatewayd.carriers.dialing import Admission
 from gatewayd.config import schema
+from gatewayd.flow.easing import Easing
 from gatewayd.flow.guarding import Guard
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.message import Scope
@@ -20,6 +21,7 @@ from gatewayd.policy.pacing import UNLIMITED, Ramp, Rate, rate_of, window_of
 from gatewayd.policy.ratio_guard import Terms
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
 from gatewayd.runtime.shared_ratio import SharedRatios
+from gatewayd.runtime.shared_shares import Share
 from gatewayd.runtime.shared_windows import Window
 
 _HOUR_S = 3_600.0
@@ -41,6 +43,7 @@ class Limiting:
         self._worker = worker
         self._is_alone = workers == 1
         self._clock = clock
+        self._shares: dict[str, Share] = {}
         self._guards: dict[str, tuple[tuple[object, ...], Guard]] = {}
 
     def limits_of(self, config: schema.Config, name: str) -> Limits:
@@ -48,7 +51,8 @@ class Limiting:
         link = config.links[name]
         own, own_rate = self._limits.slot(f"link:{name}"), _rate_of(link)
         if not link.provider:
-            return Limits([(own, own_rate)], own, self._clock, worker=self._turn(own_rate))
+            easing, worker = self.easing_of(config, name), self._turn(own_rate)
+            return Limits([(own, own_rate)], own, self._clock, worker=worker, easing=easing)
         provider = config.providers[link.provider]
         ramp = Ramp(provider.ramp_start, provider.ramp_double_s)
         shared = [(self._limits.slot(f"provider:{link.provider}"), _rate_of(provider, provider.headroom))]
@@ -81,6 +85,29 @@ class Limiting:
             for name, per_second in scopes
             if per_second
         ]
+
+    def easing_of(self, config: schema.Config, name: str) -> Easing | None:
+        """How an SMPP link slows down when its carrier cannot follow; None where it does not."""
+        link = config.links.get(name)
+        if link is None or link.kind != "smpp" or not link.throttle_climb_s:
+            return None
+        share = self._shares.get(name)
+        if share is None:
+            share = self._shares[name] = Share(self._limits, f"share:{name}")
+        return Easing(share, link.throttle_climb_s, link.throttle_pause_s, self._clock)
+
+    def width_of(self, config: schema.Config, name: str) -> float:
+        """The share of its windows that a link uses for now: it is they that become narrow where no rate can."""
+        link = config.links.get(name)
+        if link is None or link.rate_per_s:
+            return 1.0
+        easing = self.easing_of(config, name)
+        return easing.share() if easing is not None else 1.0
+
+    def congested(self, config: schema.Config, name: str, state: int) -> bool:
+        """A carrier tells how full it is (SMPP 5.0 congestion_state). Whether the link goes by it."""
+        easing = self.easing_of(config, name)
+        return easing is not None and easing.congested(state)
 
     def admission_of(self, name: str, link: schema.Link) -> Admission:
         """How fast the binds of all workers may connect over a link."""

@@ -142,12 +142,31 @@ def _queue() -> tuple[Figure | Graph, ...]:
             ),
         ),
         Graph(
+            "Pace",
+            "Segments a second that the link may send now; it is halved when its carrier throttles, and climbs back.",
+            "cps",
+            (
+                Query(f"max by (link) ({select('gatewayd_link_rate_per_second', MINE)})", "{{link}}"),
+                Query(
+                    f"max by (link) ({select('gatewayd_link_pace_ratio', MINE)})",
+                    "{{link}}, share of its rate or window",
+                ),
+            ),
+        ),
+        Graph(
+            "Hosts",
+            "Binds that stand at each of the carrier's hosts.",
+            "short",
+            (Query(total("link, host", select("gatewayd_link_host_binds", MINE)), "{{link}} {{host}}"),),
+        ),
+        Graph(
             "Waits for the pace",
             "How often a limit made messages of the link wait, and pauses that the carrier asked for.",
             "cps",
             (
                 Query(rate("limit", "gatewayd_limiter_waits_total", 'limit=~"$link"'), "{{limit}} waits"),
                 Query(rate("limit", "gatewayd_limiter_pauses_total", 'limit=~"$link"'), "{{limit}} pauses"),
+                Query(rate("limit", "gatewayd_limiter_halvings_total", 'limit=~"$link"'), "{{limit}} halvings"),
             ),
         ),
     )

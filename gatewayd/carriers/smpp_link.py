@@ -27,6 +27,7 @@ from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
+from gatewayd.policy.easing import NEARLY_FULL
 from gatewayd.runtime.transport import Pump
 from protocol.smpp.connection import (
     Answered,
@@ -87,9 +88,10 @@ class SmppLink:
         outbind_password: str | None = None,
         admission: Admission | None = None,
         width: Callable[[], float] = lambda: 1.0,
+        on_congestion: Callable[[int], None] = lambda state: None,
     ) -> None:
         """``width`` is the share of each window that is used for now; ``admission`` is all workers' where there are
-        several."""
+        several; ``on_congestion`` hears of a carrier that is nearly full (SMPP 5.0)."""
         self.name = name
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
@@ -109,6 +111,7 @@ class SmppLink:
         self._dialer = Dialer(settings, self._tls, self.admission)
         self._ears = Ears(self._take, self._writable, on_fault)
         self._width = width
+        self._on_congestion = on_congestion
         self._is_narrow = False
         self._failback = Failback(name, settings.failback_interval_s, self._dialer, lambda: self._berths, self._emptied)
         self._results: list[Result] = []
@@ -136,6 +139,12 @@ class SmppLink:
     def hosts_up(self) -> Counter[str]:
         """How many binds stand at each of the carrier's hosts; where it comes to us, at the addresses it came from."""
         return Counter(seat.where for seat in self._seats if seat.is_bound)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """At which hosts binds stand that should be at the first."""
+        first = str(self._dialer.hosts[0]) if self._dialer.hosts else ""
+        return sorted(host for host in self.hosts_up if first and host != first)
 
     @property
     def window_used(self) -> int:
@@ -373,9 +382,11 @@ class SmppLink:
     # ---- what one read brought ------------------------------------------------------------------------------------
 
     def _take(self, seat: Seat, events: list[Event]) -> None:
+        is_answered = False
         for event in events:
             if isinstance(event, Answered):
                 self._answered(event)
+                is_answered = True
             elif isinstance(event, DeliverSm | DataSm):
                 self._delivered(seat, event)
             elif isinstance(event, Unanswered):
@@ -394,6 +405,8 @@ class SmppLink:
                     self._on_fault("outbind_unexpected")
             elif isinstance(event, Closed):
                 seat.closed(event.reason)
+        if is_answered and seat.connection.peer_congestion >= NEARLY_FULL:
+            self._on_congestion(seat.connection.peer_congestion)
         if seat.connection.owed > REPORTS_PER_SEAT_MAX:
             seat.pump.pause_reading()
         self._tell()

@@ -18,6 +18,7 @@ from protocol.smpp.connection import Connection, Event, Limits, Role
 from protocol.smpp.constants import Command, status_name
 from protocol.smpp.pdu import Bind
 from protocol.smpp.states import BOUND
+from protocol.smpp.versions import NAMES
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Seat:
             response_timeout_s=settings.response_timeout_s,
             window=settings.window,
         )
+        self._version = NAMES[settings.interface_version]
         self._is_stopping = False
         self._is_leaving = False
         self._bound_at = 0.0
@@ -151,7 +153,7 @@ class Seat:
     # ---- one connection -------------------------------------------------------------------------------------------
 
     def _fresh(self) -> tuple[Connection, Pump]:
-        connection = Connection(Role.ESME, self._limits, self._clock())
+        connection = Connection(Role.ESME, self._limits, self._clock(), self._version)
         pump = Pump(
             connection,
             lambda events: self._ears.on_events(self, events),
@@ -174,6 +176,7 @@ class Seat:
                 system_id=settings.system_id,
                 password=password,
                 system_type=settings.system_type,
+                interface_version=self._version,
             ),
             self._clock(),
         )

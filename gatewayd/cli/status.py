@@ -187,7 +187,10 @@ def state_of(link: dict[str, Any], pause: dict[str, Any] | None) -> RenderableTy
         return coloured("down", "red")
     if link["paused_s"]:
         return coloured(f"rests {age(link['paused_s']) or '1 s'}", "yellow")
-    return coloured("up", "green")
+    doubts = [f"at {', '.join(sorted(set(link['elsewhere'])))}"] if link.get("elsewhere") else []
+    if link.get("pace", 1.0) < 1.0:
+        doubts.append(f"slowed to {link['pace']:.0%}")
+    return coloured(f"up {', '.join(doubts)}", "yellow") if doubts else coloured("up", "green")
 
 
 def limit_row(name: str, limit: dict[str, Any]) -> dict[str, Any]:

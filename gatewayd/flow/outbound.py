@@ -363,7 +363,7 @@ class Outbound:
         if type(outcome) is Accepted:
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
         elif type(outcome) is Deferred and (outcome.pauses or outcome.scope == "user"):
-            self._pause(link, journey, outcome)
+            self._pause(link, journey, outcome, result.latency_s)
         elif type(outcome) is Refused and outcome.unreachable:
             self._reach.on_unreachable(link.name, journey.message, outcome.error)
         elif type(outcome) is Unknown and outcome.carrier_id:
@@ -391,20 +391,23 @@ class Outbound:
         elif type(outcome) is Unknown and outcome.carrier_id:
             ledger.on_mt_unclear(link, journey, whole(journey), outcome.is_plain)
 
-    def _pause(self, link: Link, journey: Journey, outcome: Deferred) -> None:
+    def _pause(self, link: Link, journey: Journey, outcome: Deferred, latency_s: float) -> None:
         """The carrier asked for it: of one handset, or of as much as it said."""
         if outcome.scope != "user":
-            self.rest(link, outcome)
+            self.rest(link, outcome, latency_s)
             return
         message = journey.message
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         self._pausing.pause_user(link.name, handset, outcome.retry_s)
         self._desk.metrics.limiter_pauses.labels(link.name, outcome.scope).value += 1
 
-    def rest(self, link: Link, throttled: Deferred | None) -> None:
-        """Something that was asked for was one too many: all else would be, too."""
+    def rest(self, link: Link, throttled: Deferred | None, latency_s: float = 0.0) -> None:
+        """Something that was asked for ``latency_s`` ago was one too many: all else would be, too."""
         if throttled is not None:
-            self._limits[link.name].pause(throttled.retry_s, throttled.scope)
+            limits = self._limits[link.name]
+            limits.pause(throttled.retry_s, throttled.scope)
+            if limits.ease(throttled.retry_s, latency_s):
+                self._desk.metrics.limiter_halvings.labels(link.name).value += 1
             self._desk.metrics.limiter_pauses.labels(link.name, throttled.scope).value += 1
 
     def _accepted(self, link: Link, journey: Journey, segment: int, carrier_id: str, now: float) -> None:

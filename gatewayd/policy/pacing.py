@@ -75,6 +75,12 @@ class Rate(msgspec.Struct, frozen=True, gc=False):
         # The time that a burst used up in advance is still owed when the slower pace begins.
         return Rate(min(self.rate_per_s, share * whole), 1, horizon_s=self.burst / self.rate_per_s)
 
+    def of_share(self, share: float) -> Rate:
+        """A part of this rate, and no bursts; what a burst used up in advance is still owed."""
+        if self.rate_per_s == math.inf:
+            return self
+        return Rate(self.rate_per_s * share, 1, horizon_s=self.burst / self.rate_per_s)
+
     def step(self, tat: float, now: float, wanted: int) -> tuple[int, float, float]:
         """Grant up to ``wanted`` at once: (granted, new tat, seconds until one more may go; 0 if all were granted).
 

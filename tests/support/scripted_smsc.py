@@ -22,7 +22,7 @@ class SmscBind:
         self.submits: list[SubmitSm] = []
         self.answers: list[Any] = []
         self.end = ""
-        self.connection = Connection(Role.SMSC, Limits(), asyncio.get_running_loop().time())
+        self.connection = Connection(Role.SMSC, Limits(), asyncio.get_running_loop().time(), smsc.version)
         self.pump = Pump(self.connection, self._take)
         self._smsc = smsc
 
@@ -88,6 +88,7 @@ class ScriptedSmsc:
         self.bind_status: int | None = Status.ESME_ROK
         self.binds: list[SmscBind] = []
         self.port = 0
+        self.version = 0x34
         self._server: asyncio.Server | None = None
 
     @property
