@@ -19,7 +19,7 @@ PAGE: Final = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
 
 # By how a name begins; the first that fits decides.
 SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "Messages": ("submit", "messages", "operator", "fallbacks", "accept_to_carrier", "queue"),
+    "Messages": ("submit", "requests", "messages", "operator", "fallbacks", "accept_to_carrier", "queue"),
     "Links and carriers": ("link", "carrier", "receipts", "receipt_events", "capability", "bulk"),
     "Quotas and the error ratio": ("limiter", "guard"),
     "Applications, replies and conversations": (

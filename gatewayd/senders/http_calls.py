@@ -17,7 +17,6 @@ from aiohttp import web
 from gatewayd.message import State
 from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known, Talk
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_problems import Problem, problem_of
 from gatewayd.senders.http_shapes import (
     IDEMPOTENCY_KEY_MAX,
@@ -37,6 +36,7 @@ from gatewayd.senders.http_shapes import (
     decoded,
 )
 from gatewayd.senders.http_submit import ACCEPTED, CHUNK, Submits, TemplateFiller, outcome_of, submit_of
+from gatewayd.senders.names import message_id_text
 from gatewayd.senders.submit_rules import Refusal
 from protocol.smpp.pdu import SubmitSm
 

@@ -16,9 +16,9 @@ from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_problems import Problem, problem_of
 from gatewayd.senders.http_shapes import Outcome, Send
+from gatewayd.senders.names import message_id_text
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.senders.submit_rules import Refusal
 from protocol.rcs.content import Content, Text, plain_text

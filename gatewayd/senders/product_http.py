@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.deliver_pdu import message_id_text
 from gatewayd.senders.http_passwords import NotNow, Passwords
 from gatewayd.senders.http_submit import Result, Submits
+from gatewayd.senders.names import message_id_text
 from protocol.smpp import text
 from protocol.smpp.pdu import SubmitSm
 

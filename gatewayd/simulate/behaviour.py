@@ -65,8 +65,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole carrier: the first rule that matches decides, and a message that none matches is accepted.
 
+    ``rate_per_s`` is how many it takes in a second, 0 any number: what comes beyond that is throttled whatever the
+    rules say. ``bind_answer``: what it does about a bind, or nothing at all, or it hangs up on whoever connects.
+
     ``message_ids`` is a style (``decimal``, ``hex``, ``HEX``, ``uuid``) or two, ``hex/decimal``: as the response writes
-    them and as receipts do. ``bind_status`` refuses every bind when it is not ESME_ROK.
+    them and as receipts do. ``bind_status`` refuses every bind when it is not ESME_ROK. ``interface_version`` is the
+    newest that it speaks (3.3, 3.4 or 5.0); at 5.0 it tells ``congestion`` (0 to 100) with every answer, unless that
+    is -1.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -75,6 +80,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     receipt_text: str = RECEIPT_TEXT
     receipt_tlvs: bool = True
     bind_status: str = "ESME_ROK"
+    interface_version: Literal["3.3", "3.4", "5.0"] = "3.4"
+    congestion: int = -1
+    rate_per_s: float = 0.0
+    bind_answer: Literal["answer", "silent", "close"] = "answer"
     redeliver_s: float = 1.0
     redeliveries_max: int = 5
 

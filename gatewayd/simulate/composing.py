@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from protocol.smpp import parts
 from protocol.smpp import text as alphabets
 from protocol.smpp.constants import ESM_UDHI, Npi, Tag, Ton
+from protocol.smpp.headers import build_udh
 from protocol.smpp.records import DeliverSm, SubmitSm
 
 LongStyle = Literal["udh", "udh16", "sar", "payload"]
@@ -69,7 +70,7 @@ def compose(
     total = len(pieces)
     if long == "sar":
         return [one(piece, tlvs=_sar(reference, total, at)) for at, piece in enumerate(pieces, 1)]
-    headers = [parts.build_udh((reference, total, at), wide=long == "udh16") for at in range(1, total + 1)]
+    headers = [build_udh((reference, total, at), wide=long == "udh16") for at in range(1, total + 1)]
     return [one(header + piece, esm_class=ESM_UDHI) for header, piece in zip(headers, pieces, strict=True)]
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import uvloop
 from rich.console import Console
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from gatewayd.runtime.transport import Pump
 from gatewayd.simulate.composing import LongStyle, compose
-from gatewayd.simulate.esme_ledger import Ledger, Submitted
+from gatewayd.simulate.esme_ledger import Asked, Ledger, Submitted, delivered
 from gatewayd.simulate.schedule import Schedule
 from protocol.smpp.connection import (
     Answered,
@@ -35,8 +35,19 @@ from protocol.smpp.connection import (
     Role,
     Unanswered,
 )
-from protocol.smpp.constants import Command, status_name
-from protocol.smpp.records import Bind, DeliverSm, DeliverSmResp, SubmitSm, SubmitSmResp
+from protocol.smpp.constants import INTERFACE_VERSION, Command, status_name
+from protocol.smpp.records import (
+    AlertNotification,
+    Bind,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    Request,
+    Response,
+    SubmitSm,
+    SubmitSmResp,
+)
 
 BindMode = Literal["transceiver", "transmitter", "receiver"]
 WAITING_MAX = 1_000_000
@@ -66,6 +77,7 @@ class Esme:
         password: str,
         *,
         bind_mode: BindMode = "transceiver",
+        version: int = INTERFACE_VERSION,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -77,7 +89,9 @@ class Esme:
         self.bind_status: int | None = None
         self.closed_reason = ""
         self.schedule = Schedule(clock)
-        self._asked = Bind(command=_COMMANDS[bind_mode], system_id=system_id, password=password)
+        self._asked = Bind(
+            command=_COMMANDS[bind_mode], system_id=system_id, password=password, interface_version=version
+        )
         self._connection = Connection(Role.ESME, self.limits, clock())
         self._pump: Pump | None = None
         self._waiting: deque[Submitted] = deque()
@@ -145,6 +159,24 @@ class Esme:
         )
         return [self.submit(pdu) for pdu in pdus]
 
+    @property
+    def connection(self) -> Connection:
+        """The engine: what was agreed with the gateway, and what it said of itself."""
+        return self._connection
+
+    def ask(self, pdu: Request) -> Asked:
+        """Send any other request at once; its answer arrives later."""
+        asked = Asked(pdu)
+        self._connection.request(pdu, self.clock(), asked)
+        self.pump.flush()
+        return asked
+
+    async def answer_to(self, pdu: Request, timeout_s: float = 10.0) -> Any:
+        """The same, and wait for the answer."""
+        asked = self.ask(pdu)
+        await self.wait_for(lambda: asked.answer is not None or asked.lost != "", timeout_s)
+        return asked.answer
+
     def submit(self, pdu: SubmitSm) -> Submitted:
         """Send any submit_sm."""
         if len(self._waiting) >= WAITING_MAX:
@@ -203,10 +235,16 @@ class Esme:
                     submitted.message_id = response.message_id
                     submitted.latency_s = event.latency_s
                     self.ledger.counts["answers"] += 1
+                case Answered(context=Asked() as asked, pdu=Response() as response):
+                    asked.answer = response
+                case Unanswered(context=Asked() as asked):
+                    asked.lost = event.reason
+                case AlertNotification():
+                    self.ledger.alerts.append(event)
                 case Unanswered(context=Submitted() as submitted):
                     submitted.lost = event.reason
                     self.ledger.counts["unanswered"] += 1
-                case DeliverSm():
+                case DeliverSm() | DataSm():
                     self._on_deliver(event)
                 case BindRefused():
                     self.bind_status = event.status
@@ -219,13 +257,14 @@ class Esme:
         self._send_waiting()
         self.ledger.changed()
 
-    def _on_deliver(self, pdu: DeliverSm) -> None:
+    def _on_deliver(self, pdu: DeliverSm | DataSm) -> None:
         if self.deliver_status is None:
             self.ledger.counts["deliveries ignored"] += 1
             return
-        self._connection.respond(DeliverSmResp(sequence=pdu.sequence, status=self.deliver_status))
+        answer = DataSmResp if isinstance(pdu, DataSm) else DeliverSmResp
+        self._connection.respond(answer(sequence=pdu.sequence, status=self.deliver_status))
         if self.deliver_status == 0:
-            self.ledger.take(pdu, self.clock())
+            self.ledger.take(delivered(pdu), self.clock())
         else:
             self.ledger.counts["deliveries refused"] += 1
 

@@ -13,7 +13,7 @@ import msgspec
 from gatewayd.simulate.watch import Watch
 from protocol.smpp import text as alphabets
 from protocol.smpp.constants import ESM_RECEIPT, ESM_TYPE_MASK, ESM_UDHI, Tag
-from protocol.smpp.records import DeliverSm, SubmitSm
+from protocol.smpp.records import AlertNotification, DataSm, DeliverSm, Request, Response, SubmitSm
 
 ENTRIES_MAX = 200_000
 
@@ -65,6 +65,14 @@ class Receipt(msgspec.Struct):
     is_displayed: bool = False
 
 
+class Asked(msgspec.Struct):
+    """One request beside submit_sm, and its answer once it is there; ``lost`` says why none will come."""
+
+    pdu: Request
+    answer: Response | None = None
+    lost: str = ""
+
+
 class Text(msgspec.Struct):
     """One text from a handset, whole: of several parts when the handset's was long."""
 
@@ -78,13 +86,14 @@ class Text(msgspec.Struct):
 class Ledger(Watch):
     """Everything in the order in which it happened, the oldest forgotten beyond ``ENTRIES_MAX``."""
 
-    __slots__ = ("_incomplete", "counts", "faults", "receipts", "submits", "texts")
+    __slots__ = ("_incomplete", "alerts", "counts", "faults", "receipts", "submits", "texts")
 
     def __init__(self) -> None:
         super().__init__()
         self.submits: deque[Submitted] = deque(maxlen=ENTRIES_MAX)
         self.receipts: deque[Receipt] = deque(maxlen=ENTRIES_MAX)
         self.texts: deque[Text] = deque(maxlen=ENTRIES_MAX)
+        self.alerts: deque[AlertNotification] = deque(maxlen=1_000)
         self.faults: deque[tuple[str, int]] = deque(maxlen=1_000)
         self.counts: Counter[str] = Counter()
         self._incomplete: dict[tuple[str, str, int], dict[int, DeliverSm]] = {}
@@ -113,6 +122,27 @@ class Ledger(Watch):
     def receipts_of(self, message_id: str) -> list[Receipt]:
         """The receipts for one message, oldest first."""
         return [receipt for receipt in self.receipts if receipt.message_id == message_id]
+
+
+def delivered(pdu: DeliverSm | DataSm) -> DeliverSm:
+    """The deliver_sm that says what a data_sm says (3.4 section 4.7.1)."""
+    if isinstance(pdu, DeliverSm):
+        return pdu
+    payload = dict(pdu.tlvs).get(Tag.MESSAGE_PAYLOAD, b"")
+    return DeliverSm(
+        source_addr_ton=pdu.source_addr_ton,
+        source_addr_npi=pdu.source_addr_npi,
+        source_addr=pdu.source_addr,
+        dest_addr_ton=pdu.dest_addr_ton,
+        dest_addr_npi=pdu.dest_addr_npi,
+        destination_addr=pdu.destination_addr,
+        esm_class=pdu.esm_class,
+        registered_delivery=pdu.registered_delivery,
+        data_coding=pdu.data_coding,
+        short_message=payload,
+        tlvs=tuple(tlv for tlv in pdu.tlvs if tlv[0] != Tag.MESSAGE_PAYLOAD),
+        sequence=pdu.sequence,
+    )
 
 
 def read_receipt(pdu: DeliverSm, at: float) -> Receipt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -35,8 +36,9 @@ from protocol.smpp.constants import (
     Status,
     Tag,
 )
+from protocol.smpp.records import AlertNotification, DeliverSm
+from protocol.smpp.pdu import Outbind
 from protocol.smpp.records import Bind as BindRequest
-from protocol.smpp.records import DeliverSm
 
 # SMPP 3.4 5.2.28 and appendix B: a state as a number in its TLV and as a word in the text.
 STATE_NUMBERS = {
@@ -75,6 +77,7 @@ class Smsc:
         self.ledger = Ledger()
         self.schedule = Schedule(clock)
         self.bind_status = status_code(self.behaviour.bind_status)
+        self.congestion = self.behaviour.congestion
         self.outbox = Outbox(
             self.binds, self.ledger, self.schedule, self.behaviour.redeliver_s, self.behaviour.redeliveries_max
         )
@@ -83,14 +86,24 @@ class Smsc:
         self._connections: list[Bind] = []
         self._bind_count = 0
         self._references = 0
+        self._paid_until = 0.0
         self._server: asyncio.Server | None = None
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> int:
+    async def start(self, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None) -> int:
         """Listen; returns the port."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port)
+        self._server = await loop.create_server(self._accept, host, port, ssl=tls)
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self.port
+
+    async def dial(self, host: str, port: int, password: str | None = None) -> Bind:
+        """Connect to a gateway that listens, with an outbind when there is a password. Raises OSError."""
+        bind = self._connection()
+        await asyncio.get_running_loop().create_connection(lambda: bind.pump, host, port)
+        if password is not None:
+            bind.connection.request(Outbind(system_id=self.system_id, password=password), self.clock())
+            bind.pump.flush()
+        return bind
 
     async def stop(self) -> None:
         """Close every connection at once and stop listening."""
@@ -128,6 +141,21 @@ class Smsc:
         pdus = compose(DeliverSm, source, destination, text, encoding=encoding, long=long, reference=self._references)
         return [self.deliver(pdu) for pdu in pdus]
 
+    def alert(self, handset: str, address: str, status: int = 0) -> None:
+        """Tell every receiving bind that a handset is available (0), denied (1) or unavailable (2) to an address."""
+        pdu = AlertNotification(
+            source_addr_ton=1,
+            source_addr_npi=1,
+            source_addr=handset,
+            esme_addr_ton=1,
+            esme_addr_npi=1,
+            esme_addr=address,
+            tlvs=((Tag.MS_AVAILABILITY_STATUS, bytes((status,))),),
+        )
+        for bind in self.binds():
+            if bind.can_deliver():
+                bind.alert(pdu)
+
     def deliver(self, pdu: DeliverSm) -> Delivery:
         """Send any deliver_sm; the ledger's entry shows what became of it."""
         delivery = Delivery("receipt" if pdu.esm_class & ESM_RECEIPT else "mo", pdu)
@@ -141,6 +169,18 @@ class Smsc:
         if self.bind_status:
             return self.bind_status
         return Status.ESME_ROK if asked.password == self._password else Status.ESME_RINVPASWD
+
+    def has_room(self) -> bool:
+        """Whether one more submit is within what the carrier takes in a second; it is counted."""
+        rate = self.behaviour.rate_per_s
+        if not rate:
+            return True
+        now = self.clock()
+        self._paid_until = max(self._paid_until, now - 0.5) + 1 / rate
+        if self._paid_until <= now + 0.5:
+            return True
+        self._paid_until -= 1 / rate
+        return False
 
     def take(self, submit: Submit, rule: Rule) -> None:
         """Enter a submit, name it when it is taken, and plan what follows from it."""
@@ -164,11 +204,15 @@ class Smsc:
         self.outbox.flush()
 
     def _accept(self) -> asyncio.BaseProtocol:
+        return self._connection().pump
+
+    def _connection(self) -> Bind:
         self._bind_count += 1
+        self.ledger.counts["connections"] += 1
         bind = Bind(self, self._bind_count)
         self._connections = [other for other in self._connections if not other.is_over]
         self._connections.append(bind)
-        return bind.pump
+        return bind
 
     def _send_reply(self, submit: Submit, text: str) -> None:
         self.send_mo(submit.pdu.destination_addr, submit.pdu.source_addr, text)

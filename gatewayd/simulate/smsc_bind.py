@@ -24,11 +24,13 @@ from protocol.smpp.connection import (
 )
 from protocol.smpp.constants import SEQUENCE_MAX, Status
 from protocol.smpp.pdu import build
-from protocol.smpp.records import DataSm, DataSmResp, DeliverSmResp, SubmitSm, SubmitSmResp
+from protocol.smpp.records import AlertNotification, DataSm, DataSmResp, DeliverSmResp, SubmitSm, SubmitSmResp
+from protocol.smpp.versions import NAMES, NEWEST, congestion_tlv
 
 if TYPE_CHECKING:
     from gatewayd.simulate.smsc import Smsc
 
+_THROTTLING = Rule(answer="throttle")
 _RECEIVING = (ConnState.BOUND_RX, ConnState.BOUND_TRX)
 
 
@@ -53,8 +55,8 @@ class Bind:
 
     def __init__(self, smsc: Smsc, number: int) -> None:
         self.number = number
-        self.connection = RudeConnection(Role.SMSC, smsc.limits, smsc.clock())
-        self.pump = Pump(self.connection, self._on_events, smsc.flush, smsc.clock)
+        self.connection = RudeConnection(Role.SMSC, smsc.limits, smsc.clock(), NAMES[smsc.behaviour.interface_version])
+        self.pump = Pump(self.connection, self._on_events, smsc.flush, smsc.clock, on_connected=self._on_connected)
         self._smsc = smsc
 
     @property
@@ -79,6 +81,11 @@ class Bind:
         self.connection.request(delivery.pdu, delivery.sent_at, delivery)
         self.pump.flush()
 
+    def alert(self, pdu: AlertNotification) -> None:
+        """Say that a handset can be reached; there is no answer."""
+        self.connection.request(pdu, self._smsc.clock())
+        self.pump.flush()
+
     def _on_events(self, events: list[Event]) -> None:
         smsc = self._smsc
         for event in events:
@@ -101,7 +108,13 @@ class Bind:
         smsc.flush()
         smsc.ledger.changed()
 
+    def _on_connected(self) -> None:
+        if self._smsc.behaviour.bind_answer == "close":
+            self.connection.close("told to")
+
     def _on_bind(self, asked: BindAsked) -> None:
+        if self._smsc.behaviour.bind_answer == "silent":
+            return
         status = self._smsc.check_bind(asked.pdu)
         if status:
             self._smsc.ledger.binds_refused += 1
@@ -112,7 +125,7 @@ class Bind:
 
     def _on_submit(self, pdu: SubmitSm) -> None:
         smsc = self._smsc
-        rule = smsc.script.rule_for(pdu.source_addr, pdu.destination_addr)
+        rule = smsc.script.rule_for(pdu.source_addr, pdu.destination_addr) if smsc.has_room() else _THROTTLING
         submit = Submit(smsc.clock(), self.number, pdu)
         smsc.take(submit, rule)
         if rule.delay_s:
@@ -128,6 +141,8 @@ class Bind:
 
     def _answer(self, submit: Submit, rule: Rule) -> None:
         response = SubmitSmResp(sequence=submit.pdu.sequence, status=rule.status_code, message_id=submit.message_id)
+        if self._smsc.congestion >= 0 and self.connection.version == NEWEST:
+            response.tlvs = (congestion_tlv(self._smsc.congestion),)
         if rule.answer == "silent" or self.connection.state is ConnState.CLOSED:
             return  # it broke off over an earlier submit of the same read
         if rule.answer == "close":

@@ -143,28 +143,26 @@ WIRE = {
     "deliver_sm of an application": Row(
         pdu(DELIVER_SM, body(), 7), ((DELIVER_SM | RESPONSE, 0x03, 7),), {"wrong_role": 1}
     ),
-    "query_sm": Row(
-        pdu(QUERY_SM, b"1\0\0\0" + SENDER + b"\0", 7), ((QUERY_SM | RESPONSE, 0x03, 7),), {"unsupported_command": 1}
-    ),
+    "query_sm": Row(pdu(QUERY_SM, b"1\0\0\0" + SENDER + b"\0", 7), ((QUERY_SM | RESPONSE, 0x0C, 7),), {}),
     "cancel_sm": Row(
         pdu(CANCEL_SM, b"\0001\0\0\0" + SENDER + b"\0\0\0" + HANDSET + b"\0", 7),
-        ((CANCEL_SM | RESPONSE, 0x03, 7),),
-        {"unsupported_command": 1},
+        ((CANCEL_SM | RESPONSE, 0x0C, 7),),
+        {},
     ),
     "replace_sm": Row(
         pdu(REPLACE_SM, b"1\0\0\0" + SENDER + b"\0\0\0\0\0" + b"\x01?", 7),
-        ((REPLACE_SM | RESPONSE, 0x03, 7),),
-        {"unsupported_command": 1},
+        ((REPLACE_SM | RESPONSE, 0x0C, 7),),
+        {},
     ),
     "data_sm": Row(
         pdu(DATA_SM, b"\0\1\1" + SENDER + b"\0\1\1" + HANDSET + b"\0\0\0\0", 7),
-        ((DATA_SM | RESPONSE, 0x03, 7),),
-        {"unsupported_command": 1},
+        ((DATA_SM | RESPONSE, 0x00, 7),),
+        {},
     ),
     "submit_multi": Row(
         pdu(SUBMIT_MULTI, b"\0\1\1" + SENDER + b"\0\1\1", 7),
-        ((SUBMIT_MULTI | RESPONSE, 0x03, 7),),
-        {"unsupported_command": 1},
+        ((SUBMIT_MULTI | RESPONSE, 0x02, 7),),
+        {"short_pdu": 1},
     ),
     "a second bind": Row(bind(), ((BIND_TRANSCEIVER | RESPONSE, 0x05, 1),), {"wrong_state": 1}),
     "sequence zero": Row(submit(0), ((SUBMIT_SM_RESP, 0, 0),), {"sequence_zero": 1}),
@@ -290,7 +288,7 @@ def test_whoever_submits_and_unbinds_at_once_learns_what_became_of_it(shop: Raw)
     query = pdu(QUERY_SM, b"1\0\0\0" + SENDER + b"\0", 3)
     shop.write(submit(1) + submit(2, body(source=b"x")) + query + submit(4) + pdu(UNBIND, sequence=5))
     heads = shop.read_heads(5)
-    assert sorted(heads[:2]) == [(QUERY_SM | RESPONSE, 0x03, 3), (SUBMIT_SM_RESP, 0x0A, 2)]
+    assert sorted(heads[:2]) == [(QUERY_SM | RESPONSE, 0x0C, 3), (SUBMIT_SM_RESP, 0x0A, 2)]
     assert heads[2:] == [(SUBMIT_SM_RESP, 0, 1), (SUBMIT_SM_RESP, 0, 4), (UNBIND | RESPONSE, 0, 5)]
     assert shop.read() is None
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from gatewayd.config import schema
 from gatewayd.message import Attachment, Encoding, State
 from gatewayd.senders import deliver_pdu
-from gatewayd.senders.deliver_pdu import TAG_DISPLAYED, TAG_POSTBACK, TAG_SESSION_ID, deliver_sm, message_id_text
+from gatewayd.senders.deliver_pdu import TAG_DISPLAYED, TAG_POSTBACK, TAG_SESSION_ID, deliver_sm
+from gatewayd.senders.names import message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Tag
 from protocol.smpp.pdu import build, parse

@@ -62,6 +62,7 @@ def test_refusals_are_written_and_read_as_the_standard_has_them() -> None:
     assert REFUSED.read(b"\0", 0) == ((), 1)
     with pytest.raises(RemoteFault):
         REFUSED.read(octets[:-1], 0)
-    for wrong in ([], (Unsuccess(0, 0, "", -1),), (Unsuccess(0, 0, "", 0),) * 255):
+    wrong: tuple[object, ...] = ([], (Unsuccess(0, 0, "", -1),), (Unsuccess(0, 0, "", 0),) * 255)
+    for each in wrong:
         with pytest.raises(LocalFault):
-            REFUSED.write(wrong, bytearray())
+            REFUSED.write(each, bytearray())
