@@ -73,7 +73,8 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     ``tlvs`` keeps every TLV of the sender in order, except message_payload, which became ``payload``.
     Times are Unix seconds; ``expires_at`` 0 means that no validity period was given, ``deliver_at`` 0 that it is to go
     at once. ``known_as`` is the name under which its application knows it, where that is not its id in hexadecimal: a
-    short one, or that of all messages of one submit_multi.
+    short one, or that of all messages of one submit_multi. ``transliterate`` says how far its text may be changed to
+    fit the alphabet of an SMS link; empty: not at all.
     """
 
     id: int
@@ -100,6 +101,7 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     tlvs: tuple[tuple[int, bytes], ...] = ()
     deliver_at: float = 0.0
     known_as: str = ""
+    transliterate: str = ""
 
 
 Scope = Literal["", "user", "agent", "application"]
@@ -109,11 +111,13 @@ Scope = Literal["", "user", "agent", "application"]
 class Accepted(msgspec.Struct, frozen=True, gc=False, tag=True):
     """The carrier took it and named it; a receipt may follow under that name.
 
-    ``is_plain``: what was sent is a text without suggestions, and nothing richer.
+    ``is_plain``: what was sent is a text without suggestions, and nothing richer. ``changed``: which letters of the
+    text were changed so that it fits the link's alphabet.
     """
 
     carrier_id: str
     is_plain: bool = True
+    changed: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False, tag=True):

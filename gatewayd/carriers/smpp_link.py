@@ -21,10 +21,11 @@ from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
-from gatewayd.carriers.segments import count_of, segments_of
+from gatewayd.carriers.segments import count_of, prepared
 from gatewayd.carriers.smpp_reports import report_of
 from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import StatusTable
+from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.easing import NEARLY_FULL
@@ -59,6 +60,7 @@ class _Sent(NamedTuple):
     message_id: int
     segment: int
     at: float
+    changed: str = ""
 
 
 class _Token(NamedTuple):
@@ -101,7 +103,7 @@ class SmppLink:
         self._clock = clock
         self._rng = rng or random.Random()
         self._on_fault = on_fault
-        self._alphabet: str = settings.data_coding_0
+        self._manner = manner_of(settings)
         self._id_mode: str = settings.message_id_mode
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
@@ -170,14 +172,14 @@ class SmppLink:
     def cost(self, message: Message) -> int:
         """How many segments the message becomes on this link."""
         try:
-            return count_of(message, self._alphabet)
+            return count_of(message, self._manner)
         except SmppFault:
             return 1  # it will be refused as a whole
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send all segments, or only those given, over one bind as long as its window has room."""
         try:
-            requests = segments_of(message, self._alphabet, expires_at)
+            requests, changed = prepared(message, self._manner, expires_at)
         except SmppFault as fault:
             for segment in segments or (0,):
                 self._owe(message.id, segment, Refused(fault.kind))
@@ -194,7 +196,7 @@ class SmppLink:
                 self._owe(message.id, segment, Deferred(error, FULL_RETRY_S))
             else:
                 free -= 1
-                self._send(seat, requests[segment], message.id, segment)
+                self._send(seat, requests[segment], message.id, segment, "" if segment else changed)
         if not free:
             self.capacity()  # whoever fills the last window hears when there is room again
 
@@ -361,10 +363,10 @@ class SmppLink:
                 roomiest, most = seat, free
         return roomiest, most
 
-    def _send(self, seat: Seat, request: SubmitSm, message_id: int, segment: int) -> None:
+    def _send(self, seat: Seat, request: SubmitSm, message_id: int, segment: int, changed: str) -> None:
         now = self._clock()
         try:
-            seat.connection.request(request, now, _Sent(message_id, segment, now))
+            seat.connection.request(request, now, _Sent(message_id, segment, now, changed))
         except LocalFault as fault:
             # Nothing was written. A field that does not fit its place on the wire never will.
             is_ours = fault.kind in ("wrong_state", "window_full")
@@ -437,7 +439,7 @@ class SmppLink:
         if pdu.status:
             outcome = self._statuses.outcome_of(pdu.status)
         else:
-            outcome = Accepted(canonical_key(pdu.message_id, self._id_mode))
+            outcome = Accepted(canonical_key(pdu.message_id, self._id_mode), changed=sent.changed)
         self._results.append(Result(sent.message_id, sent.segment, outcome, event.latency_s))
 
     def _unanswered(self, event: Unanswered) -> None:
@@ -457,7 +459,7 @@ class SmppLink:
         is_data = isinstance(pdu, DataSm)
         status = int(Status.ESME_ROK)
         try:
-            content = report_of(pdu, self._alphabet, self._id_mode)
+            content = report_of(pdu, self._manner.alphabet, self._id_mode, self._manner.is_packed)
         except RemoteFault as fault:
             self._on_fault(fault.kind)
             content, status = None, fault.status

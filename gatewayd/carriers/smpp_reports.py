@@ -12,16 +12,20 @@ from protocol.smpp.parts import body_of, concat_of
 from protocol.smpp.pdu import DataSm, DeliverSm
 from protocol.smpp.receipt import is_receipt, parse
 from protocol.smpp.receipt_ids import id_keys
+from protocol.smpp.septets import fill_bits, unpack
 from protocol.smpp.text import encoding_of
 
 _ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
 _STATES: Final = {state.value: state for state in State}
 
 
-def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> Receipt | Inbound | None:
+def report_of(
+    pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str, is_packed: bool = False
+) -> Receipt | Inbound | None:
     """Return what a PDU reports, or None for a receipt that cannot be read: it is never taken for a message.
 
-    ``alphabet`` is what data_coding 0 means on this link. Raises RemoteFault for a broken user data header.
+    ``alphabet`` is what data_coding 0 means on this link; ``is_packed``: its GSM texts have eight septets in seven
+    octets. Raises RemoteFault for a broken user data header.
     """
     short_message = pdu.short_message if isinstance(pdu, DeliverSm) else b""
     if pdu.tlvs:
@@ -31,6 +35,9 @@ def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> R
     if is_receipt(pdu.esm_class, tlvs):
         return _receipt_of(short_message, tlvs, message_id_mode, pdu.source_addr)
     concat, udh, payload = concat_of(pdu.esm_class, short_message, tlvs)
+    encoding = encoding_of(pdu.data_coding, alphabet)
+    if is_packed and encoding == "gsm":
+        payload = unpack(payload, fill_bits(len(udh)))
     return Inbound(
         source_ton=pdu.source_addr_ton,
         source_npi=pdu.source_addr_npi,
@@ -39,7 +46,7 @@ def report_of(pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str) -> R
         destination_npi=pdu.dest_addr_npi,
         destination=pdu.destination_addr,
         payload=payload,
-        encoding=_ENCODINGS[encoding_of(pdu.data_coding, alphabet)],
+        encoding=_ENCODINGS[encoding],
         data_coding=pdu.data_coding,
         esm_class=pdu.esm_class,
         protocol_id=pdu.protocol_id if isinstance(pdu, DeliverSm) else 0,

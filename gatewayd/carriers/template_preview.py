@@ -14,6 +14,7 @@ import msgspec
 from gatewayd.carriers.rcs_platforms import platform_for
 from gatewayd.carriers.segments import count_of
 from gatewayd.carriers.templates import Template, files_of
+from gatewayd.carriers.wording import Manner
 from gatewayd.config import schema
 from gatewayd.message import Encoding, Message
 from protocol.rcs.content import Content
@@ -76,7 +77,7 @@ def message_of(
 def sms_of(message: Message) -> Sms:
     """What goes where RCS does not: the text as it came."""
     text = alphabets.decode(message.payload, message.encoding)
-    return Sms(text, message.encoding, count_of(message, "gsm"))
+    return Sms(text, message.encoding, count_of(message, Manner()))
 
 
 def rcs_links(links: Mapping[str, schema.Link]) -> Mapping[str, schema.Link]:

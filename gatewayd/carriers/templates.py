@@ -19,6 +19,7 @@ from protocol.rcs.answers import JSON_FAULTS
 from protocol.rcs.content import AnySuggestion, Content, Text
 from protocol.rcs.errors import RcsFault
 from protocol.smpp import text as alphabets
+from protocol.smpp.headers import shift_of
 
 Words = Mapping[str, str]
 """What placeholders stand for."""
@@ -92,7 +93,7 @@ def text_of(message: Message) -> Text:
     """The words of a message as they are; raises RcsFault ``binary`` and SmppFault for what is no text."""
     if message.encoding is Encoding.BINARY:
         raise RcsFault("binary")
-    return Text(alphabets.decode(message.payload, message.encoding))
+    return Text(alphabets.decode(message.payload, message.encoding, shift=shift_of(message.udh)))
 
 
 def own_content_of(message: Message) -> Content | None:

@@ -24,6 +24,7 @@ def check_carrier(where: str, link: schema.Link, given: frozenset[str], findings
         _check_dialling(where, link, given, findings)
     _check_tls(where, link, findings)
     _check_statuses(where, link, findings)
+    _check_text(where, link, findings)
     for low, high in (("reconnect_min_s", "reconnect_max_s"), ("bind_refused_wait_s", "bind_refused_wait_max_s")):
         least, most = getattr(link, low), getattr(link, high)
         if least > most:
@@ -51,6 +52,15 @@ def _check_listening(where: str, link: schema.Link, given: frozenset[str], findi
     if not link.listen_networks and not findings.is_faulty(f"{where}.listen_networks"):
         problem = "is missing: whoever connects is shown system_id and password"
         findings.fault(f"{where}.listen_networks", problem, 'give those that the carrier comes from: ["192.0.2.7"]')
+
+
+def _check_text(where: str, link: schema.Link, findings: Findings) -> None:
+    """What only a link whose plain texts are GSM's, or have gaps, can make use of."""
+    alphabet = f"while data_coding_0 is {link.data_coding_0}"
+    if link.national_languages and link.data_coding_0 != "gsm":
+        findings.warn(f"{where}.national_languages", f"has no effect {alphabet}", "remove one of the two")
+    if link.transliterate != "off" and link.data_coding_0 in ("utf8", "ucs2"):
+        findings.warn(f"{where}.transliterate", f"has no effect {alphabet}: every text fits", "remove it")
 
 
 def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:

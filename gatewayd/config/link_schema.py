@@ -23,7 +23,9 @@ from gatewayd.config.values import (
     HoursOrOff,
     LinkKind,
     Listen,
+    LongMessages,
     MessageIdMode,
+    NationalLanguage,
     Network,
     OAuthScope,
     Port,
@@ -31,11 +33,13 @@ from gatewayd.config.values import (
     RateOrNone,
     Seconds,
     SecondsOrOff,
+    Septets,
     SmppVersion,
     StatusAction,
     SystemId,
     SystemType,
     Table,
+    Transliteration,
     UnknownPolicy,
     Url,
     Window,
@@ -85,6 +89,10 @@ class Link(Table, frozen=True, kw_only=True):
     statuses: dict[str, StatusAction] = msgspec.field(default_factory=dict)
     interface_version: SmppVersion = "3.4"
     data_coding_0: Alphabet = "gsm"
+    septets: Septets = "unpacked"
+    national_languages: tuple[NationalLanguage, ...] = ()
+    transliterate: Transliteration = "off"
+    long_messages: LongMessages = "udh8"
     message_id_mode: MessageIdMode = "auto"
     parked_receipt_ttl_s: Seconds = 86_400.0
     # gsma and rbm

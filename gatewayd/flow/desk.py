@@ -25,6 +25,7 @@ from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.intervention import of_cancelled
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
 from gatewayd.policy.queueing import FairQueue
+from gatewayd.policy.user_data import without_concat
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
 from gatewayd.store.kinds import SENT
@@ -364,8 +365,10 @@ def whole(journey: Journey) -> Message:
     message, payload = journey.message, journey.progress.payload
     if not journey.progress.parts:
         return message
+    udh = without_concat(message.udh)
+    esm_class = message.esm_class if udh else message.esm_class & ~0x40
     return msgspec.structs.replace(
-        message, payload=payload, udh=b"", concat=None, esm_class=message.esm_class & ~0x40, tlvs=_without_sar(message)
+        message, payload=payload, udh=udh, concat=None, esm_class=esm_class, tlvs=_without_sar(message)
     )
 
 

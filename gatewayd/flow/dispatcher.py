@@ -25,6 +25,7 @@ from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
+from gatewayd.policy.user_data import handset_only
 from gatewayd.runtime.instruments import OTHER
 from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, RESULT, SEEN, SENT, SESSION, TAKEN
 from gatewayd.store.records import Capability as Known
@@ -74,12 +75,15 @@ class Dispatcher:
             return None
         talking = self._talking(decision.links, handset)
         links = (talking, *(link for link in decision.links if link != talking)) if talking else decision.links
+        reason = f"{decision.reason}, open conversation" if talking else decision.reason
+        if (message.udh or message.data_coding) and (word := handset_only(message)):
+            links, reason = self._without_rcs(links, reason, word)
         progress = Progress(
             id=message.id,
             account=message.account,
             stage=Stage.QUEUED,
             links=links,
-            reason=f"{decision.reason}, open conversation" if talking else decision.reason,
+            reason=reason,
             on_unknown=decision.on_unknown or self._desk.settings[links[0]].on_unknown,
             is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
@@ -96,6 +100,11 @@ class Dispatcher:
         else:
             steps.enqueue(progress, message.expires_at)
         return progress
+
+    def _without_rcs(self, links: tuple[str, ...], reason: str, word: str) -> tuple[tuple[str, ...], str]:
+        """A route for what only a handset understands; the same one where it has no SMS link, to be refused there."""
+        links_left = tuple(link for link in links if self._desk.channels[link] is Channel.SMS)
+        return (links_left, f"{reason}, SMS alone: {word}") if links_left not in ((), links) else (links, reason)
 
     def _talking(self, links: Sequence[str], handset: str) -> str:
         """The link of a route over whose bot a conversation with the handset is open: one more message costs nothing

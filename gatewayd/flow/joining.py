@@ -10,6 +10,7 @@ from gatewayd.flow.desk import Desk
 from gatewayd.message import Message
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Stage
+from gatewayd.policy.user_data import without_concat
 from gatewayd.store.spool import Journey
 
 _Key = tuple[str, str, str, int, int]
@@ -56,7 +57,8 @@ class Joiner:
     def _join(self, parts: list[Journey]) -> None:
         """One text; the first part stands for all of them from here on."""
         head = parts[0]
-        if len({part.message.encoding for part in parts}) > 1 or len(parts) != head.message.concat[1]:  # type: ignore[index]
+        kinds = {(part.message.encoding, without_concat(part.message.udh)) for part in parts}
+        if len(kinds) > 1 or len(parts) != head.message.concat[1]:  # type: ignore[index]
             self._release(parts, "mixed_encodings")
             return
         ids = tuple(part.progress.id for part in parts)

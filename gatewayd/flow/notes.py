@@ -22,9 +22,13 @@ _SILENT: Final = frozenset({"no_credit", "window_full"})
 
 
 def of_result(spool: Spool, link: str, result: Result) -> None:
-    """How an attempt ended, unless it was accepted: records say that."""
+    """How an attempt ended, unless it was accepted: records say that, but not which letters were changed for it."""
     outcome = result.outcome
-    if isinstance(outcome, Accepted) or outcome.error in _SILENT:
+    if isinstance(outcome, Accepted):
+        if outcome.changed:
+            spool.note(result.message_id, "transliterated", link=link, letters=outcome.changed)
+        return
+    if outcome.error in _SILENT:
         return
     facts: dict[str, str | float] = {"link": link, "error": outcome.error}
     if result.segment:

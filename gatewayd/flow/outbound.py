@@ -350,7 +350,7 @@ class Outbound:
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
-        if type(outcome) is not Accepted:
+        if type(outcome) is not Accepted or outcome.changed:
             notes.of_result(desk.spool, link.name, result)
         progress = journey.progress
         was_sent = progress.stage is Stage.SENT

@@ -47,4 +47,5 @@ def _gsm_length(payload: bytes) -> int:
 def is_stop(payload: bytes, encoding: Encoding) -> bool:
     """Whether a handset wants no more: one of the words for it, alone."""
     codec = "utf-16-be" if encoding is Encoding.UCS2 else "latin-1"
-    return payload.decode(codec, "replace").strip(" .!\r\n").upper() in _STOPS
+    # Behind an escape Latin letters have their usual places, in the tables of Indian languages too (TS 23.038 A.2).
+    return payload.replace(b"\x1b", b"").decode(codec, "replace").strip(" .!\r\n").upper() in _STOPS

@@ -34,6 +34,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "guard_waits": "the guard of {link} lets it wait for those tried before",
     "leaves": "goes to {link}",
     "taken": "{link} took it[, segment {segment}] as {carrier_id}[; must arrive by {until}]",
+    "transliterated": "for {link} letters were changed: {letters}",
     "refused": "{link} refused it[, segment {segment}]: {error}",
     "deferred": "{link} put it off[, segment {segment}]: {error}[, again in {retry_s}][, rests: {scope}]",
     "unknown": "no answer from {link}[, segment {segment}]: {error}[; its name there is {carrier_id}]",

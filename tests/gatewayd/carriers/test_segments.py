@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from gatewayd.carriers.segments import count_of, reference_of, segments_of
+from gatewayd.carriers.wording import Manner
 from gatewayd.message import Encoding, Message
 from protocol.smpp.errors import LocalFault
 from protocol.smpp.parts import concat_of
 from protocol.smpp.pdu import SubmitSm, build
 from protocol.smpp.text import decode, encode, encoding_of
+
+GSM = Manner()
 
 
 def message(text: str | bytes = "Hello", encoding: str = "gsm", **fields: Any) -> Message:
@@ -50,7 +53,7 @@ def test_a_short_message_keeps_every_field() -> None:
         service_type="CMT",
         tlvs=((0x0204, b"\x00\x07"), (0x1401, b"vendor")),
     )
-    assert only(segments_of(asked, "gsm", 1_767_323_045.9)) == SubmitSm(
+    assert only(segments_of(asked, GSM, 1_767_323_045.9)) == SubmitSm(
         service_type="CMT",
         source_addr_ton=5,
         source_addr="Shop",
@@ -70,11 +73,11 @@ def test_a_short_message_keeps_every_field() -> None:
 
 @pytest.mark.parametrize("registered", [0x00, 0x01, 0x02, 0x03])
 def test_a_final_receipt_is_always_asked_for(registered: int) -> None:
-    assert only(segments_of(message(registered_delivery=registered), "gsm", 0.0)).registered_delivery == 0x01
+    assert only(segments_of(message(registered_delivery=registered), GSM, 0.0)).registered_delivery == 0x01
 
 
 def test_no_life_time_no_validity_period() -> None:
-    assert only(segments_of(message(), "gsm", 0.0)).validity_period == ""
+    assert only(segments_of(message(), GSM, 0.0)).validity_period == ""
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,8 @@ def test_no_life_time_no_validity_period() -> None:
         ("5€", "gsm", 0, "latin1", b"\x005\x20\xac", 8),
         ("ê", "latin1", 0, "gsm", b"\x00\xea", 8),
         ("é", "gsm", 0, "ascii", b"\x00\xe9", 8),
-        ("é", "ucs2", 0, "gsm", b"\x00\xe9", 8),
+        ("é", "ucs2", 0, "gsm", b"\x05", 0),
+        ("ê", "ucs2", 0, "gsm", b"\x00\xea", 8),
         (b"\xff", "binary", 0, "gsm", b"\xff", 4),
         (b"a\xff", "gsm", 0, "latin1", b"\x00a\xff\xfd", 8),
     ],
@@ -100,7 +104,7 @@ def test_no_life_time_no_validity_period() -> None:
 def test_recoding(
     text: str | bytes, encoding: str, data_coding: int, alphabet: str, sent: bytes, sent_coding: int
 ) -> None:
-    request = only(segments_of(message(text, encoding, data_coding=data_coding), alphabet, 0.0))
+    request = only(segments_of(message(text, encoding, data_coding=data_coding), Manner(alphabet), 0.0))
     assert (request.short_message, request.data_coding) == (sent, sent_coding)
 
 
@@ -125,9 +129,9 @@ def test_recoding(
 )
 def test_counts(text: str | bytes, encoding: str, data_coding: int, alphabet: str, count: int) -> None:
     asked = message(text, encoding, data_coding=data_coding)
-    requests = segments_of(asked, alphabet, 0.0)
+    requests = segments_of(asked, Manner(alphabet), 0.0)
     assert len(requests) == count
-    assert count_of(asked, alphabet) == count
+    assert count_of(asked, Manner(alphabet)) == count
     joined = b""
     for sequence, request in enumerate(requests, 1):
         build(request)
@@ -143,23 +147,23 @@ def test_counts(text: str | bytes, encoding: str, data_coding: int, alphabet: st
 
 def test_splitting_drops_sar_and_keeps_other_tlvs() -> None:
     sar = ((0x020C, b"\x00\x01"), (0x020E, b"\x00"), (0x020F, b"\x00"))
-    for request in segments_of(message("a" * 200, tlvs=(*sar, (0x1401, b"x"))), "gsm", 0.0):
+    for request in segments_of(message("a" * 200, tlvs=(*sar, (0x1401, b"x"))), GSM, 0.0):
         assert request.tlvs == ((0x1401, b"x"),)
-    assert only(segments_of(message("a", tlvs=sar), "gsm", 0.0)).tlvs == sar
+    assert only(segments_of(message("a", tlvs=sar), GSM, 0.0)).tlvs == sar
 
 
 @pytest.mark.parametrize("size", [10, 134, 153])
 def test_a_part_with_its_header_stays_as_it_was(size: int) -> None:
     part = message("a" * size, udh=b"\x05\x00\x03\x2a\x03\x02", concat=(0x2A, 3, 2), esm_class=0x40)
-    request = only(segments_of(part, "gsm", 0.0))
+    request = only(segments_of(part, GSM, 0.0))
     assert request.short_message == b"\x05\x00\x03\x2a\x03\x02" + b"a" * size
     assert (request.esm_class, request.data_coding) == (0x40, 0)
-    assert count_of(part, "gsm") == 1
+    assert count_of(part, GSM) == 1
 
 
 def test_a_sar_part_stays_as_it_was() -> None:
     sar = ((0x020C, b"\x00\x2a"), (0x020E, b"\x03"), (0x020F, b"\x02"))
-    request = only(segments_of(message("a" * 200, concat=(0x2A, 3, 2), tlvs=sar), "gsm", 0.0))
+    request = only(segments_of(message("a" * 200, concat=(0x2A, 3, 2), tlvs=sar), GSM, 0.0))
     assert (request.short_message, request.tlvs, request.esm_class) == (b"a" * 200, sar, 0)
 
 
@@ -178,7 +182,7 @@ def test_a_part_is_recoded_only_while_it_fits(
 ) -> None:
     udh = b"\x05\x00\x03\x2a\x03\x02"
     for own in ({"udh": udh, "esm_class": 0x40}, {}):
-        request = only(segments_of(message(text, encoding, concat=(0x2A, 3, 2), **own), alphabet, 0.0))
+        request = only(segments_of(message(text, encoding, concat=(0x2A, 3, 2), **own), Manner(alphabet), 0.0))
         assert request.data_coding == sent_coding
         assert request.short_message == (udh if own else b"") + encode(text, sent_encoding)
 
@@ -186,30 +190,30 @@ def test_a_part_is_recoded_only_while_it_fits(
 def test_a_header_of_the_senders_own_is_repeated_in_every_part() -> None:
     ports = b"\x06\x05\x04\x0b\x84\x23\xf0"
     asked = message(bytes(200), "binary", udh=ports, esm_class=0x40, data_coding=4)
-    requests = segments_of(asked, "gsm", 0.0)
+    requests = segments_of(asked, GSM, 0.0)
     assert [request.short_message[:12] for request in requests] == [
         b"\x0b" + ports[1:] + b"\x00\x03\x03\x02" + bytes((sequence,)) for sequence in (1, 2)
     ]
     assert all(len(request.short_message) <= 140 for request in requests)
     assert sum(len(request.short_message) - 12 for request in requests) == 200
-    assert only(segments_of(message(bytes(133), "binary", udh=ports, data_coding=4), "gsm", 0.0)).esm_class == 0x40
+    assert only(segments_of(message(bytes(133), "binary", udh=ports, data_coding=4), GSM, 0.0)).esm_class == 0x40
     # 152 septets and a header of seven octets are 140 octets on the air.
-    assert count_of(message("a" * 152, udh=ports, esm_class=0x40), "gsm") == 1
-    assert len(only(segments_of(message("a" * 152, udh=ports), "gsm", 0.0)).short_message) == 159
+    assert count_of(message("a" * 152, udh=ports, esm_class=0x40), GSM) == 1
+    assert len(only(segments_of(message("a" * 152, udh=ports), GSM, 0.0)).short_message) == 159
 
 
 def test_a_header_without_room_is_our_fault() -> None:
     udh = b"\x86\x70\x84" + bytes(132)
     with pytest.raises(LocalFault):
-        segments_of(message("a" * 40, udh=udh, esm_class=0x40), "gsm", 0.0)
+        segments_of(message("a" * 40, udh=udh, esm_class=0x40), GSM, 0.0)
 
 
 def test_indicator_without_header_is_dropped() -> None:
-    assert only(segments_of(message(esm_class=0x43), "gsm", 0.0)).esm_class == 0x03
+    assert only(segments_of(message(esm_class=0x43), GSM, 0.0)).esm_class == 0x03
 
 
 def test_a_part_too_long_for_short_message_goes_as_message_payload() -> None:
-    request = only(segments_of(message(b"a" * 300, concat=(1, 2, 1)), "gsm", 0.0))
+    request = only(segments_of(message(b"a" * 300, concat=(1, 2, 1)), GSM, 0.0))
     assert (request.short_message, request.tlvs) == (b"", ((0x0424, b"a" * 300),))
 
 
@@ -221,6 +225,6 @@ def test_references_of_neighbours_differ_and_are_repeatable() -> None:
 
 def test_what_an_application_tells_us_alone_is_not_passed_on() -> None:
     tlvs = ((0x1498, b"{}"), (0x0204, b"\0\7"), (0x1499, b"otp"), (0x149A, b"key"), (0x1501, b"x"))
-    (one,) = segments_of(message(tlvs=tlvs), "gsm", 0.0)
+    (one,) = segments_of(message(tlvs=tlvs), GSM, 0.0)
     assert one.tlvs == ((0x0204, b"\0\7"), (0x1501, b"x"))
-    assert all(part.tlvs == one.tlvs for part in segments_of(message("x" * 200, tlvs=tlvs), "gsm", 0.0))
+    assert all(part.tlvs == one.tlvs for part in segments_of(message("x" * 200, tlvs=tlvs), GSM, 0.0))
