@@ -1,10 +1,15 @@
 """Long messages on their way to RCS: their parts wait for one another, whatever their order, and become one text.
 
 Parts that go by SMS are not joined: they pass as they came. Nothing is lost by waiting: each part is in the store, and
-a message that stays incomplete goes part by part over the route's SMS link.
+a message that stays incomplete goes part by part over the route's SMS link. A part that comes again, octet for octet,
+while others are missing is the same part: it shares the message's fate.
 """
 
 from __future__ import annotations
+
+from typing import Final
+
+import msgspec
 
 from gatewayd.flow.desk import Desk
 from gatewayd.message import Message
@@ -13,7 +18,19 @@ from gatewayd.policy.journey import Stage
 from gatewayd.policy.user_data import without_concat
 from gatewayd.store.spool import Journey
 
+_COPIES_MAX: Final = 255
+
 _Key = tuple[str, str, str, int, int]
+
+
+class _Group(msgspec.Struct, gc=False):
+    """The parts of one message by their places, and the parts that came again while the message was incomplete."""
+
+    places: dict[int, int] = {}
+    copies: list[int] = []
+
+    def ids(self) -> list[int]:
+        return [*(self.places[sequence] for sequence in sorted(self.places)), *self.copies]
 
 
 class Joiner:
@@ -22,7 +39,7 @@ class Joiner:
     def __init__(self, desk: Desk, incomplete_max: int) -> None:
         self._desk = desk
         self._incomplete_max = incomplete_max
-        self._groups: dict[_Key, dict[int, int]] = {}
+        self._groups: dict[_Key, _Group] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -31,44 +48,58 @@ class Joiner:
         """One more part, durable already."""
         assert journey.message.concat is not None  # only parts are given here
         key, (_, total, sequence) = _key(journey.message), journey.message.concat
-        if key not in self._groups and len(self._groups) >= self._incomplete_max:
+        group = self._groups.get(key)
+        if group is None and len(self._groups) >= self._incomplete_max:
             self._release([journey], "too_many_incomplete")
             return
-        if sequence in self._groups.get(key, ()):
+        if group is not None and sequence in group.places:
+            if len(group.copies) < _COPIES_MAX and self._is_copy(journey, group.places[sequence]):
+                group.copies.append(journey.progress.id)
+                return
             # The sender uses this reference again: what is left of the older message will not become complete.
             self._release(self._pop(key), "reference_reused")
-        group = self._groups.setdefault(key, {})
-        group[sequence] = journey.progress.id
-        if len(group) == total:
-            self._join(self._pop(key))
+            group = None
+        if group is None:
+            group = self._groups[key] = _Group()
+        group.places[sequence] = journey.progress.id
+        if len(group.places) == total:
+            self._join(self._pop(key), total)
 
     def on_due(self, journey: Journey) -> None:
         """A part has waited long enough for the others."""
         key = _key(journey.message)
-        if journey.progress.id in self._groups.get(key, {}).values():
+        group = self._groups.get(key)
+        if group is not None and journey.progress.id in group.ids():
             self._release(self._pop(key), "incomplete")
         else:
             self._release([journey], "incomplete")
 
-    def _pop(self, key: _Key) -> list[Journey]:
-        group = self._groups.pop(key)
-        return self._desk.spool.journeys([group[sequence] for sequence in sorted(group)])
+    def _is_copy(self, journey: Journey, known: int) -> bool:
+        """Whether an application that heard no answer sent the same part again."""
+        return any(
+            (part.message.payload, part.message.udh, part.message.encoding)
+            == (journey.message.payload, journey.message.udh, journey.message.encoding)
+            for part in self._desk.spool.journeys([known])
+        )
 
-    def _join(self, parts: list[Journey]) -> None:
-        """One text; the first part stands for all of them from here on."""
-        head = parts[0]
+    def _pop(self, key: _Key) -> list[Journey]:
+        return self._desk.spool.journeys(self._groups.pop(key).ids())
+
+    def _join(self, parts: list[Journey], total: int) -> None:
+        """One text; the first part stands for all of them from here on, and for the copies."""
+        head, places = parts[0], parts[:total]
         kinds = {(part.message.encoding, without_concat(part.message.udh)) for part in parts}
-        if len(kinds) > 1 or len(parts) != head.message.concat[1]:  # type: ignore[index]
+        found = [part.message.concat[2] for part in places if part.message.concat is not None]
+        if len(kinds) > 1 or found != list(range(1, total + 1)):  # a person may have taken one away
             self._release(parts, "mixed_encodings")
             return
-        ids = tuple(part.progress.id for part in parts)
         for part in parts[1:]:
             part.progress.stage = Stage.MEMBER
             part.progress.member_of = head.progress.id
             part.progress.due = 0.0
             self._desk.spool.save(part)
-        head.progress.parts = ids
-        head.progress.payload = b"".join(part.message.payload for part in parts)
+        head.progress.parts = tuple(part.progress.id for part in parts)
+        head.progress.payload = b"".join(part.message.payload for part in places)
         self._desk.apply(head, steps.enqueue(head.progress, head.message.expires_at))
 
     def _release(self, parts: list[Journey], reason: str) -> None:

@@ -77,15 +77,82 @@ async def test_a_missing_part_is_waited_for_and_then_the_others_go_by_sms(stage:
     assert {message for message, _ in scene.carrier.sent} == {*messages, late}
 
 
-async def test_a_part_that_comes_twice_is_another_message(stage: Stage_) -> None:
+async def test_a_part_that_comes_twice_is_the_same_part(stage: Stage_) -> None:
+    """An application that heard no answer sends it again: one text, and a receipt for each of its messages."""
+    scene = stage("bot", "carrier")
+    messages = [await part(scene, number) for number in (1, 2, 1, 2, 3)]
+    assert scene.bot.texts == [b"once upon a time"]
+    scene.bot.accept("x")
+    scene.bot.receipt("x")
+    await scene.settle()
+    assert sorted(scene.outbox.fates) == [(message, "DELIVRD") for message in messages]
+    assert scene.carrier.sent == []
+
+
+async def test_a_part_with_other_words_is_another_message(stage: Stage_) -> None:
     """The sender uses its reference again: what was waiting will not become complete any more."""
     scene = stage("bot", "carrier")
     old = [await part(scene, number) for number in (1, 2)]
-    new = [await part(scene, number) for number in (1, 3, 2)]
+    (first,) = await scene.submit("this ", concat=(7, 3, 1), udh=UDH[1], esm_class=0x40)
     assert [message for message, _ in scene.carrier.sent] == old
-    assert scene.bot.texts == [b"once upon a time"]
-    assert scene.bot.sent == [(new[0], 0)]
+    for number in (3, 2):
+        await part(scene, number)
+    assert scene.bot.texts == [b"this upon a time"]
+    assert scene.bot.sent == [(first, 0)]
     assert scene.counted("fallbacks", "bot", "reference_reused") == 2
+
+
+async def test_copies_without_end_are_not_kept_for_ever(stage: Stage_, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gatewayd.flow.joining._COPIES_MAX", 2)
+    scene = stage("bot", "carrier")
+    for _ in range(4):
+        await part(scene, 1)
+    assert scene.counted("fallbacks", "bot", "reference_reused") == 3
+
+
+async def test_interleaved_messages_of_one_reference_differ_by_their_total(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    await part(scene, 1)
+    for number in (1, 2):
+        await scene.submit(f"{number}", concat=(7, 2, number), udh=bytes((5, 0, 3, 7, 2, number)), esm_class=0x40)
+        await part(scene, number + 1)
+    assert scene.bot.texts == [b"12", b"once upon a time"]
+
+
+async def test_the_alphabet_of_the_parts_is_the_whole_s(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    for number in (2, 1):
+        udh = bytes((8, 0, 3, 7, 2, number, 0x24, 1, 1))
+        await scene.submit("\x1bs", concat=(7, 2, number), udh=udh, esm_class=0x40)
+    sent = scene.bot.messages[0]
+    assert (sent.udh, sent.esm_class, sent.payload) == (b"\x03\x24\x01\x01", 0x40, b"\x1bs\x1bs")
+
+
+async def test_parts_in_different_tables_are_not_joined(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    for number in (1, 2):
+        udh = bytes((8, 0, 3, 7, 2, number, 0x24, 1, number))
+        await scene.submit("x", concat=(7, 2, number), udh=udh, esm_class=0x40)
+    assert scene.bot.sent == []
+    assert len(scene.carrier.sent) == 2
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"udh": b"\x06\x05\x04\x0b\x84\x23\xf0", "esm_class": 0x40},
+        {"udh": bytes((11, 0, 3, 7, 2, 1, 5, 4, 0x0B, 0x84, 0x23, 0xF0)), "esm_class": 0x40, "concat": (7, 2, 1)},
+        {"data_coding": 0x04, "encoding": Encoding.BINARY},
+        {"data_coding": 0xC8},
+    ],
+)
+async def test_what_only_a_handset_understands_asks_no_platform(facts: dict[str, object], stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    await scene.submit("\x01", **facts)
+    assert scene.bot.sent == []
+    assert [(sent.udh, sent.concat) for sent in scene.carrier.messages] == [
+        (facts.get("udh", b""), facts.get("concat"))
+    ], "untouched"
 
 
 async def test_messages_of_different_reference_account_sender_or_handset_are_not_mixed(stage: Stage_) -> None:
