@@ -93,6 +93,15 @@ class Purse:
             del self._credits[holder]
         return holder, share
 
+    def spend_at(self, holder: int) -> bool:
+        """One credit of this very holder, if there is one."""
+        if holder not in self._credits:
+            return False
+        self._credits[holder] -= 1
+        if not self._credits[holder]:
+            del self._credits[holder]
+        return True
+
     def give_back(self, keep: int) -> list[tuple[int, int]]:
         """(holder, credits) beyond those to keep."""
         back, surplus = [], len(self) - keep

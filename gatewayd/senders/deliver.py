@@ -10,12 +10,12 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
+from gatewayd.senders.box import Box
 from gatewayd.senders.deliver_pdu import deliver_sm
 from gatewayd.senders.sharing import Guest, Sharing
 from gatewayd.store.records import Delivery
@@ -37,62 +37,6 @@ SMPP = "smpp"
 HOT_MAX = 2_000
 LOAD_MAX = 200
 SWEEP_S = 30.0
-
-
-class Box:
-    """What one account is owed: ids in order, and the binds that can take them.
-
-    ``ids`` are new, ``returned`` came back and go first, ``postponed`` were refused for now and wait for their time, or
-    for the delivery that they follow: ``followers`` are those, by what they follow.
-    """
-
-    __slots__ = ("account", "depth_max", "followers", "hot", "ids", "postponed", "receivers", "returned", "window")
-
-    def __init__(self, account: str, depth_max: int, window: int) -> None:
-        self.account = account
-        self.depth_max = depth_max
-        self.window = window
-        self.ids: deque[int] = deque()
-        self.returned: list[int] = []
-        self.postponed: dict[int, None] = {}
-        self.followers: dict[int, int] = {}
-        self.hot: dict[int, Delivery] = {}
-        self.receivers: deque[EsmeConnection] = deque()
-
-    def __len__(self) -> int:
-        """How many may go now."""
-        return len(self.ids) + len(self.returned)
-
-    @property
-    def depth(self) -> int:
-        """How many are owed, those on the wire left out."""
-        return len(self) + len(self.postponed)
-
-    def pop(self) -> int:
-        """The oldest id that may go now."""
-        return heapq.heappop(self.returned) if self.returned else self.ids.popleft()
-
-    def room(self, connection: EsmeConnection) -> int:
-        """How many deliver_sm a bind may be given now."""
-        return max(0, self.window - connection.engine.window_used) if connection.can_deliver else 0
-
-    def free(self) -> int:
-        """The same over all binds of this account."""
-        return sum(map(self.room, self.receivers))
-
-    def oldest(self) -> int:
-        """The id that has waited longest, of all that are owed; there must be one."""
-        first = (*self.returned[:1], *islice(self.ids, 1), *islice(self.postponed, 1))
-        return min(first)
-
-    def forget(self, delivery_id: int) -> None:
-        """Take out the id that ``oldest`` gave."""
-        if self.returned and self.returned[0] == delivery_id:
-            heapq.heappop(self.returned)
-        elif self.ids and self.ids[0] == delivery_id:
-            self.ids.popleft()
-        else:
-            del self.postponed[delivery_id]
 
 
 class Outbox:
@@ -123,13 +67,13 @@ class Outbox:
     def configure(self, bounds: Mapping[str, tuple[int, int]]) -> None:
         """Other depths and windows from now on. What is owed to an account that is gone waits until it expires."""
         for name, (depth, window) in bounds.items():
-            box = self._box_of(name)
+            box = self.box_of(name)
             box.depth_max, box.window = depth, window
 
     def start(self) -> None:
         """Take up what the last run owed. The store must have been folded."""
         for delivery_id, account in self._spool.owed():
-            self._box_of(account).ids.append(delivery_id)
+            self.box_of(account).ids.append(delivery_id)
         self._sweep()
 
     def stop(self) -> None:
@@ -144,7 +88,7 @@ class Outbox:
     def add(self, deliveries: list[Delivery]) -> None:
         """These are durable now."""
         for delivery in deliveries:
-            box = self._box_of(delivery.account)
+            box = self.box_of(delivery.account)
             box.ids.append(delivery.id)
             if len(box.hot) < HOT_MAX:
                 box.hot[delivery.id] = delivery
@@ -192,17 +136,44 @@ class Outbox:
     def _told(self, connection: EsmeConnection, context: Delivery | Guest, status: int, reason: str) -> None:
         if isinstance(context, Guest):
             assert self.sharing is not None  # nobody else brings guests
+            delivery = context.delivery
             self.sharing.carried(context, status, reason)
         else:
-            bind = connection.pump.peername if status else ""
+            delivery, bind = context, connection.pump.peername if status else ""
             self.settle(connection.account_name, context, status, reason, bind)
         box = self._boxes.get(connection.account_name)
         if box is not None:
             self._offer(box)
+            box.ways.end(delivery.source)
+            if box.ways.waiting:
+                self._go_on(box, delivery.source, is_lost=reason == "lost")
+
+    def _go_on(self, box: Box, handset: str, *, is_lost: bool) -> None:
+        """One of a handset is through: those that waited go, over the same bind if more are unanswered there."""
+        while box.ways.first(handset) is not None:
+            way = box.ways.of(handset)
+            bind = box.freest() if way is None else way
+            has_room = bind is not None and box.room(bind) > 0
+            if way is not None and not has_room:
+                return  # it will be told of the others that go that way
+            delivery, waiting = box.ways.pop(handset)
+            # One that was lost goes before those that were behind it.
+            if is_lost or not (bind is not None and has_room and self._send(box, bind, delivery, waiting)):
+                self._not_sent(box, delivery, waiting)
+
+    def _not_sent(self, box: Box, delivery: Delivery, context: Delivery | Guest) -> None:
+        """No bind has room any more: it waits where all others do."""
+        if isinstance(context, Guest):
+            assert self.sharing is not None  # nobody else brings guests
+            self.sharing.carried(context, NO_STATUS, "lost")
+        else:
+            self.settle(box.account, delivery, NO_STATUS, "lost")
 
     def settle(self, account: str, delivery: Delivery, status: int, reason: str, bind: str = "") -> None:
         """What came of one delivery: a command_status, or NO_STATUS and why there was none. ``bind`` is the peer's."""
-        box = self._box_of(account)
+        box = self.box_of(account)
+        if self.sharing is not None:
+            self.sharing.settled(box, delivery)
         if status:
             self._note_failure(delivery, status, reason, bind)
         if status == 0:
@@ -256,7 +227,7 @@ class Outbox:
         """An account's box."""
         return self._boxes.get(account)
 
-    def _box_of(self, account: str) -> Box:
+    def box_of(self, account: str) -> Box:
         """The same, made if need be: an account may come back, and what is owed to one that does not must expire."""
         box = self._boxes.get(account)
         if box is None:
@@ -273,7 +244,7 @@ class Outbox:
 
     def _pump(self, box: Box) -> None:
         """Fill the windows of the account's binds, each in turn."""
-        free = min(box.free(), len(box), LOAD_MAX)
+        free = min(box.free_now(), len(box), LOAD_MAX)
         if free > 0:
             for delivery in self.load(box, [box.pop() for _ in range(free)]):
                 if not self.end_expired(box, delivery) and not self.send_here(box, delivery, delivery):
@@ -307,20 +278,30 @@ class Outbox:
         return True
 
     def send_here(self, box: Box, delivery: Delivery, context: Delivery | Guest) -> bool:
-        """Send it over the bind whose turn it is; False when none has room."""
-        for _ in range(len(box.receivers)):
-            connection = box.receivers[0]
-            box.receivers.rotate(-1)
-            if box.room(connection):
-                try:
-                    connection.deliver(deliver_sm(delivery, connection.account_settings), context)
-                except LocalFault as fault:
-                    if fault.kind in ("wrong_state", "window_full", "closed"):
-                        continue
-                    # It cannot be said in a deliver_sm at all: nobody will ever take it.
-                    self._told(connection, context, UNBUILDABLE, fault.kind)
-                return True
-        return False
+        """Send it over its handset's bind, or let it wait for that, else over the freest; False when none has room."""
+        ways = box.ways
+        bind = ways.of(delivery.source)
+        if bind is None:
+            bind = box.freest()
+            return bind is not None and self._send(box, bind, delivery, context)
+        is_first = not ways.waiting or ways.first(delivery.source) is None
+        if not (is_first and box.room(bind) and self._send(box, bind, delivery, context)):
+            ways.wait(delivery.source, (delivery, context))
+        return True
+
+    def _send(self, box: Box, bind: EsmeConnection, delivery: Delivery, context: Delivery | Guest) -> bool:
+        """Send it over a bind; False when that cannot take it after all."""
+        try:
+            bind.deliver(deliver_sm(delivery, bind.account_settings), context)
+        except LocalFault as fault:
+            if fault.kind in ("wrong_state", "window_full", "closed"):
+                return False
+            # It cannot be said in a deliver_sm at all: nobody will ever take it.
+            box.ways.begin(delivery.source, bind)
+            self._told(bind, context, UNBUILDABLE, fault.kind)
+            return True
+        box.ways.begin(delivery.source, bind)
+        return True
 
     # -- fates ----------------------------------------------------------------------------------------------------
 
@@ -352,7 +333,7 @@ class Outbox:
 
     def give_back_to(self, delivery: Delivery) -> None:
         """The same, by the account's name."""
-        self.give_back(self._box_of(delivery.account), delivery)
+        self.give_back(self.box_of(delivery.account), delivery)
 
     def _retry_later(self, box: Box, delivery: Delivery) -> None:
         delivery.attempts += 1
@@ -433,7 +414,11 @@ class Outbox:
 
     def depths(self) -> list[tuple[tuple[str, ...], float]]:
         """Deliveries that wait, by account."""
-        return [((box.account, SMPP), box.depth) for box in self._boxes.values()]
+        return [((box.account, SMPP), box.depth + self._waiting_in(box)) for box in self._boxes.values()]
+
+    def _waiting_in(self, box: Box) -> int:
+        """Those that wait for the way of their handset; of what waits for our binds, some may be other workers'."""
+        return box.homes.waiting + (box.ways.waiting if self.sharing is None else 0)
 
     def ages(self) -> list[tuple[tuple[str, ...], float]]:
         """Seconds that the oldest delivery of each account has waited."""

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from gatewayd.policy.credits import Office, Purse
+from gatewayd.senders.box import WAITING_MAX, Box
 from gatewayd.store.records import Delivery
 
 if TYPE_CHECKING:
-    from gatewayd.senders.deliver import Box, Outbox
+    from gatewayd.senders.deliver import Outbox
 
 LOAD_MAX = 200
+HANDSET_MAX = 16
+"""So many of one handset may be under way over another worker: what waits there for its bind takes room from others."""
 
 
 class Wire(Protocol):
@@ -73,11 +76,13 @@ class Sharing:
     def pump(self, box: Box) -> None:
         """Send what the credits in hand allow; ask for more, or give back."""
         purse = self._purses.setdefault(box.account, Purse())
-        wanted = min(len(purse), len(box), LOAD_MAX)
+        wanted = min(len(purse), len(box), LOAD_MAX) if box.homes.waiting < WAITING_MAX else 0
         if wanted:
             for delivery in self._outbox.load(box, [box.pop() for _ in range(wanted)]):
                 if not self._outbox.end_expired(box, delivery):
                     self._carry(box, purse, delivery)
+        elif box.homes.waiting >= WAITING_MAX:
+            return  # it is looked at again when one of those that they wait for is settled
         if not len(box):
             for holder, count in purse.give_back(0):
                 self._wire.give_back(holder, box.account, count)
@@ -88,14 +93,31 @@ class Sharing:
             self._outbox.wake(box)
 
     def _carry(self, box: Box, purse: Purse, delivery: Delivery) -> None:
-        holder, _ = purse.spend(1)
+        """Over the holder where its handset's last ones are still unanswered, else over that with the most credits."""
+        handset, homes = delivery.source, box.homes
+        holder = homes.of(handset)
+        if holder is None:
+            holder, _ = purse.spend(1)
+        elif homes.first(handset) is not None or homes.count(handset) >= HANDSET_MAX or not purse.spend_at(holder):
+            homes.wait(handset, delivery)
+            return
+        homes.begin(handset, holder)
         if holder == self._wire.slot:
             self._offices[box.account].spent(holder, 1)
             if not self._outbox.send_here(box, delivery, delivery):
+                homes.end(handset)
                 self._outbox.give_back(box, delivery)
         else:
             self._away.setdefault(holder, {})[delivery.id] = delivery
             self._wire.deliver(holder, delivery)
+
+    def settled(self, box: Box, delivery: Delivery) -> None:
+        """One of ours is answered, or will not be: those of its handset that waited may go when none is under way."""
+        homes, handset = box.homes, delivery.source
+        homes.end(handset)
+        if homes.of(handset) is None:
+            while homes.first(handset) is not None:
+                self._outbox.give_back(box, homes.pop(handset))
 
     def granted(self, peer: int, account: str, count: int) -> None:
         """Credits came."""
@@ -152,6 +174,7 @@ class Sharing:
         for delivery in self._away.pop(peer, {}).values():
             if delivery.id in unsent:
                 self._outbox.give_back_to(delivery)
+                self.settled(self._outbox.box_of(delivery.account), delivery)
             else:
                 self._outbox.settle(delivery.account, delivery, -1, "lost")
         for purse in self._purses.values():

@@ -42,6 +42,14 @@ def test_one_credit_at_a_time_goes_round() -> None:
     assert served == [0, 1, 2] * 3
 
 
+def test_a_credit_of_one_holder_is_spent_there_alone() -> None:
+    purse = Purse()
+    purse.receive(1, 1)
+    purse.receive(2, 5)
+    assert [purse.spend_at(holder) for holder in (1, 1, 3, 2)] == [True, False, False, True]
+    assert len(purse) == 4
+
+
 def test_hunger_can_be_taken_back() -> None:
     office = Office()
     office.hungry(0, 5)

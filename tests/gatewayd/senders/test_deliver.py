@@ -184,7 +184,7 @@ async def test_what_the_last_run_left_waits_for_a_bind(stages: Any) -> None:
 async def test_a_window_bounds_each_bind_and_both_are_used(stages: Any) -> None:
     stage = stages(window=2)
     one, two = stage.bind(), stage.bind()
-    stage.add(*map(owed, range(1, 8)))
+    stage.add(*(owed(number, source=f"3360000000{number}") for number in range(1, 8)))
     await turn()
     assert (len(one.given), len(two.given)) == (2, 2)
     stage.answer(one)

@@ -14,10 +14,10 @@ from tests.gatewayd.flow.several import ACCOUNTS, START, Bind, City, city_of, in
 LATER, NEVER = 0x64, 0x0C
 
 
-async def texts(city: City, home: int, count: int, first: int = 0) -> None:
-    """Handsets of one home write; all of it is durable then."""
+async def texts(city: City, home: int, count: int, first: int = 0, *, handsets: int = 1) -> None:
+    """So many handsets of one home write, in turn; all of it is durable then."""
     for number in range(first, first + count):
-        city[home].carrier.report(inbound(city.handset(home), f"{number:02}"))
+        city[home].carrier.report(inbound(city.handset(home, number % handsets), f"{number:02}"))
     await city.settle()
 
 
@@ -65,8 +65,50 @@ async def test_one_window_is_shared_by_all_homes(tmp_path: Path) -> None:
 async def test_binds_of_several_workers_share_the_work(tmp_path: Path) -> None:
     async with city_of(tmp_path, 3, bind_window=2) as city:
         binds = [Bind(worker, "shop") for worker in city]
-        await texts(city, 1, 6)
+        await texts(city, 1, 6, handsets=6)
         await city.until(lambda: [len(bind.unanswered) for bind in binds] == [2, 2, 2])
+
+
+async def test_one_handset_is_read_in_order_however_many_binds_there_are(tmp_path: Path) -> None:
+    """And a bind that is stuck holds up those alone whose handset it was given."""
+    async with city_of(tmp_path, 3, bind_window=2) as city:
+        binds = [Bind(worker, "shop") for worker in city for _ in range(2)]
+        await texts(city, 1, 5)
+        await city.until(lambda: sum(len(bind.unanswered) for bind in binds) == 2)
+        (stuck,) = [bind for bind in binds if bind.unanswered]
+        others = [bind for bind in binds if bind is not stuck]
+        for number in range(10, 20):
+            city[1].carrier.report(inbound(city.handset(1, number), f"{number:02}"))
+        await city.settle()
+        while sum(len(bind.got) for bind in others) < 10:
+            await city.until(lambda: any(bind.unanswered for bind in others))
+            for bind in others:
+                bind.answer()
+        assert stuck.got == []
+        got: list[bytes] = []
+        while len(got) < 5:
+            await city.until(lambda: any(bind.unanswered for bind in binds))
+            (holder,) = [bind for bind in binds if bind.unanswered]
+            got += [pdu.short_message for pdu, _ in holder.unanswered[:1]]
+            holder.answer(count=1)
+            await city.settle()
+        assert got == [b"00", b"01", b"02", b"03", b"04"]
+        assert await owed(city, 1) == []
+
+
+async def test_when_the_bind_of_a_handset_is_lost_the_next_one_has_its_order_too(tmp_path: Path) -> None:
+    async with city_of(tmp_path, 2, bind_window=2) as city:
+        binds = [Bind(worker, "shop") for worker in city]
+        await texts(city, 0, 6)
+        await city.until(lambda: any(bind.unanswered for bind in binds))
+        await city.settle()
+        (first,) = [bind for bind in binds if bind.unanswered]
+        (second,) = [bind for bind in binds if bind is not first]
+        first.cut()
+        while len(second.got) < 6:
+            await city.until(lambda: second.unanswered)
+            second.answer(count=1)
+        assert second.got == [f"{number:02}".encode() for number in range(6)]
 
 
 async def test_what_waits_is_brought_when_a_bind_comes_anywhere(tmp_path: Path) -> None:
