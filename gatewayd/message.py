@@ -182,6 +182,21 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     unreachable: bool = False
 
 
+class Availability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A carrier tells that a handset may be reached now, to whom a message for it waits (SMPP 3.4 section 4.12).
+
+    ``address`` is that of the application. ``status``: 0 available, 1 denied, 2 unavailable; -1 when it is not said.
+    """
+
+    handset_ton: int
+    handset_npi: int
+    handset: str
+    address_ton: int
+    address_npi: int
+    address: str
+    status: int = -1
+
+
 class Linked(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True):
     """A platform tells that a user who hides the number, and a number, are the same at a bot.
 

@@ -33,6 +33,7 @@ from gatewayd.config.faults import dotted
 from gatewayd.config.load import Loaded
 from gatewayd.doors import Doors
 from gatewayd.enriching import Enriching
+from gatewayd.flow.alerts import Alerts
 from gatewayd.flow.aliases import alias_of
 from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
@@ -215,6 +216,7 @@ class Worker:
         questions = self.fronting.questions
         self.server.requests = RequestDesk(self.submits, questions, self.spool, self.metrics, self._clock)
         self.server.rename_shortly = rename_shortly(self.spool)
+        self.alerts = Alerts(self.desk, questions, self.server.alert)
 
     def account(self, name: str, settings: schema.Account) -> Account:
         """An account, alive."""
@@ -255,7 +257,10 @@ class Worker:
         """A link that nobody knows yet."""
         listener: LinkListener = self.community.crossing if self.community is not None else self.dispatcher
         build = self._smpp_link if settings.kind == "smpp" else self._rcs_link
-        return build(name, settings, listener)
+        link = build(name, settings, listener)
+        if isinstance(link, SmppLink):
+            link.on_alert = lambda alert: self.alerts.heard(name, alert)
+        return link
 
     def install_link(self, link: SmppLink | RcsLink, settings: schema.Link) -> None:
         """Let messages go over it from now on, perhaps in the place of one that was stopped."""

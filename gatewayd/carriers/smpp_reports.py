@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatewayd.message import Encoding, Inbound, Receipt, State
+from gatewayd.message import Availability, Encoding, Inbound, Receipt, State
+from protocol.smpp.constants import Tag
 from protocol.smpp.parts import body_of, concat_of
-from protocol.smpp.pdu import DataSm, DeliverSm
+from protocol.smpp.pdu import AlertNotification, DataSm, DeliverSm
 from protocol.smpp.receipt import is_receipt, parse
 from protocol.smpp.receipt_ids import id_keys
 from protocol.smpp.septets import fill_bits, unpack
@@ -53,6 +54,20 @@ def report_of(
         udh=udh,
         concat=concat,
         tlvs=tlvs,
+    )
+
+
+def availability_of(pdu: AlertNotification) -> Availability:
+    """Return what an alert_notification says (3.4 sections 4.12 and 5.3.2.30)."""
+    said = next((value for tag, value in pdu.tlvs if tag == Tag.MS_AVAILABILITY_STATUS), b"")
+    return Availability(
+        handset_ton=pdu.source_addr_ton,
+        handset_npi=pdu.source_addr_npi,
+        handset=pdu.source_addr,
+        address_ton=pdu.esme_addr_ton,
+        address_npi=pdu.esme_addr_npi,
+        address=pdu.esme_addr,
+        status=said[0] if len(said) == 1 else -1,
     )
 
 

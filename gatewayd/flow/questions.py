@@ -18,7 +18,7 @@ from gatewayd.flow.named import NamedMessages
 from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
 from gatewayd.policy import intervention
-from gatewayd.policy.answers import Cancelling, Changes, Fate, HomeAway, Known, Named, NamedFate, Talk
+from gatewayd.policy.answers import Cancelling, Changes, Fate, HomeAway, Known, Named, NamedFate, Talk, Word
 from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
@@ -78,8 +78,8 @@ class Wire(Protocol):
         """A number that was not used before."""
 
 
-_Answer = Fate | Cancelling | Talks | Reachability | Named | Changes
-_Act = Callable[[Mapping[str, Any]], Awaitable[_Answer | None]]
+_Answer = Fate | Cancelling | Talks | Reachability | Named | Changes | Word
+Act = Callable[[Mapping[str, Any]], Awaitable[_Answer | None]]
 
 
 class Questions:
@@ -93,7 +93,7 @@ class Questions:
         self._under_way = 0
         self._walking = asyncio.Lock()
         named = NamedMessages(desk, self._told)
-        self._acts: dict[str, _Act] = {
+        self._acts: dict[str, Act] = {
             "query": self._query,
             "cancel": self._cancel,
             "talks": self._talks,
@@ -108,11 +108,11 @@ class Questions:
 
     async def query(self, account: str, message_id: int) -> Fate | None:
         """What is known of an account's message; None when it has none of this id, or no more. Raises HomeAway."""
-        return await self._anywhere("query", {"account": account, "id": message_id}, Fate)
+        return await self.anywhere("query", {"account": account, "id": message_id}, Fate)
 
     async def cancel(self, account: str, message_id: int) -> Cancelling | None:
         """Take an account's message back; durable when this returns. None as for ``query``. Raises HomeAway."""
-        return await self._anywhere("cancel", {"account": account, "id": message_id}, Cancelling)
+        return await self.anywhere("cancel", {"account": account, "id": message_id}, Cancelling)
 
     async def look(self, asked: Mapping[str, Any]) -> list[NamedFate]:
         """What is known of an account's messages of one name, which may stand for several. Raises HomeAway.
@@ -141,7 +141,7 @@ class Questions:
 
     async def cancel_between(self, asked: Mapping[str, Any]) -> list[str]:
         """Take back all from one address to another: what came of each. Raises HomeAway."""
-        answer = await self._at_home("cancel_between", asked["destination"], asked, Changes)
+        answer = await self.at_home("cancel_between", asked["destination"], asked, Changes)
         return answer.outcomes if answer is not None else []
 
     async def _elsewhere(self, what: str, asked: Mapping[str, Any], *, needed: bool) -> list[bytes]:
@@ -157,22 +157,28 @@ class Questions:
     async def talks(self, account: str, handset: str, sender: str = "") -> list[Talk]:
         """Open conversations of an account with a handset, of one sender alone if it is named. Raises HomeAway."""
         args = {"account": account, "handset": handset, "sender": sender}
-        answer = await self._at_home("talks", handset, args, Talks)
+        answer = await self.at_home("talks", handset, args, Talks)
         return answer.talks if answer is not None else []
 
     async def reach(self, account: str, handset: str) -> list[Known]:
         """Whether a handset takes RCS, as far as it is known, link by link. Raises HomeAway."""
-        answer = await self._at_home("reach", handset, {"account": account, "handset": handset}, Reachability)
+        answer = await self.at_home("reach", handset, {"account": account, "handset": handset}, Reachability)
         return answer.links if answer is not None else []
 
-    async def _anywhere(self, what: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+    def learn(self, what: str, act: Act) -> None:
+        """One more that is asked and answered."""
+        self._acts[what] = act
+
+    async def anywhere(self, what: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+        """The first answer of any worker, this one asked first; None when none has one. Raises HomeAway."""
         own = await self._acts[what](args)
         if isinstance(own, kind) or self._wire is None:
             return own if isinstance(own, kind) else None
         found = await self._elsewhere(what, args, needed=True)
         return msgspec.json.decode(found[0], type=kind) if found else None
 
-    async def _at_home(self, what: str, handset: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+    async def at_home(self, what: str, handset: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+        """The answer of a handset's home. Raises HomeAway."""
         home = home_of(handset, self._wire.count) if self._wire is not None else 0
         if self._wire is None or home == self._wire.slot:
             own = await self._acts[what](args)

@@ -89,3 +89,9 @@ class Changes(msgspec.Struct):
     ``too_late``."""
 
     outcomes: list[str]
+
+
+class Word(msgspec.Struct):
+    """One word, such as the name of an account."""
+
+    word: str

@@ -231,8 +231,8 @@ class Metrics:
         )
         self.requests = counters(
             "requests",
-            "Requests of applications beside submit_sm (submit_multi, data_sm, query_sm, cancel_sm, replace_sm), by the "
-            "status they got.",
+            "Requests of applications beside submit_sm (submit_multi, data_sm, query_sm, cancel_sm, replace_sm), by "
+            "the status they got.",
             "account",
             "command",
             "status",

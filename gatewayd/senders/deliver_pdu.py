@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 from gatewayd.config import schema
 from gatewayd.message import Encoding
 from gatewayd.policy.correlation import session_info
+from gatewayd.senders.names import name_of
 from gatewayd.store.records import Delivery
 from protocol.smpp import receipt, text
-from protocol.smpp.constants import ESM_RECEIPT, Status, Tag
+from protocol.smpp.constants import ESM_RECEIPT, ESM_UDHI, Status, Tag
 from protocol.smpp.fields import SHORT_MESSAGE_MAX
+from protocol.smpp.headers import NO_SHIFT, SHIFT_ELEMENTS, Shift, shift_of, without
 from protocol.smpp.pdu import DeliverSm
+from protocol.smpp.shifts import identifiers_of
 
 # Vendor TLVs (SMPP 3.4 section 5.3.2 leaves 0x1400 to 0x3FFF to us), documented in the README.
 TAG_SESSION_ID = 0x1490
@@ -30,11 +33,6 @@ _ERROR_SIZE = 3
 _Tlvs = tuple[tuple[int, bytes], ...]
 
 
-def message_id_text(message_id: int) -> str:
-    """A message id as applications see it, in submit_sm_resp and in receipts alike."""
-    return f"{message_id:x}"
-
-
 def deliver_sm(delivery: Delivery, account: schema.Account) -> DeliverSm:
     """The PDU, without its sequence number. Raises LocalFault when the delivery does not fit one."""
     return _receipt(delivery) if delivery.kind == "receipt" else _mo(delivery, account)
@@ -42,7 +40,7 @@ def deliver_sm(delivery: Delivery, account: schema.Account) -> DeliverSm:
 
 def _receipt(delivery: Delivery) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
-    message_id = message_id_text(delivery.message_id)
+    message_id = name_of(delivery.message_id, delivery.known_as)
     state = delivery.state.value
     tlvs = receipt.build_tlvs(message_id, state) + _reference(delivery)
     if delivery.displayed:
@@ -91,8 +89,8 @@ def _moment(unix: int) -> datetime:
 
 
 def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
-    payload, data_coding = _coded(delivery, account)
-    body = delivery.udh + payload
+    payload, data_coding, udh = _coded(delivery, account)
+    body = udh + payload
     own = _reference(delivery) + _session(delivery) + _media(delivery)
     tags = {tag for tag, _ in own}
     tlvs = tuple(tlv for tlv in delivery.tlvs if tlv[0] not in tags) + own
@@ -106,7 +104,7 @@ def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
         dest_addr_ton=delivery.destination_ton,
         dest_addr_npi=delivery.destination_npi,
         destination_addr=delivery.destination,
-        esm_class=delivery.esm_class,
+        esm_class=delivery.esm_class if udh or not delivery.udh else delivery.esm_class & ~ESM_UDHI,
         protocol_id=delivery.protocol_id,
         data_coding=data_coding,
         short_message=body,
@@ -114,18 +112,38 @@ def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
     )
 
 
-def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int]:
-    """The octets and the data_coding by which this account reads them.
+def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int, bytes]:
+    """The octets, the data_coding and the header by which this account reads them.
 
-    The carrier's own data_coding stays where it means the same to the account; else the text is coded anew.
+    The carrier's own data_coding stays where it means the same to the account; else the text is coded anew. So it is
+    where it is written in national language tables that the account does not read.
     """
-    same = text.encoding_of(delivery.data_coding, account.data_coding_0) == delivery.encoding
-    if same or delivery.encoding is Encoding.BINARY:
-        return delivery.payload, delivery.data_coding
+    encoding, udh = delivery.encoding, delivery.udh
+    shift = shift_of(udh) if udh and encoding is Encoding.GSM else NO_SHIFT
+    if shift != NO_SHIFT and not _reads(account, shift):
+        words = text.decode(delivery.payload, encoding, "replace", shift)
+        return *_anew(words, account), without(udh, SHIFT_ELEMENTS)
+    same = text.encoding_of(delivery.data_coding, account.data_coding_0) == encoding
+    if same or encoding is Encoding.BINARY:
+        return delivery.payload, delivery.data_coding, udh
     try:
-        return delivery.payload, text.data_coding_of(delivery.encoding, account.data_coding_0)
+        return delivery.payload, text.data_coding_of(encoding, account.data_coding_0), udh
     except text.TextFault:
-        words = text.decode(delivery.payload, delivery.encoding, "replace")
+        words = text.decode(delivery.payload, encoding, "replace", shift)
+        wide = text.encode(words, Encoding.UCS2), text.data_coding_of(Encoding.UCS2, account.data_coding_0)
+        return *wide, without(udh, SHIFT_ELEMENTS) if shift != NO_SHIFT else udh
+
+
+def _reads(account: schema.Account, shift: Shift) -> bool:
+    known = (0, *identifiers_of(account.national_languages))
+    return account.data_coding_0 == "gsm" and all(language in known for language in shift)
+
+
+def _anew(words: str, account: schema.Account) -> tuple[bytes, int]:
+    """In the account's own alphabet, or in UCS2."""
+    try:
+        return text.encode(words, account.data_coding_0), 0
+    except text.TextFault:
         return text.encode(words, Encoding.UCS2), text.data_coding_of(Encoding.UCS2, account.data_coding_0)
 
 

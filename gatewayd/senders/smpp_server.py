@@ -13,9 +13,11 @@ from collections.abc import Sequence
 
 from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
+from gatewayd.message import Availability
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tls import LiveTls
 from gatewayd.senders.accounts import Account, Gatekeeper
+from gatewayd.senders.alerting import alert_notification
 from gatewayd.senders.binding import Binder
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.doorstep import Doorstep
@@ -121,6 +123,11 @@ class SmppServer:
             connection.pump.abort()
             return
         self._connections.add(connection)
+
+    def alert(self, account: str, alert: Availability) -> bool:
+        """Tell one of the account's receivers that a handset can be reached; False when there is none here."""
+        known = self.accounts.get(account)
+        return known is not None and any(bind.alert(alert_notification(alert)) for bind in known.binds)
 
     def next_number(self) -> int:
         """A number for a new bind."""

@@ -12,8 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from gatewayd.message import Encoding
+from gatewayd.senders.names import name_of
 from gatewayd.store.records import Delivery, Facts
 from protocol.smpp import text
+from protocol.smpp.headers import shift_of
 
 TYPES: Final = {"receipt": "message.receipt", "mo": "message.received"}
 DISPLAYED: Final = "message.displayed"
@@ -59,7 +61,7 @@ def moment(unix: float) -> str:
 
 def _receipt(delivery: Delivery, facts: Facts) -> dict[str, Any]:
     return {
-        "message_id": f"{delivery.message_id:x}",
+        "message_id": name_of(delivery.message_id, delivery.known_as),
         "to": delivery.source,
         "from": delivery.destination,
         "state": delivery.state.value,
@@ -77,7 +79,7 @@ def _received(delivery: Delivery, facts: Facts) -> dict[str, Any]:
     return {
         "from": delivery.source,
         "to": delivery.destination,
-        "text": text.decode(delivery.payload, delivery.encoding, "replace") if is_text else None,
+        "text": _words(delivery) if is_text else None,
         "payload": None if is_text else base64.b64encode(delivery.payload).decode(),
         "postback": delivery.postback,
         "media": _media(delivery),
@@ -132,3 +134,7 @@ def _part(facts: Facts) -> dict[str, int] | None:
         return None
     reference, total, number = facts.concat
     return {"reference": reference, "total": total, "number": number}
+
+
+def _words(delivery: Delivery) -> str:
+    return text.decode(delivery.payload, delivery.encoding, "replace", shift_of(delivery.udh))

@@ -36,8 +36,8 @@ from protocol.smpp.constants import (
     Status,
     Tag,
 )
-from protocol.smpp.records import AlertNotification, DeliverSm
 from protocol.smpp.pdu import Outbind
+from protocol.smpp.records import AlertNotification, DeliverSm
 from protocol.smpp.records import Bind as BindRequest
 
 # SMPP 3.4 5.2.28 and appendix B: a state as a number in its TLV and as a word in the text.
