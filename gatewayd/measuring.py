@@ -118,6 +118,9 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
             metrics.submits.labels(name, status)
         metrics.requests.labels(name, "query_sm", "ESME_ROK")
         metrics.submit_response.labels(name)
+        if account.outbind:
+            for outcome in ("bound", "unreachable"):
+                metrics.outbinds.labels(name, outcome)
         if account.throttle_delay_s:
             metrics.submits_delayed.labels(name)
         metrics.receipt_to_esme.labels(name)

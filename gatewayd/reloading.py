@@ -57,7 +57,7 @@ class Reloading:
         old, worker.loaded = worker.loaded, loaded
         links = loaded.config.links
         troubles = [self._learn_rules(), worker.enriching.learn(loaded, wholly=True), *worker.posting.configure(loaded)]
-        troubles += worker.doors.tls.look()
+        troubles += worker.doors.configure(loaded)
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
         self._change_accounts(loaded.config)

@@ -210,6 +210,7 @@ class Worker:
         self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
         tls, lockout = self.doors.tls.listeners.get("smpp"), self.doors.lockout
         self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls, lockout)
+        self.doors.call_for(self.server, self.outbox, self._seats, self.metrics, self.loaded)
 
     def _take_requests(self) -> None:
         """What applications ask over their binds beside submit_sm."""
@@ -365,7 +366,6 @@ class Worker:
 
     async def start(self) -> None:
         """Take up what the last run left, connect south, then open the doors in the north."""
-        self.doors.start()
         await self.journal.fold()
         if self.community is not None:
             await self.community.start()
@@ -380,6 +380,7 @@ class Worker:
             await self.scrape.start()
         await self.fronting.start()
         await self.server.start(self._place.sockets.get("smpp", ()), self._place.sockets.get("smpp_tls", ()))
+        self.doors.start()
         if self.brokering is not None:
             self.brokering.start()
 
@@ -387,6 +388,7 @@ class Worker:
         """Take nothing new, answer what is durable, let answers come for a while, and unbind."""
         deadline = time.monotonic() + drain_s
         self.server.close_listeners()
+        self.doors.close()
         self.fronting.close_listeners()
         if self.brokering is not None:
             self.brokering.close()

@@ -12,6 +12,7 @@ from gatewayd.config.values import (
     CountOrNone,
     Delay,
     DeliveryPdu,
+    HostPortOrNone,
     Hours,
     HoursOrOff,
     KeyHash,
@@ -71,6 +72,8 @@ class Account(Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     national_languages: tuple[NationalLanguage, ...] = ()
     transliterate: Transliteration = "off"
+    outbind: HostPortOrNone = ""
+    outbind_password_file: str = ""
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
     displayed_receipts: ReceiptWord = ""

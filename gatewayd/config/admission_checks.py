@@ -15,6 +15,8 @@ def check_admission(config: schema.Config, findings: Findings) -> None:
     """Note the faults of the SMPP listener's keys and of the accounts' that depend on them."""
     _check_certificates(config, findings)
     _check_balancers(config.smpp, findings)
+    for name, account in config.accounts.items():
+        _check_outbind(dotted("accounts", name), account, findings)
 
 
 def _check_certificates(config: schema.Config, findings: Findings) -> None:
@@ -35,3 +37,19 @@ def _check_balancers(smpp: schema.SmppServer, findings: Findings) -> None:
         if ipaddress.ip_network(network).prefixlen == 0:
             problem = f"{shown(network)} is everybody: anyone may say to be anybody"
             findings.fault("smpp.proxy_networks", problem, "give the balancers' own addresses")
+
+
+def _check_outbind(where: str, account: schema.Account, findings: Findings) -> None:
+    """Whoever is dialled must know us, and can show no certificate: the connection is not encrypted."""
+    key = f"{where}.outbind"
+    if not account.outbind:
+        if account.outbind_password_file and not findings.is_faulty(key):
+            findings.warn(f"{where}.outbind_password_file", "has no effect without outbind", "add it, or remove this")
+        return
+    if not account.outbind_password_file and not findings.is_faulty(f"{where}.outbind_password_file"):
+        problem = "is missing: it is how the application knows us"
+        findings.fault(f"{where}.outbind_password_file", problem, "name a file with the password that you agreed on")
+    if account.tls_names:
+        findings.fault(key, "stands beside tls_names: whom we dial cannot show a certificate", "remove one of them")
+    if "smpp" not in account.sinks:
+        findings.warn(key, "has no effect: smpp is none of its sinks", 'add "smpp" to its sinks')

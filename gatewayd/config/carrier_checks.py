@@ -12,7 +12,7 @@ from gatewayd.config.carrier_statuses import NUMBERS, span_of
 from gatewayd.config.faults import Findings, dotted, guess, shown
 
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
-_DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s", "connects_per_s")
+_DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
 _LISTENING_KEYS: Final = ("listen_networks", "outbind_password_file")
 
 

@@ -125,6 +125,10 @@ def _host_port(text: str) -> Verdict:
     return f"{shown(text)} is not a host with its port", 'write "smsc1.example:2775" or "[2001:db8::1]:2775"'
 
 
+def _host_port_or_none(text: str) -> Verdict:
+    return _host_port(text) if text else None
+
+
 def _status_action(text: str) -> Verdict:
     try:
         action_of(text)
@@ -238,6 +242,7 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "callback_url": _callback_url,
     "host": _host,
     "host_port": _host_port,
+    "host_port_or_none": _host_port_or_none,
     "hours_of_day": _hours_of_day,
     "key_hash": _key_hash,
     "listen": _listen,

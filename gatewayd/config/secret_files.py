@@ -75,6 +75,8 @@ def _secret_keys(config: schema.Config) -> Iterator[tuple[str, str]]:
     for name, account in config.accounts.items():
         if account.password_hash_file:
             yield dotted("accounts", name, "password_hash_file"), account.password_hash_file
+        if account.outbind_password_file:
+            yield dotted("accounts", name, "outbind_password_file"), account.outbind_password_file
         for key_name, api_key in account.api_keys.items():
             if api_key.hash_file:
                 yield dotted("accounts", name, "api_keys", key_name, "hash_file"), api_key.hash_file

@@ -10,6 +10,8 @@ POST_FIRST_S: Final = 5.0
 POST_MAX_S: Final = 900.0
 RECONNECT_FIRST_S: Final = 0.5
 RECONNECT_MAX_S: Final = 60.0
+OUTBIND_FIRST_S: Final = 5.0
+OUTBIND_MAX_S: Final = 600.0
 
 # ESME_RSYSERR, ESME_RMSGQFUL, ESME_RSUBMITFAIL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RQUERYFAIL (which some send for
 # "busy"), ESME_RDELIVERYFAILURE, ESME_RUNKNOWNERR: what hosted platforms take for "not now". All else is final.
@@ -44,3 +46,8 @@ def post_delay_s(attempts: int, share: float) -> float:
 def reconnect_delay_s(failures: int, share: float) -> float:
     """Seconds until a connection is tried again after ``failures`` in a row (at least 1); ``share`` as above."""
     return upper_half_s(doubled_s(RECONNECT_FIRST_S, RECONNECT_MAX_S, failures), share)
+
+
+def outbind_delay_s(calls: int, share: float) -> float:
+    """Seconds until an application is called again after ``calls`` that led to no lasting bind; ``share`` as above."""
+    return upper_half_s(doubled_s(OUTBIND_FIRST_S, OUTBIND_MAX_S, calls), share)

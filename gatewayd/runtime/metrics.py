@@ -318,6 +318,13 @@ class Metrics:
         counters = self._counters
         self.faults = counters("faults", "What peers did wrong, or we.", "side", "kind")
         self.binds_refused = counters("binds_refused", "Binds of applications refused.", "status")
+        self.outbinds = counters(
+            "outbinds",
+            "Calls of applications that are to bind as receivers, by how they ended: bound, refused, unanswered, "
+            "unreachable.",
+            "account",
+            "outcome",
+        )
         self.lockouts = counters(
             "lockouts",
             "Times that binds with wrong passwords were locked out for a while: an address of one account (bind), an "

@@ -116,8 +116,13 @@ class Gatekeeper:
         # An unknown name costs as much time as a wrong password.
         self._decoy = hash_password(secrets.token_hex(8), secrets.SystemRandom())
 
-    async def check(self, system_id: str, password: str, address: str) -> tuple[Account | None, Status]:
-        """The account, or the status that refuses the bind (SMPP 3.4 section 5.1.3)."""
+    async def check(
+        self, system_id: str, password: str, address: str, *, is_called: bool = False
+    ) -> tuple[Account | None, Status]:
+        """The account, or the status that refuses the bind (SMPP 3.4 section 5.1.3).
+
+        ``is_called``: we have connected to it, so its address is no question.
+        """
         account = self._accounts.get(system_id)
         stored = account.password_hash if account is not None else self._decoy
         is_right = await self._is_right(system_id, password, stored)
@@ -127,7 +132,7 @@ class Gatekeeper:
             return None, Status.ESME_RINVPASWD if account is not None else Status.ESME_RINVSYSID
         if account is None:
             return None, Status.ESME_RINVSYSID
-        if not account.admits(address):
+        if not (is_called or account.admits(address)):
             return None, Status.ESME_RBINDFAIL
         if len(account.binds) >= account.settings.binds_max:
             return None, Status.ESME_RALYBND

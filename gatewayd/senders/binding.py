@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from gatewayd.runtime.tls import names_of
 from gatewayd.senders.accounts import Account
-from protocol.smpp.constants import Status, status_name
+from protocol.smpp.constants import Command, Status, status_name
 from protocol.smpp.events import BindAsked
+from protocol.smpp.pdu import Bind
 from protocol.smpp.states import ConnState
 
 if TYPE_CHECKING:
@@ -42,13 +43,15 @@ class Binder:
         if account is None or server.is_draining:
             self._refuse(connection, event, status or Status.ESME_RBINDFAIL)
             return
-        if server.lockout is not None:
+        if server.lockout is not None and not connection.called:
             server.lockout.succeeded(account.name, connection.pump.peername)
         connection.bound(account, event.pdu)
 
     async def _judge(self, connection: EsmeConnection, event: BindAsked) -> tuple[Account | None, Status]:
         """The account, if it may bind; or the status that refuses it."""
         asked, server, peer = event.pdu, self._server, connection.pump.peername
+        if connection.called:
+            return await self._judge_called(connection, asked)
         account = server.accounts.get(asked.system_id)
         if account is not None and account.tls_names:
             # Who shows the certificate is the account's owner: nothing that others did is held against him.
@@ -71,6 +74,15 @@ class Binder:
             if status in _WRONG:
                 self._note_failure(account, peer)
             return found, status
+
+    async def _judge_called(self, connection: EsmeConnection, asked: Bind) -> tuple[Account | None, Status]:
+        """Whom we have dialled is where it said to be; it must be who was meant, and come to receive."""
+        if asked.system_id != connection.called:
+            return None, Status.ESME_RINVSYSID
+        if asked.command == Command.BIND_TRANSMITTER:
+            return None, Status.ESME_RBINDFAIL
+        gatekeeper = self._server.gatekeeper
+        return await gatekeeper.check(asked.system_id, asked.password, connection.pump.peername, is_called=True)
 
     def _note_failure(self, account: Account | None, peer: str) -> None:
         if self._server.lockout is not None:

@@ -43,10 +43,16 @@ _RECEIVERS = (Command.BIND_RECEIVER, Command.BIND_TRANSCEIVER)
 class EsmeConnection:
     """One TCP connection of an ESME: before its bind a stranger, then one of an account's binds."""
 
-    def __init__(self, server: SmppServer, peer: str = "") -> None:
-        """``peer`` is whom a load balancer connects for; without one, it is whoever connects."""
+    def __init__(self, server: SmppServer, peer: str = "", *, called: str = "") -> None:
+        """``peer`` is whom a load balancer connects for; without one, it is whoever connects.
+
+        ``called`` is the account that was dialled: it alone may bind here, to receive.
+        """
         self._server = server
         self._peer = peer
+        self.called = called
+        self.settled = asyncio.Event()  # bound, or closed
+        self.end = ""
         self.account: Account | None = None
         self.engine = Connection(Role.SMSC, server.limits, time.monotonic(), NEWEST)
         self.pump = Pump(
@@ -274,6 +280,7 @@ class EsmeConnection:
         if self._is_bare:
             self.name_of, self._rename = short_name, self._server.rename_shortly
         self.learn()
+        self.settled.set()
         self.pump.flush()
         if self._is_receiver:
             self._server.outbox.join(self)
@@ -295,6 +302,8 @@ class EsmeConnection:
         self._read_on()
 
     def _on_closed(self, reason: str) -> None:
+        self.end = reason
+        self.settled.set()
         if self._patience is not None:
             self._patience.close()
         if self.account is not None:
