@@ -25,6 +25,7 @@ from gatewayd.cli import (
     steering,
     talks,
     templates,
+    text,
     top,
     trace,
     waiting,
@@ -62,6 +63,7 @@ app.command("check-config")(daemon.check_config)
 app.command("hash-password")(daemon.hash_password_command)
 app.command("trace")(trace.trace)
 app.command("mask")(trace.mask)
+app.command("text")(text.text_command)
 app.command("version")(daemon.version)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(numbers.app, name="numbers")

@@ -83,3 +83,21 @@ def test_data_coding_0_is_what_the_link_says(alphabet: str, encoding: Encoding) 
 def test_a_header_that_lies_is_the_carriers_fault() -> None:
     with pytest.raises(RemoteFault):
         report_of(DeliverSm(esm_class=0x40, short_message=b"\x09\x00"), "gsm", "auto")
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "short_message", "esm_class", "payload"),
+    [
+        (0, "e8329bfd4697d9ec37", 0, b"hellohello"),
+        (0, "31d98c56b3dd1a", 0, b"1234567"),  # seven spare bits, and no false "@"
+        (0xF0, "31d98c56b3dd00", 0, b"1234567\x00"),
+        (0, "0500032a0201d06536fb0d", 0x40, b"hello"),  # one bit of filling behind the header
+        (8, "00e9", 0, b"\x00\xe9"),  # what is no GSM text is not packed
+        (4, "31d9", 0, b"\x31\xd9"),
+    ],
+)
+def test_packed_septets(data_coding: int, short_message: str, esm_class: int, payload: bytes) -> None:
+    pdu = DeliverSm(esm_class=esm_class, data_coding=data_coding, short_message=bytes.fromhex(short_message))
+    report = report_of(pdu, "gsm", "auto", is_packed=True)
+    assert isinstance(report, Inbound)
+    assert report.payload == payload

@@ -26,6 +26,7 @@ class Paper:
     ("outcome", "note"),
     [
         (Accepted("a"), None),
+        (Accepted("a", changed="’ to '"), ("transliterated", {"letters": "’ to '"})),
         (Deferred("no_credit", 0.0), None),
         (Refused("ESME_RINVDSTADR"), ("refused", {"error": "ESME_RINVDSTADR"})),
         (Deferred("link_down", 1.0), ("deferred", {"error": "link_down", "retry_s": 1.0})),

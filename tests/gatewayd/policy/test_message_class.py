@@ -37,6 +37,10 @@ def test_a_stop(words: str) -> None:
     assert message_class.is_stop(words.encode("utf-16-be"), Encoding.UCS2)
 
 
+def test_a_stop_in_an_indian_table_has_its_letters_behind_escapes() -> None:
+    assert message_class.is_stop(text.encode("STOP", Encoding.GSM, (6, 6)), Encoding.GSM)
+
+
 @pytest.mark.parametrize("words", ["", "don't stop", "STOPS", "yes"])
 def test_no_stop(words: str) -> None:
     assert not message_class.is_stop(words.encode(), Encoding.GSM)

@@ -188,6 +188,34 @@ def test_the_account_reads_what_the_handset_wrote(
     assert (pdu.data_coding, pdu.short_message) == expected
 
 
+TURKISH = b"\x03\x24\x01\x01"
+PART = b"\x08\x00\x03\x07\x02\x01\x24\x01\x01"
+
+
+@pytest.mark.parametrize(
+    ("udh", "payload", "alphabet", "languages", "expected"),
+    [
+        # An account that reads the table gets the octets as they came.
+        (TURKISH, b"\x1bs", "gsm", ("turkish",), (0x40, 0, TURKISH + b"\x1bs")),
+        # Another gets words: GSM alone where it carries them, else UCS2; nothing of the table is left in the header.
+        (TURKISH, b"\x1bs", "gsm", (), (0, 8, b"\x01\x5f")),
+        (TURKISH, b"\x1bs", "gsm", ("hindi",), (0, 8, b"\x01\x5f")),
+        (TURKISH, b"hi", "gsm", (), (0, 0, b"hi")),
+        (TURKISH, b"\x1bc", "latin1", ("turkish",), (0, 0, b"\xe7")),
+        (TURKISH, b"\x1bs", "utf8", (), (0, 0, "ş".encode())),
+        (TURKISH, b"\x1bs", "ucs2", (), (0, 0, b"\x01\x5f")),
+        (PART, b"\x1bs", "gsm", (), (0x40, 8, b"\x05\x00\x03\x07\x02\x01\x01\x5f")),
+        (b"\x03\x24\x01\x63", b"\x1be", "gsm", (), (0, 0, b"\x1be")),  # a table that nobody knows
+    ],
+)
+def test_replies_in_national_tables(
+    udh: bytes, payload: bytes, alphabet: Any, languages: Any, expected: tuple[int, int, bytes]
+) -> None:
+    delivery = reply(payload, encoding=Encoding.GSM, data_coding=0, udh=udh, esm_class=0x40)
+    pdu = deliver_sm(delivery, schema.Account(data_coding_0=alphabet, national_languages=languages))
+    assert (pdu.esm_class, pdu.data_coding, pdu.short_message) == expected
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_every_reply_can_be_written_and_read(words: str, postback: str) -> None:

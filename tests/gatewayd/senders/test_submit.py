@@ -229,6 +229,15 @@ def test_every_field_arrives() -> None:
         ("gsm", 3, b"\xe9", Encoding.LATIN1),
         ("gsm", 4, b"\xff", Encoding.BINARY),
         ("gsm", 8, b"\0a", Encoding.UCS2),
+        ("utf8", 0, "é€".encode(), Encoding.UTF8),
+        ("ucs2", 0, b"\0a", Encoding.UCS2),
+        ("gsm", 6, b"\xbf", Encoding.CYRILLIC),
+        ("gsm", 0x0E, b"\xc7\xd1", Encoding.EUCKR),
+        ("gsm", 0x0E, b"\xc7", Encoding.BINARY),  # no Korean: octets, as such applications mean them
+        ("latin1", 0x10, b"\x05", Encoding.GSM),  # flash
+        ("latin1", 0xF0, b"\x05", Encoding.GSM),
+        ("latin1", 0xE8, b"\0a", Encoding.UCS2),  # a message waits
+        ("latin1", 0x20, b"\xff", Encoding.BINARY),  # compressed
     ],
 )
 def test_octets_are_read_as_the_account_means_them(
@@ -236,6 +245,22 @@ def test_octets_are_read_as_the_account_means_them(
 ) -> None:
     message = Desk(data_coding_0=alphabet).read(data_coding=data_coding, short_message=payload)
     assert (message.encoding, message.payload, message.data_coding) == (encoding, payload, data_coding)
+
+
+def test_text_in_national_tables_is_kept_as_it_came_with_its_header() -> None:
+    udh = b"\x03\x24\x01\x01"
+    message = Desk(transliterate="full").read(esm_class=0x40, short_message=udh + b"\x1bs")
+    assert (message.udh, message.payload, message.concat, message.transliterate) == (udh, b"\x1bs", None, "full")
+    assert Desk().read().transliterate == ""
+    refusal = Desk().refusal(esm_class=0x40, short_message=udh + b"\x80")
+    assert refusal == (Status.ESME_RSUBMITFAIL, "text_not_in_coding")
+
+
+def test_a_part_may_end_within_a_character() -> None:
+    udh = b"\x05\x00\x03\x2a\x02\x01"
+    message = Desk(data_coding_0="utf8").read(esm_class=0x40, short_message=udh + b"a\xc3")
+    assert (message.encoding, message.concat) == (Encoding.UTF8, (0x2A, 2, 1))
+    assert Desk(data_coding_0="utf8").refusal(short_message=b"a\xc3")[1] == "text_not_in_coding"
 
 
 def test_a_relative_validity_counts_from_now() -> None:

@@ -74,6 +74,11 @@ def test_a_reply() -> None:
     }
 
 
+def test_text_in_national_tables_is_words() -> None:
+    data = event(delivery("mo", payload=b"\x1bs", encoding=Encoding.GSM, udh=b"\x03\x24\x01\x01"))["data"]
+    assert data["text"] == "ş"
+
+
 def test_octets_that_are_no_text() -> None:
     data = event(delivery("mo", payload=b"\xff\x00", encoding=Encoding.BINARY))["data"]
     assert (data["payload"], "text" in data) == (base64.b64encode(b"\xff\x00").decode(), False)
