@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from gatewayd.carriers.dialing import Admission
+from gatewayd.carriers.dialing import Admission, burst_of
 from gatewayd.config import schema
 from gatewayd.flow.easing import Easing
 from gatewayd.flow.guarding import Guard
@@ -111,7 +111,7 @@ class Limiting:
 
     def admission_of(self, name: str, link: schema.Link) -> Admission:
         """How fast the binds of all workers may connect over a link."""
-        return Admission(link.connects_per_s, self._limits.slot(f"connects:{name}"), self._clock)
+        return Admission(link.connects_per_s, self._limits.slot(f"connects:{name}"), self._clock, burst_of(link))
 
     def guard_of(self, config: schema.Config, name: str) -> Guard | None:
         """The guard of a link's application, where it has one."""

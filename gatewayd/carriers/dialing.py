@@ -51,9 +51,14 @@ class Admission:
     """How fast a link's connections may follow each other, in all workers where there is a ``slot`` for it."""
 
     def __init__(
-        self, connects_per_s: float, slot: Slot | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        connects_per_s: float,
+        slot: Slot | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        burst: int = 1,
     ) -> None:
-        self._rate = Rate(connects_per_s, max(1, int(connects_per_s)), _RAMP)
+        """With a ``burst`` of 1, what the first is told comes before the others have asked."""
+        self._rate = Rate(connects_per_s, burst, _RAMP)
         self._slot = slot
         self._clock = clock
         self._tat = 0.0
@@ -82,6 +87,11 @@ class Admission:
         self._until = 0.0
         if self._slot is not None:
             self._slot.resume(self._clock())
+
+
+def burst_of(settings: schema.Link) -> int:
+    """How many may come at once: of a carrier that connects to us, as many as it should and some that failed."""
+    return settings.binds_wanted + int(settings.connects_per_s) if settings.listen else 1
 
 
 class Dialer:

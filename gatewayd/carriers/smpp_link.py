@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.carrier_tls import CarrierTls
-from gatewayd.carriers.dialing import Admission, Dialer
+from gatewayd.carriers.dialing import Admission, Dialer, burst_of
 from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
@@ -109,7 +109,7 @@ class SmppLink:
         self._seats: list[Seat] = []
         self._opened = 0
         self._tls = CarrierTls(settings)
-        self.admission = admission or Admission(settings.connects_per_s, clock=clock)
+        self.admission = admission or Admission(settings.connects_per_s, clock=clock, burst=burst_of(settings))
         self._dialer = Dialer(settings, self._tls, self.admission)
         self._ears = Ears(self._take, self._writable, on_fault)
         self._width = width

@@ -38,6 +38,7 @@ from protocol.smpp.constants import (
 )
 from protocol.smpp.pdu import Outbind
 from protocol.smpp.records import AlertNotification, DeliverSm
+from protocol.smpp.pdu import Outbind
 from protocol.smpp.records import Bind as BindRequest
 
 # SMPP 3.4 5.2.28 and appendix B: a state as a number in its TLV and as a word in the text.
@@ -112,7 +113,8 @@ class Smsc:
             self._server.close()
         self.drop_binds()
         for bind in self._connections:
-            await bind.pump.wait_closed()
+            if bind.pump.is_connected:  # else its handshake came to nothing
+                await bind.pump.wait_closed()
 
     def binds(self) -> list[Bind]:
         """The connections that are bound now, oldest first."""
