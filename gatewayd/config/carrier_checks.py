@@ -61,6 +61,9 @@ def _check_text(where: str, link: schema.Link, findings: Findings) -> None:
         findings.warn(f"{where}.national_languages", f"has no effect {alphabet}", "remove one of the two")
     if link.transliterate != "off" and link.data_coding_0 in ("utf8", "ucs2"):
         findings.warn(f"{where}.transliterate", f"has no effect {alphabet}: every text fits", "remove it")
+    if link.interface_version == "3.3" and link.long_messages in ("sar", "payload"):
+        problem = f"{shown(link.long_messages)} is a TLV, and interface_version 3.3 has none"
+        findings.fault(f"{where}.long_messages", problem, 'write "udh8", or another version')
 
 
 def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:

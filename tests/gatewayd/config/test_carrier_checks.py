@@ -66,6 +66,15 @@ FAULTS = {
             "links.carrier.tls_key: is missing: links.carrier.listen with tls needs it; give the file's path",
         ],
     ),
+    "TLVs for a carrier of 3.3": (
+        f'{HOST}interface_version = "3.3"\nlong_messages = "sar"\n',
+        [
+            (
+                'links.carrier.long_messages: "sar" is a TLV, and interface_version 3.3 has none; '
+                'write "udh8", or another version'
+            )
+        ],
+    ),
     "waits": (
         f"{HOST}bind_refused_wait_s = 60\nbind_refused_wait_max_s = 30\n",
         ["links.carrier.bind_refused_wait_s: 60.0 is more than bind_refused_wait_max_s (30.0); give less"],
