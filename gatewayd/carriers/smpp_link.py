@@ -22,12 +22,12 @@ from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, prepared
-from gatewayd.carriers.smpp_reports import report_of
+from gatewayd.carriers.smpp_reports import availability_of, report_of
 from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
+from gatewayd.message import Accepted, Availability, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.easing import NEARLY_FULL
 from gatewayd.runtime.transport import Pump
 from protocol.smpp.connection import (
@@ -43,7 +43,16 @@ from protocol.smpp.connection import (
 )
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault, RemoteFault, SmppFault
-from protocol.smpp.pdu import DataSm, DataSmResp, DeliverSm, DeliverSmResp, MessageResponse, Outbind, SubmitSm
+from protocol.smpp.pdu import (
+    AlertNotification,
+    DataSm,
+    DataSmResp,
+    DeliverSm,
+    DeliverSmResp,
+    MessageResponse,
+    Outbind,
+    SubmitSm,
+)
 from protocol.smpp.receipt_ids import canonical_key
 
 logger = logging.getLogger(__name__)
@@ -95,6 +104,7 @@ class SmppLink:
         """``width`` is the share of each window that is used for now; ``admission`` is all workers' where there are
         several; ``on_congestion`` hears of a carrier that is nearly full (SMPP 5.0)."""
         self.name = name
+        self.on_alert: Callable[[Availability], None] = lambda alert: None
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
         self._credentials = Credentials(settings, password)
@@ -400,6 +410,8 @@ class SmppLink:
                 self._became_ready = True
             elif isinstance(event, BindRefused):
                 seat.refused(event.status)
+            elif isinstance(event, AlertNotification):
+                self.on_alert(availability_of(event))
             elif isinstance(event, Outbind):
                 if isinstance(seat, AcceptedSeat):
                     seat.asked(event)
