@@ -36,6 +36,7 @@ def trace(
     """
     import os
     import sqlite3
+    import time
 
     from gatewayd.runtime.masking import Masker, read_key
     from gatewayd.tracing.search import Archive, id_of
@@ -48,7 +49,7 @@ def trace(
         refuse("whole numbers are shown to root and the daemon's own user", DENIED)
     show = str if reveal else Masker(read_key(folder))
     archive = Archive(folder, with_texts=reveal and settings.history.text_h > 0)
-    message_id = id_of(what)
+    message_id = id_of(what, time.time())
     try:
         if message_id is None:
             stories = [story for story in archive.stories(archive.latest(what, last)) if story.is_known]

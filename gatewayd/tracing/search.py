@@ -6,6 +6,7 @@ Reads the files of all workers as they lie there, whether the daemon runs or not
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gatewayd.policy.short_ids import ids_named
 from gatewayd.runtime.masking import bare_of
 from gatewayd.senders import product_ids
 from gatewayd.store.history_files import Stretch, folders, stretches
@@ -32,13 +34,22 @@ from gatewayd.tracing.timeline import Change, Story, story_of, waits_of
 _SLACK_S: Final = 300.0
 # A message's id holds the millisecond at which it was made.
 _ID_SHIFT: Final = 18
+_STEP_BITS: Final = 10
+_SHORT: Final = re.compile(r"0x([0-9a-fA-F]{8})|(?=.*[a-fA-F])([0-9a-fA-F]{8})")
 _SINCE_2020_MS: Final = 1_577_836_800_000
 _UNTIL_2100_MS: Final = 4_102_444_800_000
 _PARTS_APART_S: Final = 600.0
 
 
-def id_of(text: str) -> int | None:
-    """A message's id as applications know it (hexadecimal, or a UUID of ours), or None: it must be a number then."""
+def id_of(text: str, now: float = 0.0) -> int | None:
+    """A message's id as applications know it (hexadecimal, or a UUID of ours), or None: it must be a number then.
+
+    A short one, of SMPP 3.3, has eight digits; where none of them is a letter it is written with 0x. It is the last of
+    that name before ``now`` (Unix seconds).
+    """
+    short = _SHORT.fullmatch(text)
+    if short is not None and now:
+        return ids_named(int(short[1] or short[2], 16), int(now * 1000) << _STEP_BITS)[0]
     try:
         number = product_ids.id_of(text) or int(text, 16)
     except ValueError:

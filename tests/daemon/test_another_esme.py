@@ -30,10 +30,12 @@ class Application:
         self.ids: list[str] = []
         self.receipts: list[Any] = []
         self.texts: list[Any] = []
+        self.states: list[Any] = []
         self._identity = {"system_id": system_id, "password": password}
         self._client = Client("127.0.0.1", port, timeout=15, allow_unknown_opt_params=True)
         self._client.set_message_sent_handler(lambda pdu: self.ids.append(pdu.message_id.decode()))
         self._client.set_message_received_handler(self._received)
+        self._client.set_query_resp_handler(self.states.append)
 
     def bind(self) -> str:
         """Bind as transceiver; gives the other side's name."""
@@ -51,6 +53,12 @@ class Application:
             destination_addr=handset,
             short_message=text,
             registered_delivery=1,
+        )
+
+    def query(self, message_id: str) -> None:
+        """Ask what became of a message."""
+        self._client.query_message(
+            message_id=message_id, source_addr_ton=INTERNATIONAL, source_addr_npi=ISDN, source_addr="33700000001"
         )
 
     def read_until(self, condition: Callable[[], object]) -> None:
@@ -74,13 +82,15 @@ def converse(port: int, handset: str) -> Application:
     assert application.bind() == "gatewayd"
     application.send(handset, b"Yes or no?")
     application.read_until(lambda: application.ids and application.receipts and application.texts)
+    application.query(application.ids[0])
+    application.read_until(lambda: application.states)
     application.end()
     return application
 
 
 @pytest.mark.parametrize("handset", [SMS_HANDSET, RCS_HANDSET], ids=["sms", "rcs"])
 async def test_a_message_its_receipt_and_a_reply(stage: Stage, handset: str) -> None:
-    scene = await stage()
+    scene = await stage({"accounts": {"shop": {"results_h": 1}}})
     scene.smsc.script.tell(CarrierRule(reply="Oui"))
     scene.tell_handsets(Rule(reply_text="Oui"))
     await scene.carrier_is_bound()
@@ -94,6 +104,9 @@ async def test_a_message_its_receipt_and_a_reply(stage: Stage, handset: str) -> 
     assert (receipt.source_addr, receipt.destination_addr) == (handset.encode(), b"33700000001")
     assert (text.source_addr, text.destination_addr, text.short_message) == (handset.encode(), b"33700000001", b"Oui")
     assert text.esm_class & 0x3C == 0
+    (state,) = heard.states
+    assert (state.status, state.message_id, state.message_state, state.error_code) == (0, message_id.encode(), 2, 0)
+    assert re.fullmatch(rb"\d{12}000\+", state.final_date)
 
 
 @pytest.mark.parametrize(

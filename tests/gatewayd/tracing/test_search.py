@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from gatewayd.message import Encoding, Message, State
 from gatewayd.policy.journey import Progress, Stage
+from gatewayd.policy.short_ids import short_name
 from gatewayd.senders.product_ids import uuid_of
 from gatewayd.store.history import History
 from gatewayd.store.journal import Journal
@@ -71,6 +73,15 @@ def finish(spool: Spool, message: Message) -> int:
 )
 def test_ids_and_numbers_are_told_apart(text: str, is_id: bool) -> None:
     assert (id_of(text) is not None) == is_id
+
+
+def test_short_ids_are_found_by_the_time_of_day() -> None:
+    message_id = 1_790_000_000_000 << 18 | 1
+    name = short_name(message_id)
+    assert re.fullmatch("[0-9a-f]{8}", name)
+    assert id_of(f"0x{name}", 1_790_000_100.0) == message_id
+    assert id_of("0a1b2c3d", 1_790_000_100.0) is not None
+    assert id_of("33612345", 1_790_000_100.0) is None
 
 
 def test_a_number_may_be_written_in_several_ways() -> None:
