@@ -212,6 +212,15 @@ async def test_a_message_moves_on_when_all_its_segments_are_refused(stage: Stage
     assert scene.counted("fallbacks", "carrier", "ESME_RINVDSTADR") == 1
 
 
+async def test_a_refusal_for_good_moves_nothing_on(stage: Stage_) -> None:
+    scene = stage("carrier", "backup")
+    await scene.submit("short")
+    scene.carrier.answer(Refused("0x0000040B", is_final=True))
+    await scene.settle()
+    assert scene.backup.sent == []
+    assert [(owed.state, owed.error) for owed in scene.outbox.deliveries] == [(State.UNDELIV, "0x0000040B")]
+
+
 async def test_what_an_abandoned_link_says_of_its_segments_decides_nothing(stage: Stage_) -> None:
     scene = stage("carrier", "backup", links=None)
     (message,) = await scene.submit("x" * 15)
