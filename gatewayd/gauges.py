@@ -49,6 +49,7 @@ def _register_traffic(worker: Worker) -> None:
     gauge("gatewayd_outbox_oldest_age_seconds", worker.outbox.ages)
     gauge("gatewayd_binds", _of(worker, _binds))
     gauge("gatewayd_binds_configured", _of(worker, _binds_configured))
+    gauge("gatewayd_account_used_ratio", _of(worker, _allowances_used))
     gauge("gatewayd_window_used", _of(worker, _windows_used))
     gauge("gatewayd_window_size", _of(worker, _window_sizes))
     gauge("gatewayd_link_up", _of(worker, _links_up))
@@ -107,6 +108,12 @@ def _windows_used(worker: Worker) -> Readings:
     yield from worker.server.windows()
     for name, link in worker.own_links.items():
         yield ("carrier", name), link.window_used
+
+
+def _allowances_used(worker: Worker) -> Readings:
+    for name, account in worker.server.accounts.items():
+        for span, share in account.allowance.used().items():
+            yield (name, span), share
 
 
 def _window_sizes(worker: Worker) -> Readings:

@@ -411,7 +411,6 @@ class Worker:
 
     async def stop(self) -> None:
         """Write down the rest and be gone."""
-        self.doors.stop()
         if self.scrape is not None:
             await self.scrape.stop()
         self.measuring.stop()
@@ -422,6 +421,7 @@ class Worker:
         await cancel_all()
         self.reaching.close()
         self._seats.close()
+        self.doors.stop()
         self.shared.close()
         self.ratios.close()
 

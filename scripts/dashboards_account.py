@@ -49,15 +49,20 @@ def _handed_in() -> tuple[Figure | Graph, ...]:
         ),
         Graph(
             "Refused or too fast",
-            "Shares of what is handed in: refused with an error, or turned away for its pace.",
+            "Shares of what is handed in: refused with an error, or turned away for its pace; and how much of its "
+            "minute, hour and day an account has used.",
             "percentunit",
-            (Query(refused, "{{account}} refused"), Query(throttled, "{{account}} too fast")),
+            (
+                Query(refused, "{{account}} refused"),
+                Query(throttled, "{{account}} too fast"),
+                Query(select("gatewayd_account_used_ratio", MINE), "{{account}} used of its {{span}}"),
+            ),
             ((0.2, RED),),
             maximum=1,
         ),
         Graph(
             "Slowed down",
-            "Messages that waited for their turn before they were taken, as `throttle_delay_s` of the account lets them.",
+            "Messages that waited for their turn before they were taken, as `throttle_delay_s` lets them.",
             "cps",
             (Query(rate("account", "gatewayd_submits_delayed_total", MINE), "{{account}}"),),
         ),
@@ -126,9 +131,12 @@ def _owed() -> tuple[Figure | Graph, ...]:
         ),
         Graph(
             "Deliveries",
-            "What became of receipts and replies, by sink.",
+            "What became of receipts and replies, by sink; and calls of those that are to bind (outbind).",
             "cps",
-            (Query(rate("sink, kind, outcome", DELIVERIES, MINE), "{{sink}} {{kind}} {{outcome}}"),),
+            (
+                Query(rate("sink, kind, outcome", DELIVERIES, MINE), "{{sink}} {{kind}} {{outcome}}"),
+                Query(rate("outcome", "gatewayd_outbinds_total", MINE), "called: {{outcome}}"),
+            ),
             width=8,
         ),
         Graph(

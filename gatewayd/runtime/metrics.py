@@ -59,6 +59,7 @@ LABELS: Final[dict[str, str]] = {
     "`metrics`",
     "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`, `callback`",
     "source": "`query`, `bulk`, `refusal`",
+    "span": "`minute`, `hour`, `day`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",
     "version": "the version of gatewayd",
@@ -97,6 +98,11 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_binds": Gauge("Binds that stand: side esme by account, side carrier by link.", ("side", "name")),
     "gatewayd_binds_configured": Gauge(
         "Binds that a link should have, or that an account may have.", ("side", "name"), across="max"
+    ),
+    "gatewayd_account_used_ratio": Gauge(
+        "Share of an account's per_minute, per_hour or per_day that was used within the last one.",
+        ("account", "span"),
+        across="max",
     ),
     "gatewayd_window_used": Gauge("Requests sent and not answered yet.", ("side", "name")),
     "gatewayd_window_size": Gauge("Requests that may be unanswered at once.", ("side", "name")),

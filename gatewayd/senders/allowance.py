@@ -14,6 +14,7 @@ from gatewayd.runtime.shared_budgets import SharedBudgets
 from gatewayd.runtime.shared_limits import SharedLimits
 
 UNLIMITED = -1
+SPANS = ("minute", "hour", "day")
 
 
 class Allowance:
@@ -72,6 +73,9 @@ class Allowance:
             wait_s = max(wait_s, left_wait_s)
         return room, wait_s
 
-    def used(self) -> tuple[int, ...]:
-        """How many were handed in within the last minute, hour and day; nothing without such a limit."""
-        return self._budget.used(self._clock()) if self._budget is not None else ()
+    def used(self) -> dict[str, float]:
+        """What share of each limit of a minute, an hour and a day was used within the last one."""
+        if self._budget is None:
+            return {}
+        counts = self._budget.used(self._clock())
+        return {span: used / limit for span, used, limit in zip(SPANS, counts, self._limits, strict=True) if limit}

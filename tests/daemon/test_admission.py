@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -69,6 +70,8 @@ class Place:
         tables = {
             "daemon": {"workers": 2},
             "smpp": smpp,
+            "http": {"tls_listen": ["127.0.0.1:0"], "tls_certificate": self.shown[0], "tls_key": self.shown[1]},
+            "webhooks": {"listen": "127.0.0.1:0", "tls_certificate": self.shown[0], "tls_key": self.shown[1]},
             "accounts": {
                 "shop": {"password_hash": hashed, "rate_per_s": 0, "binds_max": 20},
                 "inner": {"password_hash": hashed, "networks": ["203.0.113.0/24"]},
@@ -179,6 +182,7 @@ def test_lock_outs_and_a_days_limit_hold_for_all_workers_and_outlive_a_kill(plac
             assert raw.bind("daily") == OK
             answers += statuses(raw, 2)
     assert answers == [OK] * DAY + [THROTTLED] * (8 - DAY)
+    assert place.daemon.scrape().value("gatewayd_account_used_ratio", account="daily", span="day") == 1
     place.daemon.kill()
     place.daemon.start()
     with place.come("daily, later") as raw:
@@ -219,5 +223,8 @@ def test_a_certificate_is_exchanged_while_binds_stand(place: Place) -> None:
         assert [place.status("the new one", "shop", tls=new) for _ in range(4)] == [OK] * 4
         with pytest.raises(ssl.SSLCertVerificationError):
             place.status("the old one is gone", "shop", tls=old)
+        for door in (*place.daemon.http, place.daemon.webhooks):
+            with socket.create_connection(door, 10) as plain, new.wrap_socket(plain, server_hostname=door[0]) as stream:
+                assert stream.version()
         assert standing.submits_well()
     assert place.daemon.scrape().value("gatewayd_certificate_refused", key="smpp.tls_certificate") == 0
