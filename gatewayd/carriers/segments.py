@@ -7,9 +7,9 @@ segment can be sent again and still join the others on the handset.
 from __future__ import annotations
 
 import functools
-from typing import Final, NamedTuple
+from typing import Final
 
-from gatewayd.carriers.wording import SMS_SIZE, Manner, Wording, parts_of, wording_of
+from gatewayd.carriers.wording import SMS_SIZE, Manner, Wording, is_kept, parts_of, wording_of
 from gatewayd.message import TAGS_OF_OURS, Message
 from protocol.smpp.constants import ESM_UDHI, Tag
 from protocol.smpp.headers import CONCAT_ELEMENTS, build_udh, joined, without
@@ -23,58 +23,65 @@ _RECEIPT_MASK: Final = 0x03  # 5.2.17: SMSC delivery receipt
 _RECEIPT_FINAL: Final = 0x01
 
 
-class Prepared(NamedTuple):
-    """The requests of a message, in order, and what was changed in its text so that it fits, if anything was."""
-
-    requests: list[SubmitSm]
-    changed: str = ""
-
-
-def prepared(message: Message, manner: Manner, expires_at: float) -> Prepared:
-    """Return the requests for a link that wants texts in this manner.
+def prepared(message: Message, manner: Manner, expires_at: float) -> tuple[list[SubmitSm], str]:
+    """Return the requests for a link that wants texts in this manner, in order, and which letters of the text were
+    changed so that it fits, if any were.
 
     ``expires_at`` (Unix seconds, 0 for none) becomes the validity_period. Raises LocalFault when a header of the
     sender's own leaves no room for its text, or a part can't be given to this link.
     """
-    wording = wording_of(message, manner)
     validity_period = _validity_period(int(expires_at)) if expires_at else ""
     tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in TAGS_OF_OURS) if message.tlvs else ()
-    if message.concat is not None:
+    is_part = message.concat is not None
+    if is_kept(message, manner) and (_is_short(message) if not is_part else manner.cut != "sar"):
+        udh = message.udh
+        return [_request(message, message.data_coding, udh + message.payload, udh, tlvs, validity_period)], ""
+    wording = wording_of(message, manner)
+    if is_part:
         if manner.cut == "sar" and message.udh:
             wording, tlvs = _with_sar(message, wording, tlvs)
-        return Prepared([_request(message, wording, wording.payload, wording.udh, tlvs, validity_period, manner)])
-    if _is_short(wording) or len(parts := parts_of(wording, manner)) == 1:
-        request = _request(message, wording, wording.payload, wording.udh, tlvs, validity_period, manner)
-        return Prepared([request], wording.changed)
-    tlvs = tuple(tlv for tlv in tlvs if tlv[0] not in SAR_TAGS)
-    if manner.cut == "payload":
-        request = _request(message, wording, wording.payload, wording.udh, tlvs, validity_period, manner, is_long=True)
-        return Prepared([request], wording.changed)
+        pieces = [(wording.payload, wording.udh, tlvs)]
+    else:
+        pieces = _pieces(message, wording, manner, tlvs)
+    is_packed = manner.is_packed and wording.encoding == "gsm"
     requests = []
+    for payload, udh, own in pieces:
+        octets = udh + (pack(payload, fill_bits(len(udh)), SMS_SIZE - len(udh)) if is_packed else payload)
+        is_long = manner.cut == "payload" and not is_part and len(parts_of(wording, manner)) > 1
+        requests.append(_request(message, wording.data_coding, octets, udh, own, validity_period, is_long))
+    return requests, wording.changed
+
+
+def _pieces(message: Message, wording: Wording, manner: Manner, tlvs: Tlvs) -> list[tuple[bytes, bytes, Tlvs]]:
+    """Payload, header and TLVs of each request, in order."""
+    parts = parts_of(wording, manner)
+    if len(parts) == 1 or manner.cut == "payload":
+        return [(wording.payload, wording.udh, tlvs)]
+    tlvs = tuple(tlv for tlv in tlvs if tlv[0] not in SAR_TAGS)
     is_wide = manner.cut == "udh16"
-    reference = reference_of(message.id, 16 if is_wide else 8)
-    for sequence, part in enumerate(parts, 1):
-        place = reference, len(parts), sequence
-        udh, own = wording.udh, tlvs
-        if manner.cut == "sar":
-            own = (*tlvs, *_sar(*place))
-        else:
-            udh = joined(udh, build_udh(place, is_wide))
-        requests.append(_request(message, wording, part, udh, own, validity_period, manner))
-    return Prepared(requests, wording.changed)
+    reference, total = reference_of(message.id, 16 if is_wide else 8), len(parts)
+    if manner.cut == "sar":
+        return [
+            (part, wording.udh, (*tlvs, *_sar(reference, total, sequence))) for sequence, part in enumerate(parts, 1)
+        ]
+    return [
+        (part, joined(wording.udh, build_udh((reference, total, sequence), is_wide)), tlvs)
+        for sequence, part in enumerate(parts, 1)
+    ]
 
 
 def segments_of(message: Message, manner: Manner, expires_at: float) -> list[SubmitSm]:
     """Return the requests alone."""
-    return prepared(message, manner, expires_at).requests
+    return prepared(message, manner, expires_at)[0]
 
 
 def count_of(message: Message, manner: Manner) -> int:
     """Return how many segments a message becomes, without building them where that is plain to see."""
     if message.concat is not None or manner.cut == "payload":
         return 1
-    wording = wording_of(message, manner)
-    return 1 if _is_short(wording) else len(parts_of(wording, manner))
+    if is_kept(message, manner) and _is_short(message):
+        return 1
+    return len(parts_of(wording_of(message, manner), manner))
 
 
 def reference_of(message_id: int, bits: int = 8) -> int:
@@ -86,9 +93,9 @@ def reference_of(message_id: int, bits: int = 8) -> int:
     return reference
 
 
-def _is_short(wording: Wording) -> bool:
-    """Every alphabet carries an octet in an octet, and only some carry more; UTF-8 alone may carry less."""
-    return len(wording.payload) <= SMS_SIZE - len(wording.udh) and wording.encoding != "utf8"
+def _is_short(message: Message) -> bool:
+    """Every alphabet but UTF-8 carries an octet in an octet, and only some carry more."""
+    return len(message.payload) <= SMS_SIZE - len(message.udh)
 
 
 def _sar(reference: int, total: int, sequence: int) -> Tlvs:
@@ -111,17 +118,13 @@ def _with_sar(message: Message, wording: Wording, tlvs: Tlvs) -> tuple[Wording, 
 
 def _request(
     message: Message,
-    wording: Wording,
-    payload: bytes,
+    data_coding: int,
+    user_data: bytes,
     udh: bytes,
     tlvs: Tlvs,
     validity_period: str,
-    manner: Manner,
     is_long: bool = False,
 ) -> SubmitSm:
-    if manner.is_packed and wording.encoding == "gsm":
-        payload = pack(payload, fill_bits(len(udh)), SMS_SIZE - len(udh))
-    user_data = udh + payload
     if is_long or len(user_data) > _SHORT_MESSAGE_MAX:
         tlvs = (*tlvs, (int(Tag.MESSAGE_PAYLOAD), user_data))
         user_data = b""
@@ -139,7 +142,7 @@ def _request(
         validity_period=validity_period,
         # The gateway needs to know how every segment ended, whatever the sender wants to be told.
         registered_delivery=message.registered_delivery & ~_RECEIPT_MASK | _RECEIPT_FINAL,
-        data_coding=wording.data_coding,
+        data_coding=data_coding,
         short_message=user_data,
         tlvs=tlvs,
     )

@@ -5,6 +5,7 @@ Sends nothing, and knows no terminal.
 
 from __future__ import annotations
 
+import dataclasses
 import unicodedata
 from collections.abc import Iterator
 from typing import Final
@@ -100,13 +101,13 @@ def _hints(message: Message, text: str, manner: Manner, count: int) -> Iterator[
     shift = best_shift(text, range(1, len(LANGUAGES))) if not manner.languages else None
     if shift is not None and shift != NO_SHIFT:
         languages = [LANGUAGES[identifier] for identifier in dict.fromkeys(shift) if identifier]
-        other = msgspec.structs.replace(manner, languages=tuple(map(LANGUAGES.index, languages)))
+        other = dataclasses.replace(manner, languages=tuple(map(LANGUAGES.index, languages)))
         if (fewer := _count(message, other)) < count:
             names = ", ".join(f'"{language}"' for language in languages)
             yield f"national_languages = [{names}] would make {fewer}"
     if manner.transliterate == OFF and not message.transliterate:
         for level in (TYPOGRAPHIC, FULL):
-            other = msgspec.structs.replace(manner, transliterate=level)
+            other = dataclasses.replace(manner, transliterate=level)
             wording = wording_of(message, other)
             if wording.changed:
                 fewer = len(parts_of(wording, other))

@@ -5,9 +5,8 @@ Knows no request and no connection; the same message gets the same octets after 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final, NamedTuple
-
-import msgspec
 
 from gatewayd.carriers.transliteration import OFF, fitted, stronger
 from gatewayd.config import schema
@@ -23,7 +22,8 @@ _CODING_UCS2: Final = 0x08
 _EXPLICIT_GSM: Final = 0xF1  # 5.2.19: class 1, the ordinary one, in the GSM alphabet whatever the default is
 
 
-class Manner(msgspec.Struct, frozen=True):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Manner:
     """How a link wants texts: what data_coding 0 means, whether septets are packed, which national languages may be
     used (by their identifiers), how far a text may be changed, and how a long one is cut."""
 
@@ -32,6 +32,15 @@ class Manner(msgspec.Struct, frozen=True):
     languages: tuple[int, ...] = ()
     transliterate: str = OFF
     cut: str = "udh8"
+    may_change: bool = dataclasses.field(init=False)
+    """Whether a text in UCS2 may become another than its sender's."""
+    is_plain: bool = dataclasses.field(init=False)
+    """What is in the alphabet, or has a data_coding of its own, goes octet for octet."""
+
+    def __post_init__(self) -> None:
+        may_change = bool(self.languages) or self.transliterate != OFF
+        object.__setattr__(self, "may_change", may_change)
+        object.__setattr__(self, "is_plain", not may_change and not self.is_packed and self.alphabet != "utf8")
 
     @property
     def concat_size(self) -> int:
@@ -67,24 +76,30 @@ def manner_of(settings: schema.Link) -> Manner:
     )
 
 
+def is_kept(message: Message, manner: Manner) -> bool:
+    """Whether it is plain to see that a message's octets, data_coding and header stay as they came."""
+    is_plain = manner.is_plain and not message.transliterate
+    return is_plain and (message.data_coding != 0 or message.encoding == manner.alphabet)
+
+
 def wording_of(message: Message, manner: Manner) -> Wording:
     """A message's text as a link is given it."""
-    data_coding, encoding, alphabet = message.data_coding, message.encoding, manner.alphabet
-    as_it_came = Wording(data_coding, encoding, message.payload, message.udh)
+    data_coding, encoding, alphabet, udh = message.data_coding, message.encoding, manner.alphabet, message.udh
     if encoding == "binary":
-        return as_it_came if data_coding else as_it_came._replace(data_coding=data_coding_of(encoding, alphabet))
-    is_free = message.concat is None and bool(manner.languages or manner.transliterate != OFF or message.transliterate)
-    if data_coding and not (is_free and encoding == "ucs2" and data_coding == _CODING_UCS2):
-        return as_it_came
-    if encoding == alphabet:
-        return as_it_came
-    text = decode(message.payload, encoding, "replace", as_it_came.shift)
-    udh = without(message.udh, SHIFT_ELEMENTS) if as_it_came.shift != NO_SHIFT else message.udh
+        return Wording(data_coding or data_coding_of(encoding, alphabet), encoding, message.payload, udh)
+    is_part = message.concat is not None
+    is_free = not is_part and (manner.may_change or message.transliterate != "")
+    if encoding == alphabet if data_coding == 0 else not (is_free and data_coding == _CODING_UCS2):
+        return Wording(data_coding, encoding, message.payload, udh)
+    if udh and encoding == "gsm":
+        text = decode(message.payload, encoding, "replace", shift_of(udh))
+        udh = without(udh, SHIFT_ELEMENTS)
+    else:
+        text = decode(message.payload, encoding, "replace")
     if is_free:
-        level = stronger(manner.transliterate, message.transliterate)
-        return _freely(message, text, udh, manner, level)
+        return _freely(message, text, udh, manner)
     recoded = _in_alphabet(text, udh, alphabet) or _wide(message, text, udh, alphabet)
-    return recoded if message.concat is None else _part(recoded, as_it_came, alphabet)
+    return _part(message, recoded, alphabet) if is_part else recoded
 
 
 def parts_of(wording: Wording, manner: Manner) -> list[bytes]:
@@ -95,6 +110,8 @@ def parts_of(wording: Wording, manner: Manner) -> list[bytes]:
 
 def _cut(wording: Wording, room: int, header: int) -> list[bytes]:
     payload, encoding = wording.payload, wording.encoding
+    if len(payload) <= room and encoding != "utf8":  # every other alphabet carries an octet in an octet, some more
+        return [payload]
     if wording.data_coding == 0 and encoding in ("latin1", "ascii", "utf8"):
         # The carrier makes septets of its default alphabet, so it is by septets that the text must be measured.
         try:
@@ -122,10 +139,11 @@ def _wide(message: Message, text: str, udh: bytes, alphabet: str) -> Wording:
     return Wording(data_coding_of("ucs2", alphabet), "ucs2", encode(text, "ucs2"), udh)
 
 
-def _freely(message: Message, text: str, udh: bytes, manner: Manner, level: str) -> Wording:
+def _freely(message: Message, text: str, udh: bytes, manner: Manner) -> Wording:
     """The link's alphabet where it carries the text, else what is allowed to be put in the place of UCS2. A text that
     its sender wrote in UCS2 by name stays so where nothing is saved by another."""
     alphabet = manner.alphabet
+    level = stronger(manner.transliterate, message.transliterate)
     is_wide = message.data_coding == _CODING_UCS2
     plain = _in_alphabet(text, udh, alphabet)
     if plain is not None and (not is_wide or level != OFF):
@@ -139,11 +157,12 @@ def _freely(message: Message, text: str, udh: bytes, manner: Manner, level: str)
     return Wording(0, alphabet, encode(near[0], alphabet), udh, near[1]) if near is not None else wide
 
 
-def _part(recoded: Wording, as_it_came: Wording, alphabet: str) -> Wording:
+def _part(message: Message, recoded: Wording, alphabet: str) -> Wording:
     """One part that its sender cut. If it would outgrow its SMS it can't be cut again: it keeps its octets and names
     their alphabet. Raises TextFault where that has no name (UTF-8)."""
     room = SMS_SIZE - (len(recoded.udh) or _CONCAT_8_SIZE)  # the carrier makes a header of SAR
     if len(_cut(recoded, room, _CONCAT_8_SIZE)) == 1:
         return recoded
-    encoding = as_it_came.encoding
-    return as_it_came._replace(data_coding=_EXPLICIT_GSM if encoding == "gsm" else data_coding_of(encoding, alphabet))
+    encoding = message.encoding
+    data_coding = _EXPLICIT_GSM if encoding == "gsm" else data_coding_of(encoding, alphabet)
+    return Wording(data_coding, encoding, message.payload, message.udh)

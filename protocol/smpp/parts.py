@@ -6,8 +6,9 @@ Knows no message, no link and no reference counter: which reference a long messa
 from __future__ import annotations
 
 import bisect
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from protocol.smpp.constants import ESM_UDHI, Tag
@@ -91,12 +92,13 @@ def split(
     if encoding == "gsm":
         cuts = _cuts(payload, part, _gsm_cut, 0)
         if shift != NO_SHIFT:
-            cuts = _gentle_cuts(payload, part, _gsm_cut, _shifted_ends(payload, shift), len(cuts))
+            gentle = functools.partial(_shifted_gentle, shift)
+            cuts = _gentle_cuts(payload, part, _gsm_cut, gentle, len(cuts))
         return _divided(payload, cuts)
     if encoding == "ucs2":
         cuts = _cuts(payload, part, _surrogate_cut, 0)
         if not all(_is_welcome(payload, cut) for cut in cuts):
-            cuts = _gentle_cuts(payload, part, _surrogate_cut, _ucs2_ends(payload), len(cuts))
+            cuts = _gentle_cuts(payload, part, _surrogate_cut, _ucs2_gentle, len(cuts))
         return _divided(payload, cuts)
     return [payload[at : at + part] for at in range(0, len(payload), part)]
 
@@ -129,14 +131,17 @@ def _cuts(payload: bytes, part: int, settle: _Settle, at: int) -> list[int]:
     return cuts
 
 
-def _gentle_cuts(payload: bytes, part: int, settle: _Settle, ends: Sequence[int], count_max: int) -> list[int]:
-    """Cuts at ``ends``, the places where they are welcome, wherever the rest still fits what is left of ``count_max``
-    cuts; ``settle`` makes any place one where a cut is allowed."""
+def _gentle_cuts(payload: bytes, part: int, settle: _Settle, soften: _Settle, count_max: int) -> list[int]:
+    """Cuts between what is seen as characters, wherever the rest still fits what is left of ``count_max`` cuts.
+
+    ``settle`` makes any place one where a cut is allowed, ``soften`` such a place one where it is welcome, if one is
+    behind the part's start.
+    """
     cuts: list[int] = []
     at = 0
     while len(payload) - at > part:
         hard = settle(payload, at, at + part)
-        gentle = ends[bisect.bisect_right(ends, hard) - 1] if ends and ends[0] <= hard else 0
+        gentle = soften(payload, at, hard)
         if gentle != hard and (gentle <= at or len(cuts) + 1 + len(_cuts(payload, part, settle, gentle)) > count_max):
             gentle = hard
         at = gentle
@@ -158,27 +163,29 @@ def _surrogate_cut(payload: bytes, start: int, cut: int) -> int:
     return cut
 
 
-def _ucs2_ends(payload: bytes) -> list[int]:
-    """Octets behind which a character is complete."""
-    text = payload[: len(payload) & ~1].decode("utf-16-be", "surrogatepass")
-    ends = cluster_ends(text)
-    if len(text) * 2 >= len(payload) - 1:  # nothing above the first plane: two octets each
-        return [2 * end for end in ends]
-    octets, at, found = 0, 0, []
-    for end in ends:
-        octets += sum(4 if char > "\uffff" else 2 for char in text[at:end])
-        at = end
-        found.append(octets)
-    return found
+def _ucs2_gentle(payload: bytes, start: int, cut: int) -> int:
+    """The last place up to a cut where a character ends: what stands behind the cut decides with its first letter."""
+    if _is_welcome(payload, cut):
+        return cut
+    head = payload[start:cut].decode("utf-16-be", "surrogatepass")
+    text = head + payload[cut : cut + 4].decode("utf-16-be", "replace")[:1]
+    # Behind two ordinary letters the search may begin anew: what came before has no say.
+    begin = len(head) - 1
+    while begin > 0 and _ORDINARY.match(text, begin - 1) is None:
+        begin -= 1
+    ends = [begin, *(begin + end for end in cluster_ends(text[begin:]))]
+    welcome = ends[bisect.bisect_right(ends, len(head)) - 1]
+    return cut - len(head[welcome:].encode("utf-16-be", "surrogatepass"))
 
 
-def _shifted_ends(payload: bytes, shift: Shift) -> list[int]:
+def _shifted_gentle(shift: Shift, payload: bytes, start: int, cut: int) -> int:
     """The same for septets of national languages, some of whose letters stand on others."""
-    offsets, at, size = [], 0, len(payload)
-    while at < size:
-        at += 2 if payload[at] == _ESC and at + 1 < size else 1
+    offsets, at, end = [start], start, min(len(payload), cut + 2)
+    while at < end:
+        at += 2 if payload[at] == _ESC and at + 1 < end else 1
         offsets.append(at)
-    return [offsets[end - 1] for end in cluster_ends(decode(payload, "gsm", "replace", shift))]
+    ends = [0, *cluster_ends(decode(payload[start:end], "gsm", "replace", shift))]
+    return max(offsets[place] for place in ends if offsets[place] <= cut)
 
 
 def _sensible(reference: int, total: int, sequence: int) -> Concat | None:

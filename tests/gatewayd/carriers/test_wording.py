@@ -71,7 +71,7 @@ def test_counts_are_a_handset_s(
         (9 * part + 1, 10),
     ):
         asked = repeated(letter, letters, encoding)
-        requests = prepared(asked, manner, 0.0).requests
+        requests = prepared(asked, manner, 0.0)[0]
         assert len(requests) == count == count_of(asked, manner), letters
         for request in requests:
             size = len(request.short_message)
@@ -103,7 +103,7 @@ def test_national_counts_are_a_handset_s(
     text: str, languages: tuple[int, ...], cut: str, sizes: list[int], shift: tuple[int, int]
 ) -> None:
     asked, manner = wide(text), Manner(cut=cut, languages=languages)
-    requests = prepared(asked, manner, 0.0).requests
+    requests = prepared(asked, manner, 0.0)[0]
     assert count_of(asked, manner) == len(requests)
     read, found = "", []
     for request in requests:
@@ -181,7 +181,7 @@ def test_a_table_is_better_than_other_letters() -> None:
 def test_a_text_in_national_tables_for_a_link_with_another_alphabet() -> None:
     asked = message(b"\x1bs\x1bc", udh=b"\x03\x24\x01\x01", esm_class=0x40)
     assert wording_of(asked, GSM)[:4] == (0, "gsm", b"\x1bs\x1bc", b"\x03\x24\x01\x01"), "as it came"
-    (request,) = prepared(asked, Manner("latin1"), 0.0).requests
+    (request,) = prepared(asked, Manner("latin1"), 0.0)[0]
     assert (request.esm_class, request.data_coding, request.short_message) == (0, 8, "şç".encode("utf-16-be"))
     only_cedilla = msgspec.structs.replace(asked, payload=b"\x1bc")
     assert wording_of(only_cedilla, Manner("latin1"))[:4] == (0, "latin1", b"\xe7", b"")
@@ -192,57 +192,57 @@ def test_a_text_in_national_tables_for_a_link_with_another_alphabet() -> None:
 
 def test_a_long_one_in_national_tables_is_cut_with_them() -> None:
     asked = message(b"\x1bs" * 90, udh=b"\x03\x24\x01\x01", esm_class=0x40)
-    for sequence, request in enumerate(prepared(asked, GSM, 0.0).requests, 1):
+    for sequence, request in enumerate(prepared(asked, GSM, 0.0)[0], 1):
         assert request.short_message[:9] == bytes((8, 0x24, 1, 1, 0, 3, 0x04, 2, sequence))
         assert len(request.short_message) - 9 == (148, 32)[sequence - 1]
 
 
 def test_the_four_ways_of_a_long_text() -> None:
     asked = message("a" * 200, tlvs=((0x1401, b"x"),))
-    narrow = prepared(asked, Manner(cut="udh8"), 0.0).requests
+    narrow = prepared(asked, Manner(cut="udh8"), 0.0)[0]
     assert [request.short_message[:6] for request in narrow] == [
         b"\x05\x00\x03\x04\x02\x01",
         b"\x05\x00\x03\x04\x02\x02",
     ]
-    broad = prepared(asked, Manner(cut="udh16"), 0.0).requests
+    broad = prepared(asked, Manner(cut="udh16"), 0.0)[0]
     assert broad[1].short_message[:7] == b"\x06\x08\x04\x02\x06\x02\x02"
     assert len(broad[0].short_message) == 7 + 152
-    sar = prepared(asked, Manner(cut="sar"), 0.0).requests
+    sar = prepared(asked, Manner(cut="sar"), 0.0)[0]
     assert [(request.esm_class, len(request.short_message)) for request in sar] == [(0, 153), (0, 47)]
     assert sar[1].tlvs == ((0x1401, b"x"), (0x020C, b"\x00\x04"), (0x020E, b"\x02"), (0x020F, b"\x02"))
-    (whole,) = prepared(asked, Manner(cut="payload"), 0.0).requests
+    (whole,) = prepared(asked, Manner(cut="payload"), 0.0)[0]
     assert (whole.esm_class, whole.short_message) == (0, b"")
     assert whole.tlvs == ((0x1401, b"x"), (0x0424, b"a" * 200))
     assert count_of(asked, Manner(cut="payload")) == 1
-    (short,) = prepared(message("a" * 160), Manner(cut="payload"), 0.0).requests
+    (short,) = prepared(message("a" * 160), Manner(cut="payload"), 0.0)[0]
     assert short.short_message == b"a" * 160
 
 
 def test_a_sender_s_parts_become_sar_where_a_link_asks_for_it() -> None:
     part = message("a" * 153, udh=b"\x06\x08\x04\x01\x2a\x03\x02", concat=(0x12A, 3, 2), esm_class=0x40)
-    (request,) = prepared(part, Manner(cut="sar"), 0.0).requests
+    (request,) = prepared(part, Manner(cut="sar"), 0.0)[0]
     assert (request.esm_class, request.short_message) == (0, b"a" * 153)
     assert request.tlvs == ((0x020C, b"\x01\x2a"), (0x020E, b"\x03"), (0x020F, b"\x02"))
     ported = b"\x0b\x05\x04\x0b\x84\x23\xf0\x00\x03\x2a\x03\x02"
     part = message(b"\x01", "binary", data_coding=4, udh=ported, concat=(0x2A, 3, 2), esm_class=0x40)
-    (request,) = prepared(part, Manner(cut="sar"), 0.0).requests
+    (request,) = prepared(part, Manner(cut="sar"), 0.0)[0]
     assert (request.esm_class, request.short_message) == (0x40, b"\x06\x05\x04\x0b\x84\x23\xf0\x01")
     for cut in ("udh8", "udh16", "payload"):
-        (request,) = prepared(part, Manner(cut=cut), 0.0).requests
+        (request,) = prepared(part, Manner(cut=cut), 0.0)[0]
         assert (request.short_message, request.tlvs) == (ported + b"\x01", ()), "as it came"
 
 
 @pytest.mark.parametrize(("letters", "octets"), [(160, [140]), (161, [140, 14]), (7, [7]), (8, [7])])
 def test_packed(letters: int, octets: list[int]) -> None:
     asked = message("é" * letters)
-    requests = prepared(asked, Manner(is_packed=True), 0.0).requests
+    requests = prepared(asked, Manner(is_packed=True), 0.0)[0]
     assert [len(request.short_message) for request in requests] == octets
     read = b""
     for request in requests:
         _, udh, payload = concat_of(request.esm_class, request.short_message, ())
         read += unpack(payload, fill_bits(len(udh)))
     assert read == b"\x05" * letters
-    (request,) = prepared(wide("é"), Manner(is_packed=True), 0.0).requests
+    (request,) = prepared(wide("é"), Manner(is_packed=True), 0.0)[0]
     assert request.short_message == b"\x00\xe9"
 
 
@@ -250,7 +250,7 @@ def test_utf8_is_measured_as_a_handset_will_see_it() -> None:
     # 139 octets, but 139 units of UCS2 once the carrier has made an SMS of it.
     asked = message("a" * 134 + "😀" + "b", "utf8")
     assert count_of(asked, Manner("utf8")) == 3
-    requests = prepared(asked, Manner("utf8"), 0.0).requests
+    requests = prepared(asked, Manner("utf8"), 0.0)[0]
     assert "".join(decode(request.short_message[6:], "utf8") for request in requests) == "a" * 134 + "😀b"
     assert count_of(message("é" * 160, "utf8"), Manner("utf8")) == 1
     assert count_of(message("é" * 161, "utf8"), Manner("utf8")) == 2
@@ -281,7 +281,7 @@ def test_every_text_arrives(text: str, cut: str, languages: set[int], alphabet: 
     text = text.encode("utf-16-be", "replace").decode("utf-16-be")
     manner = Manner(alphabet, is_packed, tuple(sorted(languages)) if alphabet == "gsm" else (), "off", cut)
     asked = wide(text)
-    requests = prepared(asked, manner, 0.0).requests
+    requests = prepared(asked, manner, 0.0)[0]
     assert len(requests) == count_of(asked, manner)
     read = ""
     for request in requests:
