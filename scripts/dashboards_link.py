@@ -30,7 +30,7 @@ def link() -> Board:
     board = Board("link", "link", "One carrier or platform, as we see it.", [variable])
     board.row("State", *_state())
     board.row("Attempts", *_attempts())
-    board.row("Queue and pace", *_queue())
+    board.row("Queue and pace", *_queue(), *_pace())
     board.row("Receipts", *_receipts())
     return board
 
@@ -141,6 +141,11 @@ def _queue() -> tuple[Figure | Graph, ...]:
                 Query(total("name", select("gatewayd_window_size", *SIDE)), "{{name}} at most"),
             ),
         ),
+    )
+
+
+def _pace() -> tuple[Figure | Graph, ...]:
+    return (
         Graph(
             "Pace",
             "Segments a second that the link may send now; it is halved when its carrier throttles, and climbs back.",

@@ -132,11 +132,7 @@ async def test_every_way_to_a_carrier(scene: Scene) -> None:
             "tls_server_name": "smsc.carrier.example",
         },
     )
-    heard = await asyncio.to_thread(scene.daemon.hear, re.compile(r"link inward: listens on port (\d+)"))
-    stranger = await inward.dial("127.0.0.1", int(heard[1]), "knack")
-    await asyncio.wait_for(stranger.pump.wait_closed(), WAIT_S)
-    for _ in range(2):
-        await inward.dial("127.0.0.1", int(heard[1]), "knock")
+    await _it_comes_to_us(scene, inward)
     await second.ledger.wait_for(lambda: len(second.binds()) == 4, WAIT_S)
     await inward.ledger.wait_for(lambda: len(inward.binds()) == 2, WAIT_S)
     await safe.ledger.wait_for(lambda: len(safe.binds()) == 1, WAIT_S)
@@ -159,6 +155,15 @@ async def test_every_way_to_a_carrier(scene: Scene) -> None:
     assert (
         samples.value("gatewayd_certificate_expiry_timestamp_seconds", key="links.safe.tls_certificate") > time.time()
     )
+
+
+async def _it_comes_to_us(scene: Scene, inward: Smsc) -> None:
+    """A stranger who does not know the word, then the carrier's two connections."""
+    heard = await asyncio.to_thread(scene.daemon.hear, re.compile(r"link inward: listens on port (\d+)"))
+    stranger = await inward.dial("127.0.0.1", int(heard[1]), "knack")
+    await asyncio.wait_for(stranger.pump.wait_closed(), WAIT_S)
+    for _ in range(2):
+        await inward.dial("127.0.0.1", int(heard[1]), "knock")
 
 
 async def _a_new_authority(scene: Scene, authority: Authority, safe: Smsc, port: int) -> None:
@@ -207,8 +212,9 @@ async def test_a_carrier_that_is_too_slow_for_us(scene: Scene) -> None:
     assert samples.value("gatewayd_link_rate_per_second", link="slow") < 400
 
 
-async def test_no_carrier_is_stormed_whatever_it_does(scene: Scene) -> None:
-    """A hundred binds over four workers, and a carrier that hangs up on each, one that never answers, one that refuses
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.long)])
+async def test_no_carrier_is_stormed_whatever_it_does(scene: Scene, workers: int) -> None:
+    """A hundred binds over several workers, and a carrier that hangs up on each, one that never answers, one that refuses
     the password, one without a name: each sees ten connections a second at most."""
     closing = scene.carrier("closing", bind_answer="close")
     silent = scene.carrier("silent", bind_answer="silent")
@@ -217,7 +223,7 @@ async def test_no_carrier_is_stormed_whatever_it_does(scene: Scene) -> None:
     began = time.monotonic()
     many = {"host": "127.0.0.1", "binds": 100, "bind_timeout_s": 0.3}
     await scene.open(
-        4,
+        workers,
         closing=many | {"port": ports[0]},
         silent=many | {"port": ports[1]},
         refusing=many | {"port": ports[2]},
