@@ -21,6 +21,7 @@ def listed(asked: Asked) -> dict[str, Any]:
             "account": account.name,
             "peer": connection.pump.peername,
             "mode": connection.mode,
+            "version": f"{connection.version >> 4}.{connection.version & 0xF}",
             "since": connection.bound_at,
             "window_used": connection.engine.window_used,
             "owed": connection.engine.owed,

@@ -18,6 +18,7 @@ COLUMNS = (
     Column("account", "account"),
     Column("from", "peer"),
     Column("mode", "mode"),
+    Column("version", "SMPP"),
     Column("since", "since", is_number=True),
     Column("unanswered", "window_used", is_number=True),
     Column("to answer", "owed", is_number=True, is_spare=True),

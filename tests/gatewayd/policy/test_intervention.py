@@ -180,3 +180,50 @@ def test_other_ends_stay_as_they_are() -> None:
     progress = message(Stage.SENT, is_cancelled=True)
     for state in (State.DELIVRD, State.REJECTD, State.UNKNOWN):
         assert intervention.of_cancelled(progress, Finish(state), 0.0, NOW) == Finish(state)
+
+
+# -- another text ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("progress", "deliver_at", "may"),
+    [
+        (message(Stage.QUEUED), 0.0, True),
+        (message(Stage.POSTPONED), 0.0, True),
+        (message(Stage.SCHEDULED), 0.0, True),
+        (message(Stage.HELD), 0.0, True),
+        (message(Stage.HELD), NOW, False),
+        (message(Stage.QUEUED), NOW, True),
+        (message(Stage.SENDING), 0.0, False),
+        (message(Stage.SENT), 0.0, False),
+        (message(Stage.CHECKING, ("bot",)), 0.0, False),
+        (message(Stage.JOINING, ("bot",)), 0.0, False),
+        (message(Stage.QUEUED, is_cancelled=True), 0.0, False),
+        (message(Stage.QUEUED, parts=(1, 2)), 0.0, False),
+        (message(Stage.QUEUED, segments=[Segment(is_taken=True), Segment()]), 0.0, False),
+        (message(Stage.QUEUED, segments=[Segment(is_intended=True)]), 0.0, False),
+        (message(Stage.QUEUED, segments=[Segment(attempts=2)]), 0.0, True),
+        (on_rcs(Stage.POSTPONED), 0.0, False),
+        (on_rcs(Stage.QUEUED, position=1), 0.0, True),
+    ],
+)
+def test_only_what_nobody_has_gets_another_text(progress: Progress, deliver_at: float, may: bool) -> None:
+    assert intervention.may_replace(progress, deliver_at) is may
+
+
+def test_a_replaced_one_lives_as_long_as_it_is_told_and_keeps_its_place() -> None:
+    queued = message(Stage.QUEUED, rcs_until=NOW + 10, due=NOW + 10)
+    intervention.replaced(queued, EXPIRES, 0.0)
+    assert (queued.stage, queued.queue, queued.due) == (Stage.QUEUED, "carrier", NOW + 10)
+    postponed = message(Stage.POSTPONED, due=EXPIRES + 10)
+    intervention.replaced(postponed, EXPIRES, 0.0)
+    assert (postponed.stage, postponed.due) == (Stage.POSTPONED, EXPIRES)
+    held = message(Stage.HELD, due=EXPIRES + 10)
+    intervention.replaced(held, EXPIRES, 0.0)
+    assert (held.stage, held.due) == (Stage.HELD, EXPIRES)
+    waiting = message(Stage.SCHEDULED, due=NOW + 50)
+    intervention.replaced(waiting, EXPIRES, 0.0)
+    assert (waiting.stage, waiting.due) == (Stage.SCHEDULED, NOW + 50)
+    moved = message(Stage.QUEUED, segments=[Segment(attempts=1)])
+    intervention.replaced(moved, EXPIRES, NOW + 90)
+    assert (moved.stage, moved.queue, moved.due, moved.segments) == (Stage.SCHEDULED, "", NOW + 90, [])
