@@ -114,37 +114,9 @@ class News:
 def begin(metrics: Metrics, config: schema.Config) -> None:
     """Let the series of everybody who is configured begin, at zero: what begins at one has no increase."""
     for name, account in config.accounts.items():
-        for status in ("ESME_ROK", "ESME_RTHROTTLED", "ESME_RMSGQFUL"):
-            metrics.submits.labels(name, status)
-        metrics.requests.labels(name, "query_sm", "ESME_ROK")
-        metrics.submit_response.labels(name)
-        if account.outbind:
-            for outcome in ("bound", "unreachable"):
-                metrics.outbinds.labels(name, outcome)
-        if account.throttle_delay_s:
-            metrics.submits_delayed.labels(name)
-        metrics.receipt_to_esme.labels(name)
-        metrics.sessions_opened.labels(name, "sms")
-        for sink, kind in product(account.sinks, ("receipt", "mo")):
-            for outcome in ("delivered", "expired", "overflow"):
-                metrics.deliveries.labels(name, sink, kind, outcome)
-        if account.dlr_urls:
-            for outcome in ("delivered", "expired", "overflow"):
-                metrics.deliveries.labels(name, CALLBACK, "receipt", outcome)
+        _begin_account(metrics, name, account)
     for name, link in config.links.items():
-        if link.kind != "smpp":
-            metrics.uploads.labels(name, "stored")
-            metrics.webhook_ignored.labels(name, "isTyping")
-        metrics.link_results.labels(name, "accepted", "")
-        metrics.link_unreachable.labels(name)
-        metrics.receipts.labels(name, "DELIVRD")
-        metrics.mo.labels(name, "", "unrouted")
-        metrics.accept_to_carrier.labels(name)
-        metrics.carrier_receipt.labels(name)
-        metrics.limiter_waits.labels(name)
-        metrics.limiter_pauses.labels(name, "")
-        if link.kind == "smpp":
-            metrics.limiter_halvings.labels(name)
+        _begin_link(metrics, name, link)
     for side in ("esme", "carrier", "webhook", "http"):
         metrics.faults.labels(side, "internal")
     if config.mqtt.host:
@@ -155,3 +127,39 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         metrics.lockouts.labels(scope)
     for reason in ("age", "size", "text"):
         metrics.history_purged.labels(reason)
+
+
+def _begin_account(metrics: Metrics, name: str, account: schema.Account) -> None:
+    for status in ("ESME_ROK", "ESME_RTHROTTLED", "ESME_RMSGQFUL"):
+        metrics.submits.labels(name, status)
+    metrics.requests.labels(name, "query_sm", "ESME_ROK")
+    metrics.submit_response.labels(name)
+    if account.outbind:
+        for outcome in ("bound", "unreachable"):
+            metrics.outbinds.labels(name, outcome)
+    if account.throttle_delay_s:
+        metrics.submits_delayed.labels(name)
+    metrics.receipt_to_esme.labels(name)
+    metrics.sessions_opened.labels(name, "sms")
+    for sink, kind in product(account.sinks, ("receipt", "mo")):
+        for outcome in ("delivered", "expired", "overflow"):
+            metrics.deliveries.labels(name, sink, kind, outcome)
+    if account.dlr_urls:
+        for outcome in ("delivered", "expired", "overflow"):
+            metrics.deliveries.labels(name, CALLBACK, "receipt", outcome)
+
+
+def _begin_link(metrics: Metrics, name: str, link: schema.Link) -> None:
+    if link.kind != "smpp":
+        metrics.uploads.labels(name, "stored")
+        metrics.webhook_ignored.labels(name, "isTyping")
+    metrics.link_results.labels(name, "accepted", "")
+    metrics.link_unreachable.labels(name)
+    metrics.receipts.labels(name, "DELIVRD")
+    metrics.mo.labels(name, "", "unrouted")
+    metrics.accept_to_carrier.labels(name)
+    metrics.carrier_receipt.labels(name)
+    metrics.limiter_waits.labels(name)
+    metrics.limiter_pauses.labels(name, "")
+    if link.kind == "smpp":
+        metrics.limiter_halvings.labels(name)
