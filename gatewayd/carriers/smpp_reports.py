@@ -14,7 +14,7 @@ from protocol.smpp.pdu import AlertNotification, DataSm, DeliverSm
 from protocol.smpp.receipt import is_receipt, parse
 from protocol.smpp.receipt_ids import id_keys
 from protocol.smpp.septets import fill_bits, unpack
-from protocol.smpp.text import encoding_of
+from protocol.smpp.text import LOOSE_ENCODINGS, TextFault, decode, encoding_of
 
 _ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
 _STATES: Final = {state.value: state for state in State}
@@ -39,6 +39,8 @@ def report_of(
     encoding = encoding_of(pdu.data_coding, alphabet)
     if is_packed and encoding == "gsm":
         payload = unpack(payload, fill_bits(len(udh)))
+    elif encoding in LOOSE_ENCODINGS and not _is_text(payload, encoding):
+        encoding = "binary"
     return Inbound(
         source_ton=pdu.source_addr_ton,
         source_npi=pdu.source_addr_npi,
@@ -69,6 +71,14 @@ def availability_of(pdu: AlertNotification) -> Availability:
         address=pdu.esme_addr,
         status=said[0] if len(said) == 1 else -1,
     )
+
+
+def _is_text(payload: bytes, encoding: str) -> bool:
+    try:
+        decode(payload, encoding)
+    except TextFault:
+        return False
+    return True
 
 
 def _receipt_of(text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str, handset: str) -> Receipt | None:

@@ -101,3 +101,19 @@ def test_packed_septets(data_coding: int, short_message: str, esm_class: int, pa
     report = report_of(pdu, "gsm", "auto", is_packed=True)
     assert isinstance(report, Inbound)
     assert report.payload == payload
+
+
+@pytest.mark.parametrize(
+    ("data_coding", "octets", "encoding"),
+    [
+        (0x06, b"\xbf", Encoding.CYRILLIC),
+        (0x0E, b"\xc7\xd1", Encoding.EUCKR),
+        (0x0E, b"\xc7", Encoding.BINARY),  # no Korean
+        (0x05, b"\xc7", Encoding.BINARY),
+        (0x40, b"\x05", Encoding.GSM),
+    ],
+)
+def test_other_codings(data_coding: int, octets: bytes, encoding: Encoding) -> None:
+    report = report_of(DeliverSm(data_coding=data_coding, short_message=octets), "latin1", "auto")
+    assert isinstance(report, Inbound)
+    assert (report.payload, report.encoding, report.data_coding) == (octets, encoding, data_coding)

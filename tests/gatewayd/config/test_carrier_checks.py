@@ -149,3 +149,28 @@ def test_a_password_that_no_outbind_can_bear(desk: Desk) -> None:
     assert desk.faults((HOST, f'{LISTENING}outbind_password_file = "out.password"\n')) == [
         "links.carrier.outbind_password_file: the password has 13 characters; SMPP allows 8 at most"
     ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "warnings"),
+    [
+        ('national_languages = ["turkish", "urdu"]\ntransliterate = "full"\nseptets = "packed"\n', []),
+        (
+            'data_coding_0 = "latin1"\nnational_languages = ["hindi"]\n',
+            [
+                "links.carrier.national_languages: has no effect while data_coding_0 is latin1; remove one of the two",
+            ],
+        ),
+        (
+            'data_coding_0 = "utf8"\ntransliterate = "typographic"\n',
+            ["links.carrier.transliterate: has no effect while data_coding_0 is utf8: every text fits; remove it"],
+        ),
+    ],
+)
+def test_keys_of_text_that_do_nothing_are_said(desk: Desk, keys: str, warnings: list[str]) -> None:
+    assert desk.warnings((HOST, HOST + keys)) == warnings
+
+
+def test_a_language_that_has_no_table(desk: Desk) -> None:
+    (fault,) = desk.faults((HOST, f'{HOST}national_languages = ["french"]\n'))
+    assert fault.startswith('links.carrier.national_languages: "french" is not known here')
