@@ -214,8 +214,8 @@ async def test_a_carrier_that_is_too_slow_for_us(scene: Scene) -> None:
 
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.long)])
 async def test_no_carrier_is_stormed_whatever_it_does(scene: Scene, workers: int) -> None:
-    """A hundred binds over several workers, and a carrier that hangs up on each, one that never answers, one that refuses
-    the password, one without a name: each sees ten connections a second at most."""
+    """A hundred binds over several workers, and a carrier that hangs up on each, one that never answers, one that
+    refuses the password, one without a name: each sees ten connections a second at most."""
     closing = scene.carrier("closing", bind_answer="close")
     silent = scene.carrier("silent", bind_answer="silent")
     refusing = scene.carrier("refusing", bind_status="ESME_RINVPASWD")
