@@ -113,6 +113,7 @@ class Actor:
             text=True,
         )
         self._lines: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._latest: dict[str, Any] = {}
         self._name = script
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -132,11 +133,26 @@ class Actor:
             raise Failure(f"{self._name} ended too early")
         return heard
 
+    def latest(self) -> dict[str, Any]:
+        """The last line of all that have come; the same as before when none has."""
+        while True:
+            try:
+                heard = self._lines.get_nowait()
+            except Empty:
+                return self._latest
+            if not heard:
+                raise Failure(f"{self._name} ended too early")
+            self._latest = heard
+
+    def tell(self, word: str) -> None:
+        """Say a word to it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+
     def go(self) -> None:
         """Let it begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
+        self.tell("go")
 
 
 class Daemon:
