@@ -29,6 +29,7 @@ def status(asked: Asked) -> dict[str, Any]:
     return {
         "accounts": accounts(worker),
         "links": links(worker),
+        "waiting": worker.desk.aside.read(),
         "quotas": quotas_used(worker),
         "guards": guards(worker),
         "store": store(worker),

@@ -104,6 +104,7 @@ def screen(facts: dict[str, Any], silent: list[int], width: int) -> Iterator[Ren
         yield table(BROKER, [broker_row(slot, one) for slot, one in sorted(facts["mqtt"].items())], width)
     if "store" in facts:
         yield ""
+        yield waiting_line(facts["waiting"])
         yield store_line(facts["store"])
 
 
@@ -222,6 +223,13 @@ def broker_row(slot: str, broker: dict[str, Any]) -> dict[str, Any]:
         "version": broker["version"],
         "state": coloured("up", "green") if is_up else coloured(broker["trouble"], "red"),
     }
+
+
+def waiting_line(waiting: dict[str, int]) -> RenderableType:
+    """What waits for no link yet."""
+    words = f"not for a link yet: {amount(waiting['scheduled']) or 'none'} scheduled for later, "
+    words += f"{amount(waiting['held']) or 'none'} held by a person"
+    return coloured(words, "yellow") if waiting["held"] else words
 
 
 def store_line(store: dict[str, Any]) -> RenderableType:

@@ -23,7 +23,7 @@ from gatewayd.cli.conventions import (
     counted,
     refuse,
 )
-from gatewayd.cli.tables import Column, age
+from gatewayd.cli.tables import Column, age, moment
 
 COLUMNS = (
     Column("message", "id"),
@@ -35,6 +35,7 @@ COLUMNS = (
     Column("tries", "attempts", is_number=True, is_spare=True),
     Column("lane", "lane", is_number=True, is_spare=True),
     Column("class", "class", is_spare=True),
+    Column("next", "next", is_spare=True),
 )
 
 app = typer.Typer(help="The messages that wait: list, hold, release, cancel, requeue.", no_args_is_help=True)
@@ -44,7 +45,10 @@ Link = Annotated[str, typer.Option("--link", "-l", help="Those whose turn is on 
 Account = Annotated[str, typer.Option("--account", "-a", help="Those of this account.")]
 Class = Annotated[str, typer.Option("--class", help="Those of this traffic class.")]
 Stage = Annotated[
-    str, typer.Option(help="joining, queued, postponed, checking or held; also sending, sent, revoking, settling.")
+    str,
+    typer.Option(
+        help="joining, queued, postponed, scheduled, checking or held; also sending, sent, revoking, settling."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")]
 
@@ -65,8 +69,8 @@ def list_command(
 ) -> None:
     """List the messages that wait, the oldest first.
 
-    joining waits for its other parts, queued for its turn, postponed for its next try, checking for a platform's word
-    on the handset, held for you.
+    joining waits for its other parts, queued for its turn, postponed for its next try, scheduled for the time that its
+    sender named, checking for a platform's word on the handset, held for you.
 
     Exit codes: 0 shown; 1 none of the ids is known; 2 a filter is wrong; 3 the daemon is not running; 4 this user may
     not ask, or may not see numbers; 5 a worker did not answer.
@@ -89,7 +93,7 @@ def _together(answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _row(message: dict[str, Any]) -> dict[str, Any]:
     stage = f"{message['stage']}, cancelled" if message["is_cancelled"] else message["stage"]
-    return message | {"age": age(message["age_s"]), "stage": stage}
+    return message | {"age": age(message["age_s"]), "stage": stage, "next": moment(message["due"])}
 
 
 @app.command()
@@ -106,7 +110,7 @@ def hold(
     """Hold messages back until they are released. What comes later is not held: for that, pause a link.
 
     Only what waits can be held. Validity periods run, and a message whose validity is over is EXPIRED, held or not.
-    It stays held over restarts.
+    It stays held over restarts. One that is scheduled keeps its time.
 
     Exit codes: 0 done; 1 nothing could be held; 2 nothing was named; 3 the daemon is not running; 4 this user may not
     ask; 5 a worker did not answer.
@@ -126,7 +130,7 @@ def release(
     socket: Socket = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let held messages go.
+    """Let held messages go. One that is scheduled goes at its time, or now if that has passed.
 
     Exit codes: 0 done; 1 nothing was held; 2 nothing was named; 3 the daemon is not running; 4 this user may not ask; 5
     a worker did not answer.
@@ -174,7 +178,7 @@ def requeue(
 ) -> None:
     """Route waiting messages anew, as if they came now: by the routes in force, without their tries so far.
 
-    Postponed ones wait no longer, held ones are let go.
+    Postponed ones wait no longer, held ones are let go. Scheduled ones are routed at their time, and not before.
 
     Exit codes: 0 done; 1 nothing could be routed anew; 2 nothing was named; 3 the daemon is not running; 4 this user
     may not ask; 5 a worker did not answer.

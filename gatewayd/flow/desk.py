@@ -17,6 +17,7 @@ import msgspec
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow import calling, displaying
+from gatewayd.flow.aside import Aside
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, copies, due_of, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State
@@ -126,6 +127,7 @@ class Desk:
         self.outbox: Outbox
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
+        self.aside = Aside()
         self.wake: Callable[[str], None] = lambda link: None
         # For how long how a message ended is kept, for accounts that may ask; 0 when nobody may.
         self.results_s = 0.0
@@ -217,6 +219,7 @@ class Desk:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
         self.guards.on_left(progress.id)
+        self.aside.moved(progress.stage, None)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)

@@ -4,6 +4,7 @@ Knows no link, store or clock. What was held or taken back still comes to exactl
 ``policy.journey``; these are the additions:
 
 - Only what waits can be held. Its validity goes on to run, and so does its deadline for RCS.
+- What waits for the moment that its sender named keeps it: let go, it waits on, or begins if the moment has passed.
 - What no carrier has is taken back at once: DELETED.
 - What an RCS platform has is revoked first. If it turns out to be delivered, it is; if nobody can say, it is UNKNOWN.
 - What an SMS carrier has cannot be taken back. Of a message under way, nothing more is sent than what has left.
@@ -15,16 +16,19 @@ from gatewayd.message import State
 from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs
 from gatewayd.policy.progress import WAIT
 from gatewayd.policy.rcs_leg import revoke
+from gatewayd.policy.turns import schedule
 
 CANCELLED = "cancelled"
 
-_WAITING = (Stage.QUEUED, Stage.POSTPONED)
+_WAITING = (Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED)
 
 
 def hold(progress: Progress, expires_at: float) -> Step | None:
     """Send it no further until it is released; None when it does not wait."""
     if progress.stage not in _WAITING or progress.is_cancelled:
         return None
+    if progress.stage is Stage.SCHEDULED:
+        progress.begins_at = progress.due
     progress.stage = Stage.HELD
     progress.queue = ""
     progress.due = expires_at
@@ -33,7 +37,13 @@ def hold(progress: Progress, expires_at: float) -> Step | None:
 
 def release(progress: Progress, expires_at: float) -> Step | None:
     """Let a held one go on; None when it is not held."""
-    return enqueue(progress, expires_at) if progress.stage is Stage.HELD else None
+    if progress.stage is not Stage.HELD:
+        return None
+    if not progress.begins_at:
+        return enqueue(progress, expires_at)
+    schedule(progress, progress.begins_at)
+    progress.begins_at = 0.0
+    return WAIT
 
 
 def cancel(progress: Progress, expires_at: float, now: float) -> Step | None:

@@ -54,6 +54,7 @@ LABELS: Final[dict[str, str]] = {
     "`metrics`",
     "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`, `callback`",
     "source": "`query`, `bulk`, `refusal`",
+    "stage": "`scheduled`, `held`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",
     "version": "the version of gatewayd",
@@ -65,6 +66,10 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_queue_messages": Gauge("Messages that wait for a link.", ("link",)),
     "gatewayd_queue_oldest_age_seconds": Gauge(
         "Age of the message that has waited longest for a link.", ("link",), across="max"
+    ),
+    "gatewayd_waiting_messages": Gauge(
+        "Messages that wait for no link yet: for the time that their sender named, or because a person holds them.",
+        ("stage",),
     ),
     "gatewayd_outbox_deliveries": Gauge(
         "Receipts and replies that wait for a sink of an account.", ("account", "sink")

@@ -202,7 +202,11 @@ class _Telling:
                 self._say("queued", link=new["queue"], lane=new.get("lane") or None)
         if stage == before:
             return
+        if before == "held" and stage in ("queued", "scheduled"):
+            self._say("released")
         match stage:
+            case "scheduled":
+                self._say("waits_for_its_time", until=new.get("due"))
             case "joining":
                 self._say("waits_for_parts", until=new.get("due"))
             case "checking":

@@ -44,6 +44,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "revoke_answered": "{link} on taking it back: {answer}",
     "waits_for_word": "nobody knows what became of it on {link}; waits[ until {until}]",
     "held": "held by a person[ on {link}]",
+    "released": "let go again",
+    "waits_for_its_time": "waits for the time that its sender named: {until}",
     "receipt": "receipt from {link}[, segment {segment}]: {state}[ {error}]",
     "late_receipt": "{link} says {state} [{error} ]when it no longer counts",
     "displayed": "{link} says that it was read",

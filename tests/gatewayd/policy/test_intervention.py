@@ -62,7 +62,15 @@ def test_what_is_held_expires() -> None:
     assert steps.on_due(progress, EXPIRES, EXPIRES) == Finish(State.EXPIRED, "validity")
 
 
-@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.QUEUED, Stage.POSTPONED}))
+def test_what_is_scheduled_keeps_its_time() -> None:
+    progress = message(Stage.SCHEDULED, due=NOW + 60)
+    assert intervention.hold(progress, EXPIRES) == Wait()
+    assert (progress.stage, progress.due, progress.begins_at) == (Stage.HELD, EXPIRES, NOW + 60)
+    assert intervention.release(progress, EXPIRES) == Wait()
+    assert (progress.stage, progress.due, progress.begins_at) == (Stage.SCHEDULED, NOW + 60, 0.0)
+
+
+@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED}))
 def test_what_does_not_wait_is_not_held(stage: Stage) -> None:
     progress = message(stage)
     assert intervention.hold(progress, EXPIRES) is None

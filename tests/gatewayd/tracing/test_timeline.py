@@ -53,6 +53,18 @@ def test_a_message_that_ends_with_a_receipt() -> None:
     assert story.deliveries == {R}
 
 
+def test_what_waits_for_its_time_and_is_held_meanwhile() -> None:
+    later = {**PROGRESS, "stage": "scheduled", "queue": "", "due": 60.0}
+    story = told(
+        (1.1, [("message", M, MESSAGE), ("progress", M, later)]),
+        (2.0, [("progress", M, {**later, "stage": "held", "due": 0.0})]),
+        (3.0, [("progress", M, later)]),
+        (60.0, [("progress", M, PROGRESS)]),
+    )
+    assert words(story)[3:] == ["waits_for_its_time", "held", "released", "waits_for_its_time", "queued"]
+    assert story.events[3].facts == {"until": 60.0}
+
+
 def test_what_no_record_says_is_in_notes() -> None:
     moved = {**PROGRESS, "position": 1, "queue": "carrier", "fallback": "http_404"}
     story = begun(
