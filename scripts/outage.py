@@ -14,6 +14,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from outage_mqtt import MqttSink
 from outage_run import Outage, Plan, is_good
 from outage_webhook import WebhookSink
 from rich.console import Console
@@ -21,7 +22,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from trial import Figures, tried
 
-SINKS = {"webhook": WebhookSink}
+SINKS: dict[str, type[WebhookSink | MqttSink]] = {"webhook": WebhookSink, "mqtt": MqttSink}
 
 LABELS = (
     ("acknowledged", "messages acknowledged"),

@@ -1,4 +1,4 @@
-"""scripts/outage, as brief as it can be: each trouble of a receiver ends with everything there, in its order."""
+"""scripts/outage, as brief as it can be: each trouble of a sink ends with everything there, in its order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.mosquitto import needs_mosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,9 +21,15 @@ def outage(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(180)
 @pytest.mark.long
-@pytest.mark.parametrize("trouble", ["gone", "slow", "410", "garbage"])
-def test_a_receiver_in_trouble_loses_nothing(tmp_path: Path, trouble: str) -> None:
-    words = ("--trouble", trouble, "--minutes", "0.1", "--rate", "100", "--handsets", "50")
+@pytest.mark.parametrize(
+    ("sink", "trouble"),
+    [
+        *(("webhook", trouble) for trouble in ("gone", "slow", "410", "garbage")),
+        *(pytest.param("mqtt", trouble, marks=needs_mosquitto) for trouble in ("gone", "hung")),
+    ],
+)
+def test_a_sink_in_trouble_loses_nothing(tmp_path: Path, sink: str, trouble: str) -> None:
+    words = ("--sink", sink, "--trouble", trouble, "--minutes", "0.1", "--rate", "100", "--handsets", "50")
     done = outage(tmp_path, "--json", *words)
     assert done.returncode == 0, f"{done.stderr}\n{done.stdout}"
     told: dict[str, Any] = json.loads(done.stdout)
