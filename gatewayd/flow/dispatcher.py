@@ -15,6 +15,7 @@ from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.aside import STAGES
 from gatewayd.flow.desk import Desk, LinkQueue, whole
 from gatewayd.flow.inbound import InboundDesk
+from gatewayd.flow.inquiring import Inquiries
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
 from gatewayd.flow.linking import Linking
@@ -59,6 +60,7 @@ class Dispatcher:
         self._reach = Reach(desk)
         self.bureau = Bureau(desk, self._reach, limits.__getitem__)
         self._outbound = Outbound(desk, self._reach, limits, session_window_h)
+        self.inquiries = Inquiries(desk, self._reach, limits, self._outbound.paused)
         self._inbound = InboundDesk(desk, self._reach)
         self._outbound.on_named = self._inbound.on_named
         self._joiner = Joiner(desk, incomplete_max)

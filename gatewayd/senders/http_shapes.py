@@ -188,7 +188,11 @@ class Sessions(msgspec.Struct):
 
 
 class LinkCapability(msgspec.Struct, omit_defaults=True):
-    """What is known of a number on one link; no ``rcs``: nothing. ``reason`` is a word."""
+    """What is known of a number on one link; no ``rcs``: nothing. ``reason`` is a word.
+
+    ``not_asked``: nobody has asked. ``asked``, ``asked_in_bulk``: the answer is still to come. ``quota``, ``paused``,
+    ``too_many_questions``: the question could not leave.
+    """
 
     link: str
     reason: str
