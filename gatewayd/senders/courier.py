@@ -165,6 +165,27 @@ class Courier:
         self.offer_now(account)
         return len(revived)
 
+    def drop(self, account: str, chosen: Mapping[int, str]) -> int:
+        """Forget these for good, ids with their kinds; how many that were. What is on its way stays."""
+        lane = self._lanes.get(account)
+        if lane is None:
+            return 0
+        gone = lane.discard(chosen)
+        for delivery_id in gone:
+            self._spool.settle_delivery(delivery_id)
+            self._end(lane, delivery_id, chosen[delivery_id], "dropped")
+        self._wake(lane)
+        return len(gone)
+
+    def knows(self, account: str) -> bool:
+        """Whether anything was ever owed to the account here, or may be."""
+        return account in self._lanes
+
+    def is_postponed(self, delivery: Delivery) -> bool:
+        """Whether it failed, and waits for its next try."""
+        lane = self._lanes.get(delivery.account)
+        return lane is not None and delivery.id in lane.postponed
+
     def offer_now(self, account: str) -> int:
         """Wait neither for the time of a retry nor for a breaker; how many were waiting for their time."""
         lane = self._lanes.get(account)

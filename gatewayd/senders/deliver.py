@@ -9,7 +9,7 @@ import asyncio
 import heapq
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -413,20 +413,19 @@ class Outbox:
         self._offer(box)
         return count
 
-    def drop(self, account: str, chosen: Collection[int]) -> int:
-        """Forget these for good; how many that were. What is on the wire is not waiting, and stays."""
+    def drop(self, account: str, chosen: Mapping[int, str]) -> int:
+        """Forget these for good, ids with their kinds; how many that were. What is on the wire stays."""
         box = self._boxes.get(account)
         waiting = {*box.ids, *box.returned, *box.postponed} if box is not None else set()
         gone = waiting.intersection(chosen)
         if box is None or not gone:
             return 0
-        kinds = {delivery.id: delivery.kind for delivery in self._spool.deliveries(sorted(gone))}
         box.ids = deque(delivery_id for delivery_id in box.ids if delivery_id not in gone)
         box.returned = [delivery_id for delivery_id in box.returned if delivery_id not in gone]
         heapq.heapify(box.returned)
         for delivery_id in gone:
             box.postponed.pop(delivery_id, None)
-            self._end(box, delivery_id, kinds.get(delivery_id, "any"), "dropped")
+            self._end(box, delivery_id, chosen[delivery_id], "dropped")
         return len(gone)
 
     # -- for metrics ----------------------------------------------------------------------------------------------
