@@ -138,6 +138,12 @@ async def test_only_accounts_that_may(room: Room) -> None:
     assert not room.intake.received(cast("Wire", room.wire), incoming({}, account="a/b"))
 
 
+async def test_what_the_broker_keeps_is_not_sent_with_each_connection(room: Room) -> None:
+    room.come(message(), 1, is_old=True)
+    await room.acknowledged(1)
+    assert (room.fault("retained"), room.wire.published, room.desk.batches) == (1, [], [])
+
+
 async def test_what_is_too_fast_waits_in_its_order(room: Room) -> None:
     room.desk.may_go.set()
     room.rooms = [(0, 0.001), (2, 0.001), (0, 0.001), (1, 0.001)]
