@@ -233,8 +233,8 @@ class Metrics:
         self.posts = counters("posts", "Posts to applications' endpoints.", "sink", "endpoint", "outcome")
         self.mqtt_connections = counters(
             "mqtt_connections",
-            "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, unanswered, refused, "
-            "version_refused, subscription_refused, disconnected, timeout).",
+            "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, tls, unanswered, "
+            "refused, version_refused, subscription_refused, disconnected, timeout).",
             "outcome",
         )
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
