@@ -26,8 +26,14 @@ def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--direct",), ("--rcs",), ("--rcs", "--webhook-gather", "0.05")],
-    ids=["daemon", "direct", "rcs", "rcs in bunches"],
+    [
+        (),
+        ("--direct",),
+        ("--rcs",),
+        ("--rcs", "--webhook-gather", "0.05"),
+        ("--front", "http", "--receipts", "webhook"),
+    ],
+    ids=["daemon", "direct", "rcs", "rcs in bunches", "http"],
 )
 def test_nothing_is_lost(tmp_path: Path, words: tuple[str, ...]) -> None:
     figures = figures_of(bench(tmp_path, "--json", "--messages", "500", *words))
@@ -53,3 +59,18 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
     done = bench(tmp_path / "nowhere", "--direct")
     assert done.returncode == 2
     assert done.stderr.startswith("scripts/bench: ")
+
+
+@pytest.mark.long
+def test_each_way_in_and_out_is_measured(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--json", "--http", "--messages", "200")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    ways = [(row["front"], row["batch"], row["receipts"]) for row in rows]
+    assert ways[0] == ("smpp", 1, "smpp")
+    assert {front for front, _, _ in ways} == {"smpp", "http"}
+    assert {receipts for _, _, receipts in ways} == {"smpp", "none", "webhook"}
+    assert {batch for _, batch, _ in ways} == {1, 1_000}
+    for row in rows:
+        assert (row["lost"], row["duplicated"], row["damaged"], row["refused"]) == (0, 0, 0, 0)
+        assert row["messages_per_s"] > 0
