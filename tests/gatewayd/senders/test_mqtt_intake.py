@@ -130,6 +130,13 @@ async def test_what_is_no_message_is_told_and_forgotten(room: Room, content: Any
     assert room.intake.unacknowledged == 0
 
 
+async def test_what_is_too_big_names_the_key_of_this_side(room: Room) -> None:
+    room.come(b"x" * 2_001)
+    await room.acknowledged(1)
+    ((_, report),) = room.wire.published
+    assert "mqtt.message_size_max" in report["problem"]["title"]
+
+
 async def test_only_accounts_that_may(room: Room) -> None:
     room.come(message(), 1, account="bank")
     room.come(message(), 2, account="nobody")
