@@ -39,7 +39,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "method-not-allowed": Kind(405, "This path does not know this method."),
         "timeout": Kind(408, "The body did not arrive in time."),
         "too-late": Kind(409, "The message has left already, or has come to its end."),
-        "body-too-large": Kind(413, "The body is bigger than http.body_size_max, or over MQTT than mqtt.message_size_max."),
+        "body-too-large": Kind(
+            413, "The body is bigger than http.body_size_max, or over MQTT than mqtt.message_size_max."
+        ),
         "unsupported-media-type": Kind(415, "The body must be application/json, not compressed."),
         "bad-shape": Kind(422, "A field is missing, unknown or not of its type."),
         "invalid-destination": Kind(422, "The recipient is no number in international form."),
