@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = {"messages_per_s", "cpu_us_per_message", "resp_p50_ms", "resp_p99_ms", "receipt_p50_ms", "receipt_p99_ms"}
 
 
-def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def bench(place: Path, *words: str, timeout_s: float = 50) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [ROOT / "scripts" / "bench", "--dir", place, "--receipt-delay", "0.01", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
 
 
 def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -62,8 +62,9 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(180)
 def test_each_way_in_and_out_is_measured(tmp_path: Path) -> None:
-    done = bench(tmp_path, "--json", "--http", "--messages", "200")
+    done = bench(tmp_path, "--json", "--http", "--messages", "200", timeout_s=150)
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     ways = [(row["front"], row["batch"], row["receipts"]) for row in rows]
