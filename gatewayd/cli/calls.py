@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 PAGE: Final = 500
 LONG_S: Final = 60.0
-_CODES: Final = {"usage": REFUSED, "denied": DENIED}
+FAULT_CODES: Final = {"usage": REFUSED, "denied": DENIED}
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def daemon(config: Path, socket: Path | None) -> Iterator[Client]:
     except Denied as error:
         refuse(str(error), DENIED)
     except Refused as error:
-        refuse(str(error), _CODES.get(error.kind, FAILED))
+        refuse(str(error), FAULT_CODES.get(error.kind, FAILED))
 
 
 def listed(client: Client, what: str, limit: int, **args: Any) -> Answer:

@@ -62,10 +62,18 @@ def test_every_command_has_a_page_with_its_exit_codes(path: tuple[str, ...]) -> 
     assert path[-1] in WITHOUT_CODES or "Exit codes: 0 " in result.stdout
 
 
+def options_of(path: tuple[str, ...]) -> set[str]:
+    return {option for parameter in ALL[path].params for option in parameter.opts}
+
+
+def test_what_is_asked_of_a_daemon_or_of_its_files_finds_both() -> None:
+    assert {"--json", "--config", "--socket"} <= options_of(("trace",))
+    assert {"--config", "--socket"} <= options_of(("mask",))
+
+
 @pytest.mark.parametrize("path", [path for path in ALL if path[0] in ASKING and path not in OFFLINE], ids=" ".join)
 def test_who_asks_the_daemon_speaks_json_and_finds_its_socket(path: tuple[str, ...]) -> None:
-    options = {option for parameter in ALL[path].params for option in parameter.opts}
-    assert {"--json", "--config", "--socket"} <= options
+    assert {"--json", "--config", "--socket"} <= options_of(path)
 
 
 @pytest.mark.parametrize("path", [path for path in ALL if path[0] in ASKING and path[:2] not in OFFLINE], ids=" ".join)
