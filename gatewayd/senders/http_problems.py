@@ -84,6 +84,21 @@ _OF_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+# Where in a message the cause stands, when it comes out only as the message is handed in.
+_ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sender-not-allowed": "from",
+        "invalid-sender": "from",
+        "invalid-destination": "to",
+        "no-route": "to",
+        "class-not-allowed": "class",
+        "invalid-text": "text",
+        "invalid-schedule": "schedule_at",
+        "invalid-validity": "validity_s",
+    }
+)
+
+
 class ProblemDocument(msgspec.Struct, omit_defaults=True, rename={"kind": "type"}):
     """A problem, as application/problem+json. ``reason`` is a word for programs, ``element`` where in the call."""
 
@@ -124,5 +139,12 @@ def problem_of(refusal: Refusal, retry_s: float = 1.0) -> Problem:
     kind = _OF_REFUSALS.get(refusal.kind)
     if kind is None and refusal.status in (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR):
         kind = "busy"
+    kind = kind or "refused"
     is_passing = kind in ("rate-limited", "busy", "not-confirmed")
-    return Problem(kind or "refused", refusal.problem, reason=refusal.kind, retry_s=retry_s if is_passing else 0.0)
+    return Problem(
+        kind,
+        refusal.problem,
+        reason=refusal.kind,
+        element=_ELEMENTS.get(kind, ""),
+        retry_s=retry_s if is_passing else 0.0,
+    )

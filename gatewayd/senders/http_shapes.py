@@ -215,6 +215,9 @@ def decoded(read: Callable[[bytes], T], octets: bytes) -> T:
         return read(octets)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
-        raise Problem("bad-shape", problem, element=path.rstrip("`").lstrip(".")) from None
+        pattern = problem.replace("\\\\", "\\")  # it is told as Python would write it
+        raise Problem("bad-shape", pattern, element=path.rstrip("`").lstrip(".")) from None
+    except msgspec.DecodeError as error:
+        raise Problem("bad-json", str(error)) from None
     except JSON_FAULTS:
         raise Problem("bad-json") from None
