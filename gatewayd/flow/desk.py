@@ -298,7 +298,7 @@ class Desk:
             state=state,
             error=error,
             submitted_at=message.accepted_at,
-            done_at=at or now,
+            done_at=_end_of(message, at, now),
             user_message_reference=reference_of(message),
         )
 
@@ -313,7 +313,7 @@ class Desk:
                 error=error,
                 channel=channel,
                 accepted_at=message.accepted_at,
-                done_at=at or now,
+                done_at=_end_of(message, at, now),
                 due=now + self.results_s,
                 reference=reference_of(message),
             )
@@ -393,3 +393,8 @@ def _terms(name: str, link: schema.Link) -> LinkTerms:
 def _family(reason: str) -> str:
     """A reason as a label of few values: platforms' own codes stay in the trail."""
     return "failed" if reason.startswith("failed_") else reason
+
+
+def _end_of(message: Message, at: float, now: float) -> float:
+    """When it ended. Carriers tell the minute, which may have begun before the message came."""
+    return max(at, message.accepted_at) if at else now

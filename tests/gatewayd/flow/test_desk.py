@@ -64,6 +64,17 @@ async def test_a_receipt_goes_the_way_back(stage: Stage_) -> None:
     assert owed.user_message_reference == 9
 
 
+async def test_nothing_ends_before_it_began(stage: Stage_) -> None:
+    """Carriers tell the minute of the end."""
+    scene = stage("carrier")
+    await scene.submit("quick", "slow")
+    scene.carrier.accept("17", "18")
+    scene.carrier.receipt("17", at=scene.now - 54.0)
+    scene.carrier.receipt("18", at=scene.now + 6.0)
+    await scene.settle()
+    assert [owed.done_at - owed.submitted_at for owed in scene.outbox.deliveries] == [0.0, 6.0]
+
+
 async def test_what_a_carrier_refused_is_told_with_its_reason(stage: Stage_) -> None:
     scene = stage("carrier")
     await scene.submit("hello")
