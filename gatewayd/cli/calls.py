@@ -29,12 +29,12 @@ FAULT_CODES: Final = {"usage": REFUSED, "denied": DENIED}
 @contextlib.contextmanager
 def daemon(config: Path, socket: Path | None) -> Iterator[Client]:
     """A connection to the daemon; whatever goes wrong with it ends the command with its exit code."""
-    from gatewayd.control.client import Client, Denied, NotRunning, Refused, socket_of
+    from gatewayd.control.client import Client, Denied, NotRunning, Refused, Silent, socket_of
 
     try:
         with Client(socket or socket_of(config)) as client:
             yield client
-    except NotRunning as error:
+    except (NotRunning, Silent) as error:
         refuse(str(error), NOT_RUNNING)
     except Denied as error:
         refuse(str(error), DENIED)

@@ -31,6 +31,8 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     A stop takes no more messages, waits daemon.drain_timeout_s for answers under way, and keeps the rest on disk; a
     second SIGINT waits no longer. SIGHUP reads the configuration again: a faulty one changes nothing, see the log.
 
+    Example: `gatewayd run --config /etc/gatewayd/gatewayd.toml`
+
     Exit codes: 0 stopped as asked; 1 a failure while running, see the log; 2 the configuration, the command line or
     the installation is wrong, and nothing was started.
     """
@@ -70,6 +72,8 @@ def check_config(
     as the user that the daemon runs as: others may not be able to read the secrets. Routes, and only they, have
     numbers instead of names: routes[1] is the first.
 
+    Example: `gatewayd check-config /etc/gatewayd/gatewayd.toml`
+
     Exit codes: 0 the gateway can start with it, warnings or not; 2 it can't.
     """
     _insist_on_own_house()
@@ -100,6 +104,8 @@ def hash_password_command(
     Asks twice without showing it, or reads one line when stdin is not a terminal. There is no option for it: the
     arguments of a command can be read by every user of the machine.
 
+    Example: `gatewayd hash-password < secret > shop.hash`
+
     Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
     """
     typer.echo(hash_password(read_password(is_long=is_long), random.SystemRandom()))
@@ -117,7 +123,10 @@ def read_password(*, is_long: bool = False) -> str:
 
 
 def version() -> None:
-    """Print the version of the gateway and of the Python that runs it."""
+    """Print the version of the gateway and of the Python that runs it.
+
+    Example: `gatewayd version`
+    """
     typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
 
 

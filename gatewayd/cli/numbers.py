@@ -34,6 +34,8 @@ def import_command(
     of its block; one dated after today is left for later. Lines may come in any order and number, at the same use of
     memory. Running workers take up the new file within half a minute; until it is whole, the old one stays in use.
 
+    Example: `gatewayd numbers import ported.csv --update`
+
     Exit codes: 0 it is in use; 1 it is, but some lines could not be used; 2 nothing was changed.
     """
     from gatewayd.store.numbers import NumbersFault, import_numbers, names_of
@@ -65,6 +67,8 @@ def lookup_command(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Tell who serves a number, as far as the files know, and by which links with a table of operators it may go.
+
+    Example: `gatewayd numbers lookup +33612345678`
 
     Exit codes: 0 its operator is known; 1 it is not; 2 this is no number, or a file cannot be used.
     """
@@ -100,6 +104,8 @@ def qualify_command(
     For a link with capability = "bulk". The list is put into the spool directory, from where the running workers take
     it, and those that start later, too. Numbers whose answers are young enough are not asked about again. What follows
     a number on its line, behind a ; or a , is not looked at.
+
+    Example: `gatewayd numbers qualify list.csv --link orange`
 
     Exit codes: 0 the list is there; 1 it is, but some lines could not be used; 2 it is not.
     """

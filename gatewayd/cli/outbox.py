@@ -63,7 +63,10 @@ def outbox(
     """Show how much each application is owed at each of its sinks, and for how long. One that is bound and owed much is
     slow or refuses.
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd outbox`
+
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not
+    answer.
     """
     if context.invoked_subcommand is not None:
         return
@@ -112,8 +115,10 @@ def list_command(
 ) -> None:
     """List what is owed, the oldest first: receipts and replies, how old, how often tried, and until when it is kept.
 
-    Exit codes: 0 shown; 2 an option is wrong; 3 the daemon is not running; 4 this user may not ask, or may not see
-    numbers; 5 a worker did not answer.
+    Example: `gatewayd outbox list shop --older 30min`
+
+    Exit codes: 0 shown; 2 an option is wrong; 3 the daemon is not running, or does not answer; 4 this user may not
+    ask, or may not see numbers; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         filters = {"account": account, "sink": sink, "kind": kind, "older_s": seconds_of(older)}
@@ -135,8 +140,10 @@ def replay(
 ) -> None:
     """Offer at once what an application refused for now, instead of when its next try is due.
 
-    Exit codes: 0 done, also when nothing waited for another try; 1 there is no such account; 2 there is no such sink; 3
-    the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd outbox replay shop`
+
+    Exit codes: 0 done, also when nothing waited for another try; 1 there is no such account; 2 there is no such sink;
+    3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         answer = client.ask("replay", account=account, sink=sink)
@@ -161,8 +168,10 @@ def drop(
     Without --sink, that is what it is owed at all of them. What was just written to a bind or posted, and is not
     answered, stays; so do dead letters.
 
+    Example: `gatewayd outbox drop shop --sink webhook --older 1d`
+
     Exit codes: 0 done; 1 there was nothing to drop, or no such account; 2 an option is wrong, or you said no; 3 the
-    daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     older_s = seconds_of(older)
     if not yes:

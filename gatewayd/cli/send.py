@@ -64,6 +64,8 @@ def send(
     A run that was interrupted goes on with the same command and --state file. What was sent and had no answer then is
     "unknown", and is not sent again unless you say so. Ctrl-C stops it: answers are awaited, the report is written.
 
+    Example: `gatewayd send --account shop --from SHOP --file list.csv --rate 50 --state list.state --report report.csv`
+
     Exit codes: 0 everything was accepted (with --wait: and delivered); 1 something was not, or it was stopped or cut
     off; 2 the file, the password or an option cannot be used: nothing was sent; 3 there was no bind: nothing was sent.
     """

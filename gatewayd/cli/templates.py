@@ -30,6 +30,8 @@ def check_command(config: Config = DEFAULT_CONFIG) -> None:
 
     Every fault is printed on stderr, one a line, with its file, its key and what to do.
 
+    Example: `gatewayd template check`
+
     Exit codes: 0 all are sound; 2 one is not, or the configuration is wrong.
     """
     found = _templates_of(load_config(config))
@@ -53,6 +55,8 @@ def try_command(
 
     Nothing is sent, and no gateway need run. What a link's platform cannot take goes as plain text over that link,
     and is named here.
+
+    Example: `gatewayd template try 'Your code is 4711' --account shop`
 
     Exit codes: 0 it becomes more than its text; 1 it stays a text; 2 a template, the configuration or a TLV is wrong.
     """

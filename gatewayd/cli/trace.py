@@ -45,6 +45,8 @@ def trace(
     history.keep_h. Numbers are masked as in the log. --reveal shows them whole, and texts where history.text_h keeps
     them, if log.reveal in the configuration allows it.
 
+    Example: `gatewayd trace +33612345678 --last 3`
+
     Exit codes: 0 found; 1 nothing is known of it (any more); 2 the command line or the configuration is wrong; 4 you
     may not ask the daemon, whole numbers are not for you, or the files are not yours to read.
     """
@@ -75,8 +77,8 @@ def _answer(config: Path, socket: Path | None, what: str, **args: Any) -> dict[s
         with Client(socket or socket_of(config), GREETING_S) as client:
             try:
                 client.ask("about", timeout_s=GREETING_S)
-            except Refused as silence:
-                typer.echo(f"gatewayd: {silence}; its files are read instead", err=True)
+            except Refused as silence:  # or one of an older version, which does not know the question
+                typer.echo(f"gatewayd: {silence}: its files are read instead", err=True)
                 return None
             answer: dict[str, Any] = client.ask(what, timeout_s=2 * LONG_S, **args)["answer"]
             return answer
@@ -125,6 +127,8 @@ def mask(
 
     The hash behind # is the same for the same number, and tells nothing to those who have not the daemon's key. Where
     no daemon runs that could be asked, run it as the daemon's user.
+
+    Example: `gatewayd mask +33612345678`
 
     Exit codes: 0 it is on stdout; 2 the configuration is wrong, or the key cannot be read; 4 you may not ask the
     daemon.

@@ -72,8 +72,10 @@ def list_command(
     joining waits for its other parts, queued for its turn, postponed for its next try, scheduled for the time that its
     sender named, checking for a platform's word on the handset, held for you.
 
-    Exit codes: 0 shown; 1 none of the ids is known; 2 a filter is wrong; 3 the daemon is not running; 4 this user may
-    not ask, or may not see numbers; 5 a worker did not answer.
+    Example: `gatewayd queue list --link carrier --stage postponed`
+
+    Exit codes: 0 shown; 1 none of the ids is known; 2 a filter is wrong; 3 the daemon is not running, or does not
+    answer; 4 this user may not ask, or may not see numbers; 5 a worker did not answer.
     """
     filters = {"link": link, "account": account, "class": traffic_class, "stage": stage, "all": everything}
     with daemon(config, socket) as client:
@@ -112,8 +114,10 @@ def hold(
     Only what waits can be held. Validity periods run, and a message whose validity is over is EXPIRED, held or not.
     It stays held over restarts. One that is scheduled keeps its time.
 
-    Exit codes: 0 done; 1 nothing could be held; 2 nothing was named; 3 the daemon is not running; 4 this user may not
-    ask; 5 a worker did not answer.
+    Example: `gatewayd queue hold --account shop`
+
+    Exit codes: 0 done; 1 nothing could be held; 2 nothing was named; 3 the daemon is not running, or does not answer;
+    4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     _act("hold", "held", chosen, config, socket, as_json)
@@ -132,8 +136,10 @@ def release(
 ) -> None:
     """Let held messages go. One that is scheduled goes at its time, or now if that has passed.
 
-    Exit codes: 0 done; 1 nothing was held; 2 nothing was named; 3 the daemon is not running; 4 this user may not ask; 5
-    a worker did not answer.
+    Example: `gatewayd queue release --account shop`
+
+    Exit codes: 0 done; 1 nothing was held; 2 nothing was named; 3 the daemon is not running, or does not answer; 4
+    this user may not ask; 5 a worker did not answer.
     """
     chosen = [one | {"stage": "held"} for one in _chosen(ids, link, account, traffic_class, everything)]
     _act("release", "released", chosen, config, socket, as_json)
@@ -156,8 +162,10 @@ def cancel(
     What an RCS platform has is revoked; if it was delivered already, the receipt says DELIVRD. What an SMS carrier has
     cannot be taken back. Several messages at once are asked for once more.
 
-    Exit codes: 0 done; 1 nothing could be cancelled; 2 nothing was named, or you said no; 3 the daemon is not running;
-    4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd queue cancel 68854a6b54001`
+
+    Exit codes: 0 done; 1 nothing could be cancelled; 2 nothing was named, or you said no; 3 the daemon is not running,
+    or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     if not ids and not yes:
@@ -180,8 +188,10 @@ def requeue(
 
     Postponed ones wait no longer, held ones are let go. Scheduled ones are routed at their time, and not before.
 
-    Exit codes: 0 done; 1 nothing could be routed anew; 2 nothing was named; 3 the daemon is not running; 4 this user
-    may not ask; 5 a worker did not answer.
+    Example: `gatewayd queue requeue --link carrier`
+
+    Exit codes: 0 done; 1 nothing could be routed anew; 2 nothing was named; 3 the daemon is not running, or does not
+    answer; 4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     _act("requeue", "routed anew", chosen, config, socket, as_json)

@@ -19,7 +19,7 @@ _RECEIPTS: Final = {0: "none", 1: "final", 2: "on failure", 3: "none"}
 _FINISHED: Final = ("", "ENROUTE", "ACCEPTD")
 # Within a commit, causes before what came of them; records of other kinds come last.
 _ORDER: Final = {kind: place for place, kind in enumerate(("note", "message", "progress", "session", "delivery"))}
-_AFTER: Final = frozenset({"revoke_asked", "guard_waits"})
+_AFTER: Final = frozenset({"revoke_asked", "guard_waits", "ended"})
 
 
 class Change(msgspec.Struct, frozen=True):

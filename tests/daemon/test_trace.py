@@ -214,7 +214,8 @@ async def test_a_trace_is_told_whether_workers_or_the_supervisor_hang(stage: Sta
         assert await asyncio.to_thread(ask, scene, message_id, "--reveal") == revealed
         os.kill(status["pid"], signal.SIGSTOP)
         told = await asyncio.to_thread(ask, scene, message_id, "--reveal")
-        said = "gatewayd: the daemon did not answer within 3 s; its files are read instead\n"
+        silent = "gatewayd: the daemon did not answer within 3 s: it hangs, or is very busy, see its log"
+        said = f"{silent}: its files are read instead\n"
         assert told == revealed + said
     finally:
         for process in (*workers, status["pid"]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,19 @@ def given(path: tuple[str, ...]) -> list[str]:
         case ("outbox", "dead", "replay"):
             return ["shop"]
     return []
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if not ALL[path].hidden], ids=" ".join)
+def test_every_page_has_an_example_that_could_be_typed(path: tuple[str, ...]) -> None:
+    found = re.search("Example: `([^`]+)`", ALL[path].callback.__doc__ or "")
+    assert found
+    program, *words = shlex.split(re.split(" [<>] ", found[1])[0])
+    assert (program, tuple(words[: len(path)])) == ("gatewayd", path)
+    command = ALL[path]
+    parser = command.make_parser(command.context_class(command, resilient_parsing=True))
+    values, left, _ = parser.parse_args(words[len(path) :])
+    missing = [parameter.name for parameter in command.params if parameter.required and not values.get(parameter.name)]
+    assert (missing, left) == ([], [])
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)

@@ -82,6 +82,14 @@ def test_causes_come_before_what_came_of_them_and_requests_after_what_asked_for_
     assert words(story)[4:] == ["revokes", "revoke_asked"]
 
 
+def test_the_end_comes_behind_what_led_to_it() -> None:
+    taken = {**PROGRESS, "stage": "sent", "queue": "", "links": ["carrier"], "segments": [{"carrier_id": "a"}]}
+    ended = ("note", M, {"word": "ended", "state": "DELIVRD", "error": "000"})
+    story = begun((2.0, [("progress", M, taken), ended]), (2.0, [("message", M, None), ("progress", M, None)]))
+    assert words(story)[4:] == ["taken", "ended"]
+    assert story.state == "DELIVRD"
+
+
 def test_segments_are_told_one_by_one() -> None:
     segments = [{"carrier_id": "a", "is_taken": True}, {}]
     first = {**PROGRESS, "links": ["carrier"], "segments": segments}
