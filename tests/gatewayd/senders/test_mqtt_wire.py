@@ -87,12 +87,12 @@ async def script() -> AsyncIterator[Script]:
     await made.stop()
 
 
-async def wire_to(script: Script, **terms: Any) -> Wire:
+async def wire_to(script: Script, version: str = "3.1.1", **terms: Any) -> Wire:
     usual = Terms(
         host="127.0.0.1", port=await script.start(), tls=None, username="", password="", client_id="x", keepalive_s=60,
         window=10, receive_max=10, size_max=1_000, session_s=0,
     )  # fmt: skip
-    return Wire(msgspec.structs.replace(usual, **terms), "3.1.1", script.on_message, script.on_end)
+    return Wire(msgspec.structs.replace(usual, **terms), version, script.on_message, script.on_end)
 
 
 async def test_acknowledgements_leave_in_the_order_of_the_messages(script: Script) -> None:
@@ -168,6 +168,22 @@ async def test_why_there_is_no_connection(script: Script, act: Act, word: str) -
         await wire.open()
     assert (caught.value.word, script.ends) == (word, 0)
     assert ("may want mqtt.tls" in str(caught.value)) == (word == "unanswered")
+
+
+@pytest.mark.parametrize(
+    ("act", "word"),
+    [
+        (says(b"\x20\x02\x00\x01"), "version_refused"),  # an old broker, in its own words
+        (says(b"\x20\x03\x00\x84\x00"), "version_refused"),
+        (hangs_up, "unanswered"),
+    ],
+)
+async def test_how_brokers_refuse_mqtt_5(script: Script, act: Act, word: str) -> None:
+    script.acts = [act]
+    wire = await wire_to(script, "5")
+    with pytest.raises(WireFault) as caught:
+        await wire.open()
+    assert caught.value.word == word
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "no..name"])
