@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from gatewayd.senders import http_page
+from gatewayd.senders.http_openapi import described
 from tests.daemon.process import Daemon
 from tests.daemon.test_http_strangers import base, tables_of
-from tests.support.api import KEY, Api
+from tests.support.api import KEY
 
 pytestmark = pytest.mark.timeout(120)
 SCHEMATHESIS = shutil.which("st", path=str(Path(sys.executable).parent))
@@ -47,10 +49,10 @@ negative_data_rejection.enabled = false
 EACH_FIELD = ("--exclude-path", "/v1/messages/batch")
 
 
-@pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    folder = tmp_path_factory.mktemp("described")
-    daemon = Daemon(folder, tables_of(folder, ready_without_links=True))
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    """One for each run: who tries many wrong keys is not heard for a while."""
+    daemon = Daemon(tmp_path, tables_of(tmp_path, ready_without_links=True))
     daemon.start()
     yield daemon
     daemon.stop()
@@ -68,7 +70,7 @@ def test_it_does_what_its_description_says(
     assert SCHEMATHESIS is not None
     config = tmp_path / "schemathesis.toml"
     config.write_text(COMMON + more, encoding="utf-8")
-    command = [SCHEMATHESIS, "--config-file", config, "run", f"{base(daemon)}/openapi.json", *words]
+    command: list[str | Path] = [SCHEMATHESIS, "--config-file", config, "run", f"{base(daemon)}/openapi.json", *words]
     how = ["--header", f"Authorization: Bearer {KEY}", "--request-timeout", "10", "--no-color"]
     ended = subprocess.run([*command, *how], cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
     told = ended.stdout[-6_000:] + ended.stderr[-2_000:]
@@ -95,20 +97,15 @@ class Page(HTMLParser):
             self.ids.append(given["id"] or "")
 
 
-async def test_the_page_stands_alone_and_leads_nowhere_wrong(daemon: Daemon) -> None:
-    api = Api(base(daemon), "")
-    try:
-        answer = await api.call("GET", "/docs")
-        described = await api.call("GET", "/openapi.json")
-    finally:
-        await api.close()
+def test_the_page_stands_alone_and_leads_nowhere_wrong() -> None:
+    text, description = http_page.page(), described()
     page = Page()
-    page.feed(answer.body)
+    page.feed(text)
     assert page.fetched == []
-    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in http_page.HEADERS["Content-Security-Policy"]
     assert len(set(page.ids)) == len(page.ids)
     assert {link for link in page.links if link.startswith("#")} <= {f"#{one}" for one in page.ids}
     assert {link for link in page.links if not link.startswith("#")} == {"/openapi.json"}
-    for methods in described.body["paths"].values():
+    for methods in description["paths"].values():
         for call in methods.values():
             assert call["operationId"] in page.ids
