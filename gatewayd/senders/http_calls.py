@@ -175,7 +175,7 @@ class Calls:
     async def sessions(self, request: web.Request, account: Account) -> web.Response:
         """Open conversations with a handset."""
         handset = _number(request.query.get("handset", ""), "handset")
-        sender = request.query.get("from", "").removeprefix("+")
+        sender = request.query.get("from", "").strip().removeprefix("+")
         talks = await self._asked(self._questions.talks(account.name, handset, sender))
         return answer(Sessions([_session_of(talk, handset) for talk in talks]))
 
@@ -250,9 +250,7 @@ def _id_of(request: web.Request) -> int:
 
 
 def _number(text: str, element: str) -> str:
-    number = text.strip()
-    if element == "handset" and number[:1].isdigit() is False and number[1:].isdigit():
-        number = f"+{number[1:]}"  # a bare plus in a query stands for a blank
+    number = text.strip()  # a bare plus in a query stands for a blank
     if _NUMBER.fullmatch(number) is None:
         raise Problem("bad-request", "is no number in international form", element=element)
     return number.removeprefix("+")

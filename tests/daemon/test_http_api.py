@@ -270,6 +270,9 @@ async def test_conversations_and_reach(http: Clients) -> None:
     assert (session["from"], session["message_id"], session["handset"]) == ("33700000001", message_id, RCS[1:])
     answer = await api.call("GET", f"/v1/sessions?handset={RCS[1:]}&from=33700000001")
     assert answer.body == {"sessions": [session]}
+    bare = await api.call("GET", f"/v1/sessions?handset=+{RCS[1:]}&from=+33700000001")
+    assert bare.body == answer.body, "a plus that is not escaped is a blank"
+    assert (await api.call("GET", f"/v1/sessions?handset=x{RCS[1:]}")).problem == "bad-request"
     known = await api.call("GET", f"/v1/capabilities/{RCS}")
     assert known.body["rcs"] is True
     assert known.body["links"][0]["rcs"] is True
