@@ -213,7 +213,7 @@ class Desk:
     def _count_fallback(self, journey: Journey) -> None:
         progress = journey.progress
         self.metrics.fallbacks.labels(progress.links[0], _family(progress.fallback)).value += 1
-        self._say("fallback", journey, link=progress.link, reason=progress.fallback)
+        self.tell("fallback", journey, link=progress.link, reason=progress.fallback)
 
     def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
@@ -239,8 +239,7 @@ class Desk:
             self.metrics.operator_messages.labels(operator, channel.value, state.value).value += 1
         if progress.sent_at:
             self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
-        if self.trail.wants:
-            self._say(state.value.lower(), journey, link=link, error=error)
+        self.tell(state.value.lower(), journey, link=link, error=error or None)
 
     def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
         """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""
@@ -348,11 +347,12 @@ class Desk:
 
     # -- for people ---------------------------------------------------------------------------------------------
 
-    def _say(self, fate: str, journey: Journey, **facts: Any) -> None:
+    def tell(self, step: str, journey: Journey, **facts: Any) -> None:
+        """A line for people about one message; gathered only where it is read."""
         if self.trail.wants:
             message = journey.message
             handset = message.destination
-            self.trail.say(fate, message=f"{message.id:x}", account=message.account, handset=handset, **facts)
+            self.trail.tell(step, message=f"{message.id:x}", account=message.account, handset=handset, **facts)
 
 
 def whole(journey: Journey) -> Message:

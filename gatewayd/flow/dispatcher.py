@@ -200,9 +200,11 @@ class Dispatcher:
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable now and were acknowledged."""
-        queues, accounts = self._desk.queues, self._desk.accounts
+        queues, accounts, tells = self._desk.queues, self._desk.accounts, self._desk.trail.wants
         for journey in journeys:
             progress = journey.progress
+            if tells:
+                self._desk.tell("taken", journey, link=progress.queue or None, stage=progress.stage.value)
             if progress.stage is not Stage.QUEUED:
                 self._await(journey)
                 continue

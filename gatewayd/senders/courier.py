@@ -319,6 +319,8 @@ class Courier:
             case "taken":
                 self._spool.settle_delivery(delivery.id)
                 self._end(lane, delivery.id, delivery.kind, "delivered")
+                if self._trail.wants:
+                    self._trail.tell("delivered", **delivery.told())
                 lane.release(handset_in(delivery))
                 if gate.breaker.succeeded():
                     log.warning("= %s %s works again", self.sink, gate.name)
@@ -393,14 +395,7 @@ class Courier:
         return True
 
     def _bury(self, lane: Lane, delivery: Delivery, outcome: str, reason: str) -> None:
-        self._trail.say(
-            "delivery_dead",
-            account=lane.account,
-            sink=self.sink,
-            kind=delivery.kind,
-            handset=delivery.source,
-            reason=reason,
-        )
+        self._trail.say("delivery_dead", **delivery.told(), reason=reason)
         self.graveyard.bury(lane, delivery, reason)
         self._end(lane, delivery.id, delivery.kind, outcome)
         lane.release(handset_in(delivery))

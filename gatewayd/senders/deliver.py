@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
@@ -52,7 +53,7 @@ class Box:
         self.account = account
         self.depth_max = depth_max
         self.window = window
-        self.ids: deque[int] = deque()
+        self.ids = CompactLine()
         self.returned: list[int] = []
         self.postponed: dict[int, None] = {}
         self.followers: dict[int, int] = {}
@@ -89,7 +90,7 @@ class Box:
         """Take out the id that ``oldest`` gave."""
         if self.returned and self.returned[0] == delivery_id:
             heapq.heappop(self.returned)
-        elif self.ids and self.ids[0] == delivery_id:
+        elif len(self.ids) and self.ids[0] == delivery_id:
             self.ids.popleft()
         else:
             del self.postponed[delivery_id]
@@ -208,6 +209,8 @@ class Outbox:
         if status == 0:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
+            if self._trail.wants:
+                self._trail.tell("delivered", **delivery.told())
         elif status == NO_STATUS:
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, f"unanswered_{reason}").value += 1
             if reason == "lost":
@@ -215,15 +218,13 @@ class Outbox:
             else:
                 self._retry_later(box, delivery)
         elif status == UNBUILDABLE:
-            self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
+            self._trail.say("delivery_unbuildable", **delivery.told(), reason=reason)
             self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
         else:
-            self._trail.say(
-                "delivery_rejected", account=box.account, kind=delivery.kind, handset=delivery.source, status=status
-            )
+            self._trail.say("delivery_rejected", **delivery.told(), status=status_name(status))
             self._end(box, delivery.id, delivery.kind, "rejected")
 
     # -- the pump -------------------------------------------------------------------------------------------------
@@ -420,7 +421,7 @@ class Outbox:
         gone = waiting.intersection(chosen)
         if box is None or not gone:
             return 0
-        box.ids = deque(delivery_id for delivery_id in box.ids if delivery_id not in gone)
+        box.ids.discard(gone)
         box.returned = [delivery_id for delivery_id in box.returned if delivery_id not in gone]
         heapq.heapify(box.returned)
         for delivery_id in gone:

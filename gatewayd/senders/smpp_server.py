@@ -18,6 +18,7 @@ from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.tls import server_context
+from gatewayd.runtime.trail import say
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account, Gatekeeper
 from gatewayd.senders.deliver import Outbox
@@ -158,10 +159,7 @@ class EsmeConnection:
                 spawn(self._bind(event), name=f"bind {asked.system_id!r}")
             case FaultSeen(kind=kind, status=status, detail=detail):
                 self._server.count_fault(kind)
-                log.info(
-                    "< fault peer=%s account=%s kind=%s answer=%s %s",
-                    self.pump.peername, self.account_name, kind, status_name(status), detail,
-                )  # fmt: skip
+                self._say("< fault", account=self.account_name, kind=kind, answer=status_name(status), detail=detail)
             case Closed(reason=reason):
                 self._on_closed(reason)
             case _ if isinstance(event, Pdu):
@@ -185,7 +183,7 @@ class EsmeConnection:
         if account is None or server.is_draining:
             status = status or Status.ESME_RBINDFAIL
             server.metrics.binds_refused.labels(status_name(status)).value += 1
-            log.warning("< bind refused peer=%s status=%s", self.pump.peername, status_name(status))
+            self._say("< bind_refused", logging.WARNING, account=asked.system_id, status=status_name(status))
             self.engine.refuse_bind(asked, status)
             self.pump.flush()
             return
@@ -202,12 +200,15 @@ class EsmeConnection:
         self._is_receiver = command in _RECEIVERS
         self.number, self.mode = self._server.next_number(), Command(command).name.lower().removeprefix("bind_")
         self.bound_at = time.time()
-        log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, Command(command).name.lower())
+        self._say("= bound", account=account.name, mode=self.mode)
+
+    def _say(self, event: str, level: int = logging.INFO, **fields: str) -> None:
+        say(log, level, event, peer=self.pump.peername, **fields)
 
     def _on_closed(self, reason: str) -> None:
         if self.account is not None:
             self.account.unseat(self)
-            log.info("= closed account=%s peer=%s reason=%s", self.account.name, self.pump.peername, reason)
+            self._say("= closed", account=self.account.name, reason=reason)
             if self._is_receiver:
                 self._server.outbox.leave(self)
         self._server.closed(self)

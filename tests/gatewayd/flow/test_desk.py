@@ -141,7 +141,7 @@ async def test_the_trail_tells_every_step_and_no_text_and_no_number(
     scene.carrier.receipt("17")
     await scene.settle()
     told = [record.message.split()[:2] for record in caplog.records if record.name == "gatewayd.trail"]
-    assert told == [[word, f"message={message:x}"] for word in ("refused", "fallback", "accepted", "delivrd")]
+    assert told == [[word, f"message={message:x}"] for word in ("taken", "refused", "fallback", "accepted", "delivrd")]
     assert HANDSET not in caplog.text
     assert "secret" not in caplog.text
     assert "handset=3361*****78" in caplog.text
