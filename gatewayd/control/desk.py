@@ -51,6 +51,9 @@ class Worker(Protocol):
     async def ask(self, what: str, args: Line, patience_s: float) -> Line | None:
         """Put a question; None when there is no answer."""
 
+    def leave_word(self, what: str, args: Line) -> None:
+        """Have it done by one that is just starting, too, once it is ready."""
+
 
 class Daemon(Protocol):
     """The supervisor, as this desk sees it."""
@@ -175,7 +178,11 @@ class ControlDesk:
             await asyncio.to_thread(self._pauses.set, name, peer.user, paused=paused)
         except OSError as error:
             return fault(f"the pause could not be written down: {error}", "failed")
-        return await self._spread(peer, request)
+        for worker in self._daemon.workers:  # one that starts had its orders, perhaps, and cannot be asked yet
+            worker.leave_word(request["ask"], request["args"])
+        spread = await self._spread(peer, request)
+        is_heard = "fault" not in spread or spread["kind"] != "failed"
+        return spread if is_heard else {"answer": {}, "silent": [worker.slot for worker in self._daemon.workers]}
 
     async def _backup(self, peer: Peer, request: Line) -> Line:
         """The folder is made here; then each worker copies its spool into it, and says with backup_state how far."""

@@ -28,6 +28,10 @@ class Worker:
         self.slot = slot
         self.answers = answers
         self.asked: list[tuple[str, Line]] = []
+        self.words: list[tuple[str, Line]] = []
+
+    def leave_word(self, what: str, args: Line) -> None:
+        self.words.append((what, args))
 
     async def ask(self, what: str, args: Line, patience_s: float) -> Line | None:
         self.asked.append((what, args))
@@ -111,6 +115,14 @@ async def test_a_pause_is_kept_and_told(tmp_path: Path) -> None:
     await ask(daemon, tmp_path, "resume", link="carrier")
     assert Pauses(tmp_path).names() == []
     assert (await ask(daemon, tmp_path, "pause", link="no"))["kind"] == "unknown"
+
+
+async def test_a_pause_that_no_worker_answers_is_remembered_and_left_for_those_that_start(tmp_path: Path) -> None:
+    worker = Worker(0, {})
+    for what, names in (("pause", ["carrier"]), ("resume", [])):
+        assert await ask(Daemon(tmp_path, worker), tmp_path, what, link="carrier") == {"answer": {}, "silent": [0]}
+        assert Pauses(tmp_path).names() == names
+    assert worker.words == [("pause", {"link": "carrier"}), ("resume", {"link": "carrier"})]
 
 
 async def test_a_pause_of_a_link_that_is_gone_can_be_ended(tmp_path: Path) -> None:
