@@ -101,3 +101,17 @@ def test_where_there_is_no_daemon_the_code_says_so(path: tuple[str, ...], tmp_pa
 def test_all_commands_are_in_their_page() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert [" ".join(path) for path in ALL if path[0] in ASKING and f"`{' '.join(path)}" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("gatewayd out", ["outbox"]),
+        ("gatewayd queue ", ["list", "hold", "release", "cancel", "requeue"]),
+        ("gatewayd outbox drop --s", ["--sink", "--socket"]),
+    ],
+)
+def test_the_shell_completes_commands_and_options(line: str, words: list[str]) -> None:
+    typed = {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")), "_GATEWAYD_COMPLETE": "complete_bash"}
+    result = runner.invoke(cli.app, [], prog_name="gatewayd", env=typed)
+    assert result.stdout.split() == words
