@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 ENDED_NAME_TTL_S = 86_400.0
 REVOKES_MAX = 10_000
 _FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
+# What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
+_OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
 
 
 class Outbox(Protocol):
@@ -391,8 +394,10 @@ def _terms(name: str, link: schema.Link) -> LinkTerms:
 
 
 def _family(reason: str) -> str:
-    """A reason as a label of few values: platforms' own codes stay in the trail."""
-    return "failed" if reason.startswith("failed_") else reason
+    """A reason as a label of few values: platforms' and carriers' own codes stay in the trail."""
+    if reason.startswith("failed_"):
+        return "failed"
+    return "refused" if _OWN_CODE.fullmatch(reason) else reason
 
 
 def _end_of(message: Message, at: float, now: float) -> float:

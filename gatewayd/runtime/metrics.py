@@ -48,7 +48,8 @@ LABELS: Final[dict[str, str]] = {
     "`DELETED`, `UNKNOWN`); of attempts `accepted`, `refused`, `deferred`, `unknown`; of deliveries `delivered`, "
     "`retried`, `refused`, `expired`, `overflow`, `unanswered_…`",
     "python": "the version of the interpreter",
-    "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
+    "reason": "a short word. Of fallbacks: `refused` stands for every code of a carrier's or platform's own, which "
+    "`gatewayd_link_results_total` has. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
     "scope": "what the pause holds for: `user`, `agent`, `application`; empty: as the configuration says",
     "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `mqtt`, `webhook` and "
     "`metrics`",

@@ -145,3 +145,13 @@ async def test_the_trail_tells_every_step_and_no_text_and_no_number(
     assert HANDSET not in caplog.text
     assert "secret" not in caplog.text
     assert "handset=3361*****78" in caplog.text
+
+
+@pytest.mark.parametrize("code", ["77777", "0x00000437"])
+async def test_codes_of_others_own_are_one_reason_among_the_figures(stage: Stage_, code: str) -> None:
+    scene = stage("carrier", "backup")
+    await scene.submit("Hello")
+    scene.carrier.answer(Refused(code))
+    await scene.settle()
+    assert scene.counted("fallbacks", "carrier", "refused") == 1
+    assert scene.counted("link_results", "carrier", "refused", code) == 1
