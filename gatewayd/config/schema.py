@@ -202,7 +202,7 @@ class Account(_Table, frozen=True, kw_only=True):
     window: Window = 100
     data_coding_0: Alphabet = "gsm"
     outbox_ttl_h: Hours = 72.0
-    outbox_depth_max: Count = 100_000
+    outbox_depth_max: Count = 1_000_000
     displayed_receipts: ReceiptWord = ""
     displayed_wait_h: Hours = 168.0
     sinks: tuple[Sink, ...] = ("smpp",)
