@@ -235,7 +235,7 @@ class Metrics:
         self.mqtt_connections = counters(
             "mqtt_connections",
             "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, tls, unanswered, "
-            "refused, version_refused, subscription_refused, disconnected, timeout).",
+            "refused, version_refused, subscription_refused, disconnected, timeout, internal).",
             "outcome",
         )
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")
