@@ -289,7 +289,8 @@ class Outage:
         count = 0
         while replayed := await self._replay_once():
             count += replayed
-            await self._catch_up(lambda: self._owed() <= 0)
+            goal = self._sink.count() + replayed
+            await self._catch_up(lambda goal=goal: self._owed() <= 0 or self._sink.count() >= goal)  # type: ignore[misc]
         return count
 
     async def _replay_once(self) -> int:
