@@ -131,6 +131,8 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
             metrics.webhook_ignored.labels(name, "isTyping")
         metrics.link_results.labels(name, "accepted", "")
         metrics.link_unreachable.labels(name)
+        for family in ("connection", "no_answer", "carrier"):
+            metrics.link_errors.labels(name, family)
         metrics.receipts.labels(name, "DELIVRD")
         metrics.mo.labels(name, "", "unrouted")
         metrics.accept_to_carrier.labels(name)

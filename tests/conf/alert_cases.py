@@ -55,6 +55,8 @@ HEALTHY: Final[dict[str, str]] = {
     'gatewayd_binds_configured{side="carrier",name="carrier"}': steady(2),
     'gatewayd_link_results_total{link="carrier",outcome="accepted",error=""}': growing(600),
     'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(60),
+    'gatewayd_link_errors_total{link="carrier",family="unreachable"}': growing(60),
+    'gatewayd_link_errors_total{link="carrier",family="no_answer"}': growing(6),
     'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': growing(560),
     'gatewayd_receipts_total{link="carrier",state="ACCEPTD"}': growing(600),
     'gatewayd_messages_total{account="shop",link="carrier",channel="sms",outcome="DELIVRD"}': growing(560),
@@ -116,6 +118,10 @@ FIRING: Final[dict[str, list[dict[str, str]]]] = {
     "GatewaydBindsMissing": [{'gatewayd_binds{side="carrier",name="carrier"}': steady(1)}],
     "GatewaydLinkRefuses": [
         {'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(300)}
+    ],
+    "GatewaydLinkFails": [
+        {'gatewayd_link_errors_total{link="carrier",family="no_answer"}': growing(400)},
+        {'gatewayd_link_errors_total{link="carrier",family="connection"}': growing(400)},
     ],
     "GatewaydQueueOld": [{'gatewayd_queue_oldest_age_seconds{link="carrier"}': growing(60)}],
     "GatewaydReceiptsMissing": [
@@ -180,7 +186,14 @@ SILENT: Final[dict[str, dict[str, str]]] = {
         'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': steady(60),
         'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': steady(9),
     },
+    "GatewaydLinkFails": {  # one message in an hour
+        'gatewayd_link_results_total{link="carrier",outcome="accepted",error=""}': steady(60),
+        'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': steady(60),
+        'gatewayd_link_errors_total{link="carrier",family="no_answer"}': leaping(MINUTES - 3, 1),
+        'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': steady(60),
+    },
     "GatewaydLinkRefuses": {
+        'gatewayd_link_errors_total{link="carrier",family="no_answer"}': steady(6),
         'gatewayd_link_results_total{link="carrier",outcome="accepted",error=""}': growing(1),
         'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(3),
         'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': growing(1),
