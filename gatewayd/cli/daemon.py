@@ -12,13 +12,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gatewayd import __version__
-from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, counted, refuse
+from gatewayd.cli.calls import print_json
+from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, counted, refuse
 from gatewayd.config import forms, house
 from gatewayd.config.effective import effective
-from gatewayd.config.faults import ConfigFaults
+from gatewayd.config.faults import ConfigFaults, Fault
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 
@@ -59,12 +61,13 @@ def worker_command(
 def check_config(
     path: Annotated[Path, typer.Argument(help="The configuration file.")] = DEFAULT_CONFIG,
     show: Annotated[
-        bool, typer.Option("--effective", help="Print every key with the value in force; secrets show as ***.")
+        bool, typer.Option("--effective", help="Print every key with the value in force, as TOML; secrets show as ***.")
     ] = False,
     credentials: Annotated[
         Path | None,
         typer.Option(help="Where to look for secret files first, as systemd does with its credentials."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check a configuration and its secret files without starting anything.
 
@@ -77,6 +80,9 @@ def check_config(
     Exit codes: 0 the gateway can start with it, warnings or not; 2 it can't.
     """
     _insist_on_own_house()
+    if as_json and not show:
+        _tell_findings(path, credentials)
+        return
     loaded = _load(path, credentials)
     _say_warnings(loaded.warnings)
     if show:
@@ -94,10 +100,23 @@ def check_config(
     typer.echo(f"{path}: good ({counts})")
 
 
+def _tell_findings(path: Path, credentials: Path | None) -> None:
+    """Faults and warnings for programs, each with its file, its key, what is wrong and what to do."""
+    faults: tuple[Fault, ...] = ()
+    try:
+        warnings = _with_rules(load(path, credentials)).warnings
+    except ConfigFaults as refusal:
+        faults, warnings = refusal.faults, refusal.warnings
+    print_json({"good": not faults, "faults": msgspec.to_builtins(faults), "warnings": msgspec.to_builtins(warnings)})
+    if faults:
+        raise typer.Exit(REFUSED)
+
+
 def hash_password_command(
     is_long: Annotated[
         bool, typer.Option("--long", help="Take one that SMPP cannot carry, for an account that comes over HTTP alone.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn an application's password into the hash that the configuration wants.
 
@@ -108,7 +127,11 @@ def hash_password_command(
 
     Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
     """
-    typer.echo(hash_password(read_password(is_long=is_long), random.SystemRandom()))
+    made = hash_password(read_password(is_long=is_long), random.SystemRandom())
+    if as_json:
+        print_json({"hash": made})
+    else:
+        typer.echo(made)
 
 
 def read_password(*, is_long: bool = False) -> str:
@@ -122,12 +145,15 @@ def read_password(*, is_long: bool = False) -> str:
     return password
 
 
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """Print the version of the gateway and of the Python that runs it.
 
     Example: `gatewayd version`
     """
-    typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
+    if as_json:
+        print_json({"gatewayd": __version__, "python": platform.python_version()})
+    else:
+        typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
 
 
 def _insist_on_own_house() -> None:

@@ -50,6 +50,10 @@ def trace(
     Exit codes: 0 found; 1 nothing is known of it (any more); 2 the command line or the configuration is wrong; 4 you
     may not ask the daemon, whole numbers are not for you, or the files are not yours to read.
     """
+    from gatewayd.tracing.search import id_of
+
+    if id_of(what) is None and not "".join(what.removeprefix("+").split()).isdecimal():
+        refuse(f"{what!r} is neither a message's id, as in submit_sm_resp, nor a number")
     told = _asked(config, socket, subject=what, last=last, reveal=reveal) or _read(config, what, last, reveal)
     if not told.stories:
         refuse("nothing is known of it: it never came, or the history does not go back so far", FAILED)
@@ -122,6 +126,7 @@ def mask(
     number: Annotated[str, typer.Argument(help="A number: +33612345678 or 33612345678.")],
     config: Config = DEFAULT_CONFIG,
     socket: Socket = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a number as the log and all commands of this daemon show it, to search the log for it.
 
@@ -133,14 +138,18 @@ def mask(
     Exit codes: 0 it is on stdout; 2 the configuration is wrong, or the key cannot be read; 4 you may not ask the
     daemon.
     """
+    answer = _answer(config, socket, "mask", number=number)
+    masked = answer["masked"] if answer is not None else _masked(load_config(config).config.daemon.spool_dir, number)
+    if as_json:
+        print_json({"masked": masked})
+    else:
+        typer.echo(masked)
+
+
+def _masked(folder: str, number: str) -> str:
     from gatewayd.runtime.masking import KEY_FILE, Masker, read_key
 
-    answer = _answer(config, socket, "mask", number=number)
-    if answer is not None:
-        typer.echo(answer["masked"])
-        return
-    folder = Path(load_config(config).config.daemon.spool_dir)
-    key = read_key(folder)
+    key = read_key(Path(folder))
     if not key:
-        refuse(f"{folder / KEY_FILE} cannot be read: the daemon makes it at its first start, for its own user")
-    typer.echo(Masker(key)(number))
+        refuse(f"{Path(folder) / KEY_FILE} cannot be read: the daemon makes it at its first start, for its own user")
+    return Masker(key)(number)

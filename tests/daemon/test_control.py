@@ -269,6 +269,7 @@ async def test_sessions_of_a_number_and_of_an_account(stage: Stage) -> None:
     table = await run(scene, "sessions", "--limit", "2")
     assert len(re.findall(r"^\w+ +shop +3370\*+", table.out, re.MULTILINE)) >= 2
     assert (await run(scene, "sessions", "--reveal")).code == 4
+    assert (await run(scene, "sessions", "shop")).code == 2
 
 
 async def test_whole_numbers_where_the_configuration_allows_it(stage: Stage) -> None:

@@ -81,6 +81,12 @@ def options_of(path: tuple[str, ...]) -> set[str]:
     return {option for parameter in ALL[path].params for option in parameter.opts}
 
 
+def test_all_that_show_something_speak_json() -> None:
+    """But for those that run until they are stopped; a replay's records are JSON in any case."""
+    silent = {path for path in ALL if path[0] in ("run", "worker", "simulate")} | {("billing", "replay")}
+    assert {path for path in ALL if "--json" not in options_of(path)} == silent
+
+
 def test_what_is_asked_of_a_daemon_or_of_its_files_finds_both() -> None:
     assert {"--json", "--config", "--socket"} <= options_of(("trace",))
     assert {"--config", "--socket"} <= options_of(("mask",))
