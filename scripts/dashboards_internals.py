@@ -210,7 +210,7 @@ def _faults() -> tuple[Figure | Graph, ...]:
         ),
         Graph(
             "Open files and connections",
-            "Of all workers, and how many one may have.",
+            "Of the worker that has the most, and how many one may have.",
             "short",
             (
                 Query(select("process_open_fds", 'job="gatewayd"'), "{{instance}}"),

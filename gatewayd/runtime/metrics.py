@@ -172,7 +172,7 @@ PROCESS: Final[dict[str, Across]] = {
     "process_resident_memory_bytes": "sum",
     "process_start_time_seconds": "min",
     "process_cpu_seconds": "sum",
-    "process_open_fds": "sum",
+    "process_open_fds": "max",  # each may open so many, so the one with the most is nearest to its end
     "process_max_fds": "max",
 }
 """What the system tells of the workers' processes, and what several of them are together."""

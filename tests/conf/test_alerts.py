@@ -31,7 +31,7 @@ def promtool(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 class Case(NamedTuple):
-    """One daemon for promtool to look at: what is different from the healthy one, and the alerts that ring in the end."""
+    """One daemon for promtool to look at: how it differs from the healthy one, and the alerts that ring in the end."""
 
     instance: str
     different: dict[str, str]

@@ -81,6 +81,7 @@ def test_what_another_version_counted_otherwise_is_left_out() -> None:
         ("gatewayd_store_disk_free_bytes", 2.0),
         ("process_start_time_seconds", 2.0),
         ("process_resident_memory_bytes", 5.0),
+        ("process_open_fds", 3.0),
     ],
 )
 def test_gauges_add_up_unless_all_see_the_same_thing(name: str, merged: float) -> None:
