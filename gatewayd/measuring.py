@@ -119,31 +119,30 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         metrics.submit_response.labels(name)
         metrics.receipt_to_esme.labels(name)
         metrics.sessions_opened.labels(name, "sms")
-        for sink, kind in product(account.sinks, ("receipt", "mo")):
-            for outcome in ("delivered", "expired", "overflow"):
+        for sink in (*account.sinks, CALLBACK) if account.dlr_urls else account.sinks:
+            for kind, outcome in product(("receipt", "mo"), ("delivered", "expired")):
                 metrics.deliveries.labels(name, sink, kind, outcome)
-        if account.dlr_urls:
-            for outcome in ("delivered", "expired", "overflow"):
-                metrics.deliveries.labels(name, CALLBACK, "receipt", outcome)
+            metrics.deliveries.labels(name, sink, "any", "overflow")
     for name, link in config.links.items():
         if link.kind != "smpp":
             metrics.uploads.labels(name, "stored")
             metrics.webhook_ignored.labels(name, "isTyping")
         metrics.link_results.labels(name, "accepted", "")
         metrics.link_unreachable.labels(name)
-        for family in ("connection", "no_answer", "carrier"):
-            metrics.link_errors.labels(name, family)
+        metrics.link_errors.labels(name, "throttled")
         metrics.receipts.labels(name, "DELIVRD")
         metrics.mo.labels(name, "", "unrouted")
         metrics.accept_to_carrier.labels(name)
         metrics.carrier_receipt.labels(name)
         metrics.limiter_waits.labels(name)
         metrics.limiter_pauses.labels(name, "")
-    for side in ("esme", "carrier", "webhook", "http"):
+    for side in ("esme", "carrier", "webhook", "http", "mqtt"):
         metrics.faults.labels(side, "internal")
+    metrics.faults.labels("metrics", "gauge")
     if config.mqtt.host:
         for outcome in ("connected", "lost"):
             metrics.mqtt_connections.labels(outcome)
-    metrics.binds_refused.labels("ESME_RINVPASWD")
+    for status in ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RBINDFAIL", "ESME_RALYBND"):
+        metrics.binds_refused.labels(status)
     for reason in ("age", "size", "text"):
         metrics.history_purged.labels(reason)
