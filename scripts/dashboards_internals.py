@@ -97,7 +97,7 @@ def _commits() -> tuple[Figure | Graph, ...]:
             "short",
             (
                 Query(total("instance", select("gatewayd_store_pending_records")), "{{instance}}"),
-                Query(f"max({select('gatewayd_store_pending_max_records')})", "at most, in each worker"),
+                Query(f"max({select('gatewayd_store_pending_max_records')})", "at most"),
             ),
             width=8,
         ),

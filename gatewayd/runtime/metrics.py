@@ -90,7 +90,7 @@ GAUGES: Final[dict[str, Gauge]] = {
         "Messages that came over MQTT and are not on disk yet, or wait for their account's rate.", ("worker",)
     ),
     "gatewayd_outbox_max_deliveries": Gauge(
-        "How many may wait before the oldest are dropped, in each worker.", ("account", "sink"), across="max"
+        "How many may wait before the oldest are dropped, evenly spread over the workers.", ("account", "sink")
     ),
     "gatewayd_outbox_oldest_age_seconds": Gauge(
         "Age of the delivery that has waited longest.", ("account", "sink"), across="max"
@@ -129,7 +129,9 @@ GAUGES: Final[dict[str, Gauge]] = {
         "Messages that may yet turn out to be unreachable.", ("application",), across="max"
     ),
     "gatewayd_store_pending_records": Gauge("Records that wait for a commit."),
-    "gatewayd_store_pending_max_records": Gauge("Beyond so many in a worker, submits get ESME_RMSGQFUL.", across="max"),
+    "gatewayd_store_pending_max_records": Gauge(
+        "Beyond so many, evenly spread over the workers, submits get ESME_RMSGQFUL."
+    ),
     "gatewayd_store_failing": Gauge("1 while the store cannot commit, else 0.", across="max"),
     "gatewayd_store_journal_bytes": Gauge("What was committed since the last fold."),
     "gatewayd_store_file_bytes": Gauge("Size of the spools' files, with their logs."),

@@ -75,6 +75,8 @@ def test_what_another_version_counted_otherwise_is_left_out() -> None:
     [
         ("gatewayd_queue_messages", 5.0),
         ("gatewayd_binds", 5.0),
+        ("gatewayd_outbox_max_deliveries", 5.0),
+        ("gatewayd_store_pending_max_records", 5.0),
         ("gatewayd_queue_oldest_age_seconds", 3.0),
         ("gatewayd_link_up", 3.0),
         ("gatewayd_limiter_paused_seconds", 3.0),
