@@ -191,6 +191,8 @@ def put_back(folder: Path, contents: Contents, spool_dir: Path) -> Path | None:
             os.chown(fresh, owner.st_uid, owner.st_gid)
     if kept is not None:
         kept.mkdir(mode=0o700)
+        if os.geteuid() == 0:  # the spools in it are the daemon's user's, who must be able to reach them
+            os.chown(kept, owner.st_uid, owner.st_gid)
         for path in present:
             path.rename(kept / path.name)
         sync_folder(kept)
