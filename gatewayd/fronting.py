@@ -123,6 +123,8 @@ class Fronting:
             found.append("the store cannot commit")
         elif journal.pending > worker.config.store.pending_max:
             found.append("the store is behind")
+        if worker.community is not None and not worker.community.have_met():
+            found.append("the workers have not met yet")
         if not worker.config.http.ready_without_links and self._is_waiting():
             found.append("no link is up")
         return found

@@ -44,6 +44,7 @@ def _register_traffic(worker: Worker) -> None:
     gauge = worker.metrics.gauges.register
     gauge("gatewayd_queue_messages", worker.dispatcher.queue_depths)
     gauge("gatewayd_queue_oldest_age_seconds", worker.dispatcher.queue_ages)
+    gauge("gatewayd_waiting_messages", worker.dispatcher.aside_counts)
     gauge("gatewayd_outbox_deliveries", worker.outbox.depths)
     gauge("gatewayd_outbox_max_deliveries", _of(worker, _outbox_bounds))
     gauge("gatewayd_outbox_oldest_age_seconds", worker.outbox.ages)

@@ -117,12 +117,14 @@ def begin(metrics: Metrics, config: schema.Config) -> None:
         _begin_account(metrics, name, account)
     for name, link in config.links.items():
         _begin_link(metrics, name, link)
-    for side in ("esme", "carrier", "webhook", "http"):
+    for side in ("esme", "carrier", "webhook", "http", "mqtt"):
         metrics.faults.labels(side, "internal")
+    metrics.faults.labels("metrics", "gauge")
     if config.mqtt.host:
         for outcome in ("connected", "lost"):
             metrics.mqtt_connections.labels(outcome)
-    metrics.binds_refused.labels("ESME_RINVPASWD")
+    for status in ("ESME_RINVPASWD", "ESME_RINVSYSID", "ESME_RBINDFAIL", "ESME_RALYBND"):
+        metrics.binds_refused.labels(status)
     for scope in ("bind", "address", "account"):
         metrics.lockouts.labels(scope)
     for reason in ("age", "size", "text"):
@@ -141,12 +143,10 @@ def _begin_account(metrics: Metrics, name: str, account: schema.Account) -> None
         metrics.submits_delayed.labels(name)
     metrics.receipt_to_esme.labels(name)
     metrics.sessions_opened.labels(name, "sms")
-    for sink, kind in product(account.sinks, ("receipt", "mo")):
-        for outcome in ("delivered", "expired", "overflow"):
+    for sink in (*account.sinks, CALLBACK) if account.dlr_urls else account.sinks:
+        for kind, outcome in product(("receipt", "mo"), ("delivered", "expired")):
             metrics.deliveries.labels(name, sink, kind, outcome)
-    if account.dlr_urls:
-        for outcome in ("delivered", "expired", "overflow"):
-            metrics.deliveries.labels(name, CALLBACK, "receipt", outcome)
+        metrics.deliveries.labels(name, sink, "any", "overflow")
 
 
 def _begin_link(metrics: Metrics, name: str, link: schema.Link) -> None:
@@ -155,6 +155,7 @@ def _begin_link(metrics: Metrics, name: str, link: schema.Link) -> None:
         metrics.webhook_ignored.labels(name, "isTyping")
     metrics.link_results.labels(name, "accepted", "")
     metrics.link_unreachable.labels(name)
+    metrics.link_errors.labels(name, "throttled")
     metrics.receipts.labels(name, "DELIVRD")
     metrics.mo.labels(name, "", "unrouted")
     metrics.accept_to_carrier.labels(name)

@@ -107,9 +107,13 @@ class Posting:
         """Owe an account's dead letters again, some hundreds of all or these; how many. To be called until it is 0."""
         return sum(each.replay(account, ids) for each in self.couriers.values())
 
-    def offer_now(self, account: str) -> int:
-        """What waits for its time at an account's endpoints is offered at once; how many."""
-        return sum(each.offer_now(account) for each in self.couriers.values())
+    def offer_now(self, account: str, sink: str = "") -> int:
+        """What waits for its time at an account's endpoints, or only those of one sink, is offered now; how many."""
+        return sum(each.offer_now(account) for name, each in self.couriers.items() if sink in ("", name))
+
+    def dead_counts(self) -> Iterator[tuple[tuple[str, ...], float]]:
+        """Dead letters, by account and sink."""
+        yield from (one for each in self.couriers.values() for one in each.dead_counts())
 
     def depths(self) -> Iterator[tuple[tuple[str, ...], float]]:
         """Deliveries that are owed, by account and sink."""

@@ -42,7 +42,7 @@ def run_worker(control: int) -> int:
 async def _serve(control: int) -> int:
     channel = await WorkerChannel.open(control)
     loaded = handover.unpack(channel.orders["loaded"])
-    _prepare_process(loaded.config)
+    _prepare_process(loaded.config, channel.orders)
     try:
         worker = Worker(loaded, _place(channel.orders))
         for name in channel.orders.get("paused", ()):
@@ -91,10 +91,10 @@ async def _beat(worker: Worker, channel: WorkerChannel) -> None:
         channel.send({"beat": worker.beat()})
 
 
-def _prepare_process(config: schema.Config) -> None:
+def _prepare_process(config: schema.Config, orders: Line) -> None:
     """What is set once in a process. Signals are the supervisor's: it drains us when it is time."""
-    daemon = config.daemon
-    configure_logging(daemon.log_level, form=daemon.log_format, key=made_key(Path(daemon.spool_dir)))
+    daemon, worker = config.daemon, orders["slot"] if orders["count"] > 1 else None
+    configure_logging(daemon.log_level, form=daemon.log_format, key=made_key(Path(daemon.spool_dir)), worker=worker)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

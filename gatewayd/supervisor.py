@@ -23,6 +23,7 @@ from gatewayd.config import handover, schema
 from gatewayd.config.faults import ConfigFaults
 from gatewayd.config.load import Loaded, load
 from gatewayd.control.desk import ControlDesk
+from gatewayd.control.errands import Errands
 from gatewayd.control.listener import ControlFault, ControlListener
 from gatewayd.control.pauses import Pauses
 from gatewayd.keeping import history_of
@@ -158,7 +159,8 @@ class Supervisor:
         if self._pauses.fault:
             logger.error("= %s", self._pauses.fault)
         try:
-            desk = ControlDesk(self, self._pauses)
+            telling = Errands("gatewayd.tracing.telling", _environment())
+            desk = ControlDesk(self, self._pauses, telling.run)
             self._control = ControlListener(Path(daemon.runtime_dir), self._loaded.config.control.group, desk.answer)
             await self._control.start()
         except ControlFault as fault:
@@ -217,7 +219,7 @@ class Supervisor:
     def _start_workers(self) -> None:
         count = self._count_workers()
         descriptors = [one.fileno() for several in self.sockets.values() for one in several]
-        environment = worker_environment(str(Path(gatewayd.__file__).parents[1]), site.getsitepackages())
+        environment = _environment()
         self.keepers = [
             Keeper(
                 slot,
@@ -429,6 +431,11 @@ class Supervisor:
                 logger.error("= worker %d is not done in time: killed", keeper.slot)
                 keeper.kill("not done in time")
         await asyncio.wait(self._tasks)
+
+
+def _environment() -> dict[str, str]:
+    """Of the processes that run our modules."""
+    return worker_environment(str(Path(gatewayd.__file__).parents[1]), site.getsitepackages())
 
 
 def _settle(future: asyncio.Future[str], result: str) -> None:

@@ -8,6 +8,9 @@ delivered, displayed), of which the second becomes the receipt.
 Messages per second leave out the carrier's fixed delay before a receipt. Processor time is that of all processes of
 the daemon. Three latencies: submit_sm to its response; submit_sm to the carrier; a receipt from carrier to sender.
 At full load the latter only say how long the queue is; a paced run (`--rate`) shows what the daemon adds.
+
+`--http` measures one after the other what the same messages cost over SMPP and over the HTTP API, one a call and a
+thousand a call, with their receipts as webhooks and without. `--front http` measures one of these ways alone.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+from bench_fronts import await_receipts, checked, compare, load_for, show_all
 from bench_processes import PASSWORD, Actor, Daemon, Failure, Plan, Silence, end, free_port
 from bench_wire import restore
 from rich.console import Console
@@ -57,11 +61,14 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         carrier = _carrier(options, shared, webhook_port)
         stack.callback(end, carrier.process)
         carrier_port = carrier.hear(START_PATIENCE_S)["port"]
-        port, daemon = carrier_port, None
+        port, daemon, receiver = carrier_port, None, None
+        if options.receipts == "webhook":
+            receiver = Actor("bench_receiver.py", place=str(place))
+            stack.callback(end, receiver.process)
         if not options.direct:
             port = free_port()
             plan = Plan(
-                port=port,
+                port=free_port() if options.front == "http" else port,
                 carrier_port=carrier_port,
                 window=options.window,
                 workers=options.workers,
@@ -69,17 +76,13 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
                 webhook_port=webhook_port,
                 senders=options.senders,
                 history_h=0 if options.no_history else 72,
+                http_port=port if options.front == "http" else 0,
+                receiver_port=receiver.hear(START_PATIENCE_S)["port"] if receiver is not None else 1,
+                sink="webhook" if receiver is not None else "smpp",
             )
             daemon = Daemon(place, plan)
             stack.callback(end, daemon.process)
-        load = Actor(
-            "bench_load.py",
-            port=port,
-            password=PASSWORD,
-            rate=options.rate,
-            patience_s=options.patience,
-            **shared,
-        )
+        load = load_for(options, shared, port)
         stack.callback(end, load.process)
         # The sender is bound, and the daemon at the carrier.
         for actor in (load, carrier):
@@ -90,17 +93,25 @@ def measure(options: argparse.Namespace, place: Path) -> dict[str, Any]:
         if options.rcs and seen["received"] == options.messages:
             # What a platform still has to tell belongs to the price, too.
             _hear_while_alive(carrier, daemon, START_PATIENCE_S)
+        if options.receipts != "smpp":
+            _hear_while_alive(carrier, daemon, options.patience + START_PATIENCE_S)  # it has sent the last receipt
+        if receiver is not None:
+            await_receipts(receiver, options.messages, options.patience)
         figures: dict[str, Any] = {"processor_s": 0.0, "rss_mb": 0.0}
         if daemon is not None:
             figures = {"processor_s": daemon.processor_s() - before_s, "rss_mb": daemon.memory_peak_mb()}
         carrier.process.terminate()
-        return figures | {"load": seen, "carrier": carrier.hear(START_PATIENCE_S)}
+        counts = carrier.hear(START_PATIENCE_S)
+        if options.receipts != "smpp":
+            seen |= checked(receiver, place, options.messages)
+        return figures | {"load": seen, "carrier": counts}
 
 
 def _carrier(options: argparse.Namespace, shared: dict[str, Any], webhook_port: int) -> Actor:
     """Who takes the messages: an SMS carrier or an RCS platform."""
     if not options.rcs:
-        return Actor("bench_carrier.py", receipt_delay_s=options.receipt_delay, **shared)
+        tells_end = options.receipts != "smpp"
+        return Actor("bench_carrier.py", receipt_delay_s=options.receipt_delay, tells_end=tells_end, **shared)
     return Actor(
         "bench_platform.py",
         receipt_delay_s=options.receipt_delay,
@@ -141,8 +152,10 @@ def report(options: argparse.Namespace, place: Path, run: dict[str, Any]) -> dic
     """The figures of a run, under the names that `--json` prints."""
     names = ("sent_at", "answered_at", "receipt_at", "submitted_at", "receipt_sent_at")
     sent, answered, received, forwarded, receipt_sent = (restore(place / name) for name in names)
-    began, ended = min(filter(None, sent), default=0.0), max(received, default=0.0)
-    span_s = max(ended - began - options.receipt_delay, 1e-9)
+    last = forwarded if options.receipts == "none" else received
+    began, ended = min(filter(None, sent), default=0.0), max(last, default=0.0)
+    delay_s = 0.0 if options.receipts == "none" else options.receipt_delay
+    span_s = max(ended - began - delay_s, 1e-9)
     count = run["load"]["received"]
     figures: dict[str, Any] = {
         "messages": options.messages,
@@ -204,6 +217,14 @@ def _filesystem_of(place: Path) -> str:
     return best[1]
 
 
+def caption_of(facts: dict[str, Any]) -> str:
+    """The machine, for people."""
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']},"
+        f" spool on {facts['spool']}, load {facts['load_average']}"
+    )
+
+
 def show(figures: dict[str, Any]) -> None:
     """The table for people."""
     facts = figures["machine"]
@@ -211,11 +232,7 @@ def show(figures: dict[str, Any]) -> None:
     pace = f"{figures['rate']:g} a second" if figures["rate"] else "as fast as it goes"
     kind = "messages over RCS" if figures["rcs"] else "messages"
     title = f"{what}: {figures['messages']:,} {kind}, window {figures['window']}, {pace}"
-    caption = (
-        f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, Python {facts['python']},"
-        f" spool on {facts['spool']}, load {facts['load_average']}"
-    )
-    table = Table("", "figure", title=title, caption=caption, min_width=78)
+    table = Table("", "figure", title=title, caption=caption_of(facts), min_width=78)
     table.columns[1].justify = "right"
     for key, label, form in COLUMNS:
         table.add_row(label, form.format(figures[key]))
@@ -259,30 +276,54 @@ def parsed() -> argparse.Namespace:
         metavar="S",
         help="RCS: webhooks leave in bunches, every S seconds (default 0: each when it is due)",
     )
+    parser.add_argument("--http", action="store_true", help="compare SMPP and HTTP, one way after the other")
+    parser.add_argument("--front", choices=("smpp", "http"), default="smpp", help="who takes them (default smpp)")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="HTTP: messages a call (default 1)")
+    parser.add_argument(
+        "--http-connections", type=int, default=64, metavar="N", help="HTTP: kept, for single calls (default 64)"
+    )
+    parser.add_argument(
+        "--receipts", choices=("smpp", "webhook", "none"), default="", help="how they come (default smpp; HTTP: none)"
+    )
     parser.add_argument("--no-history", action="store_true", help="keep no history (history.keep_h = 0)")
     parser.add_argument("--direct", action="store_true", help="without the daemon: the ceiling of the tools themselves")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     options = parser.parse_args()
+    options.receipts = options.receipts or ("none" if options.front == "http" else "smpp")
+    if (options.direct or options.rcs) and (options.http or options.front == "http" or options.receipts != "smpp"):
+        parser.error("--direct and --rcs are for SMPP")
+    if options.front == "http" and (options.receipts == "smpp" or options.rate):
+        parser.error("over HTTP there are neither receipts over a bind nor a pace")
     if options.rcs and options.direct:
         parser.error("--direct is for SMS: the load speaks SMPP, the platform does not")
     return options
 
 
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one run, in a place of its own."""
+    with tempfile.TemporaryDirectory(prefix="gatewayd-bench-", dir=options.dir) as name:
+        place = Path(name)
+        return report(options, place, measure(options, place))
+
+
 def main() -> int:
-    """Measure once; 1 when a message was lost or damaged, 2 when nothing could be measured."""
+    """Measure; 1 when a message was lost or damaged, 2 when nothing could be measured."""
     options = parsed()
     try:
-        with tempfile.TemporaryDirectory(prefix="gatewayd-bench-", dir=options.dir) as name:
-            place = Path(name)
-            figures = report(options, place, measure(options, place))
+        if options.http:
+            rows = compare(options, measured, lambda name: print(f"scripts/bench: {name}", file=sys.stderr))
+        else:
+            rows = [measured(options)]
     except (Failure, OSError) as failure:
         print(f"scripts/bench: {failure}", file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(figures))
+        print(json.dumps(rows if options.http else rows[0]))
+    elif options.http:
+        show_all(rows, caption_of(rows[0]["machine"]))
     else:
-        show(figures)
-    return 1 if figures["lost"] or figures["damaged"] or figures["refused"] else 0
+        show(rows[0])
+    return 1 if any(row["lost"] or row["damaged"] or row["refused"] for row in rows) else 0
 
 
 if __name__ == "__main__":

@@ -48,7 +48,16 @@ class Counts:
         self.duplicates = 0
         self.damaged = 0
         self.receipts_refused = 0
+        self.receipts_answered = 0
+        self.tells_end = False
         self.binds = 0
+
+    def answered(self, status: int) -> None:
+        """A receipt was answered; where nobody else sees the end, the last one is what the bench waits for."""
+        self.receipts_answered += 1
+        self.receipts_refused += status != 0
+        if self.tells_end and self.receipts_answered == len(self.submitted_at):
+            print(json.dumps({"finished": True}), flush=True)
 
     def bound(self) -> None:
         """One bind more; the first one is what the bench waits for."""
@@ -86,7 +95,7 @@ class Carrier(asyncio.Protocol):
                 self.on_submit(stream.octets, sequence, start, now)
             elif command == DELIVER_SM_RESP:
                 self.window_free += 1
-                self.counts.receipts_refused += status != 0
+                self.counts.answered(status)
             elif command in (ENQUIRE_LINK, UNBIND):
                 self.out.append(pdu(command | RESPONSE, sequence))
             elif 0 < command <= BIND_TRANSCEIVER:
@@ -146,6 +155,7 @@ def receipt_body(message_id: bytes, sender: bytes, handset: bytes) -> bytes:
 
 async def serve(options: dict[str, str | int | float]) -> None:
     counts = Counts(int(options["messages"]))
+    counts.tells_end = bool(options.get("tells_end"))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)

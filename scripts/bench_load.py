@@ -45,10 +45,12 @@ BIND_PATIENCE_S = 20.0
 class Load(asyncio.Protocol):
     """One bind that sends every message once, and again only what was throttled."""
 
-    def __init__(self, messages: int, window: int, rate: float) -> None:
+    def __init__(self, messages: int, window: int, rate: float, *, wants: bool, awaits: bool) -> None:
         self.messages = messages
         self.window = window
         self.rate = rate
+        self.body = SUBMIT_BODY if wants else SUBMIT_BODY.replace(WANTED, UNWANTED)
+        self.awaits = awaits
         self.sent_at = moments(messages)
         self.answered_at = moments(messages)
         self.receipt_at = moments(messages)
@@ -100,7 +102,7 @@ class Load(asyncio.Protocol):
 
     def submit(self, at: int, now: float) -> None:
         handset = b"%d" % (HANDSET_FIRST + at)
-        self.out.append(pdu(SUBMIT_SM, at + 1, SUBMIT_BODY % (handset, text_of(handset))))
+        self.out.append(pdu(SUBMIT_SM, at + 1, self.body % (handset, text_of(handset))))
         if not self.sent_at[at]:
             self.sent_at[at] = now
         self.unanswered += 1
@@ -121,7 +123,8 @@ class Load(asyncio.Protocol):
         if self.started_at:
             self.top_up(now)
         self.write()
-        if self.received >= self.messages - self.refused and self.answered >= self.messages:
+        expected = self.messages - self.refused if self.awaits else 0
+        if self.received >= expected and self.answered >= self.messages:
             self.finished.set()
 
     def on_answer(self, status: int, at: int, message_id: bytes, now: float) -> None:
@@ -159,7 +162,8 @@ class Load(asyncio.Protocol):
 
 
 # service_type, source (alphanumeric), destination (E.164), esm_class to sm_default_msg_id with a receipt wanted, text.
-SUBMIT_BODY = b"\0\x05\0" + SENDER + b"\0\x01\x01%b\0\0\0\0\0\0\x01\0\0\0\x3c%b"
+WANTED, UNWANTED = b"\x01\0\0\0\x3c%b", b"\0\0\0\0\x3c%b"
+SUBMIT_BODY = b"\0\x05\0" + SENDER + b"\0\x01\x01%b\0\0\0\0\0\0" + WANTED
 
 
 async def bound(options: dict[str, str | int | float]) -> Load:
@@ -168,7 +172,13 @@ async def bound(options: dict[str, str | int | float]) -> Load:
     give_up_at = loop.time() + BIND_PATIENCE_S
     status: int | None = None
     while loop.time() < give_up_at:
-        load = Load(int(options["messages"]), int(options["window"]), float(options["rate"]))
+        load = Load(
+            int(options["messages"]),
+            int(options["window"]),
+            float(options["rate"]),
+            wants=bool(options.get("wants", True)),
+            awaits=bool(options.get("awaits", True)),
+        )
         try:
             await loop.create_connection(lambda load=load: load, "127.0.0.1", int(options["port"]))  # type: ignore[misc]
         except OSError:
@@ -200,6 +210,7 @@ async def run(options: dict[str, str | int | float]) -> None:
     place = Path(str(options["place"]))
     for name in ("sent_at", "answered_at", "receipt_at"):
         save(place / name, getattr(load, name))
+    (place / "ids").write_bytes(b"\n".join(load.ids))
     words = ("answered", "received", "refused", "throttled", "duplicates", "damaged")
     print(json.dumps({"done": True, **{word: getattr(load, word) for word in words}}), flush=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -19,8 +20,12 @@ from typing import Any
 
 import msgspec
 
+from gatewayd.config.api_keys import hash_key, make_key
+
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "bench-pw"
+KEY = make_key(random.Random(1))
+WEBHOOK_SECRET = "whsec_c2VjcmV0LW9mLXRoZS1iZW5jaG1hcmstMDAwMDE="
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 CONFIG = """\
@@ -44,6 +49,21 @@ window = {window}
 password_hash = "{password_hash}"
 rate_per_s = 0
 window = {window}
+"""
+
+HTTP = """
+sinks = ["{sink}"]
+{endpoint}
+api_keys.bench = {{ hash = "{key_hash}" }}
+
+[http]
+listen = ["127.0.0.1:{http_port}"]
+ready_without_links = true
+
+[endpoints.bench]
+url = "http://127.0.0.1:{receiver_port}/hooks"
+secret_file = "{place}/hooks.secret"
+allow_private = true
 """
 
 SMS_LINK = """
@@ -92,6 +112,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     webhook_port: int = 0
     senders: int = 0
     history_h: int = 72
+    http_port: int = 0
+    receiver_port: int = 1
+    sink: str = "smpp"
+
+    @property
+    def endpoint(self) -> str:
+        """The account's key of that name, where it has one."""
+        return 'endpoint = "bench"' if self.sink == "webhook" else ""
 
 
 class Failure(Exception):
@@ -113,6 +141,7 @@ class Actor:
             text=True,
         )
         self._lines: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._latest: dict[str, Any] = {}
         self._name = script
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -132,11 +161,26 @@ class Actor:
             raise Failure(f"{self._name} ended too early")
         return heard
 
+    def latest(self) -> dict[str, Any]:
+        """The last line of all that have come; the same as before when none has."""
+        while True:
+            try:
+                heard = self._lines.get_nowait()
+            except Empty:
+                return self._latest
+            if not heard:
+                raise Failure(f"{self._name} ended too early")
+            self._latest = heard
+
+    def tell(self, word: str) -> None:
+        """Say a word to it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+
     def go(self) -> None:
         """Let it begin."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
+        self.tell("go")
 
 
 class Daemon:
@@ -148,9 +192,13 @@ class Daemon:
         secret = place / "password"
         secret.write_text(PASSWORD, encoding="ascii")
         secret.chmod(0o600)
+        hooks = place / "hooks.secret"
+        hooks.write_text(WEBHOOK_SECRET, encoding="ascii")
+        hooks.chmod(0o600)
         config = place / "gatewayd.toml"
-        text = CONFIG + (RCS_LINK if plan.webhook_port else SMS_LINK)
-        facts = msgspec.structs.asdict(plan)
+        http = HTTP if plan.http_port or plan.sink != "smpp" else ""
+        text = CONFIG + http + (RCS_LINK if plan.webhook_port else SMS_LINK)
+        facts = msgspec.structs.asdict(plan) | {"endpoint": plan.endpoint, "key_hash": hash_key(KEY)}
         config.write_text(text.format(place=place, password_hash=_hash_of(PASSWORD), **facts), encoding="utf-8")
         self.log = place / "daemon.log"
         with self.log.open("wb") as log:

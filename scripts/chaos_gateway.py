@@ -111,6 +111,7 @@ class Plan(msgspec.Struct, frozen=True):
     accounts: tuple[str, ...] = ("app", "rude")
     window: int = 100
     connections: int = 1_000
+    account_extra: str = ""
     extra: str = ""
 
 
@@ -122,7 +123,7 @@ class Gateway:
         self.log = place / "daemon.log"
         self.lives = 0
         self.refused_starts = 0
-        self._config = place / "gatewayd.toml"
+        self.config = place / "gatewayd.toml"
         # Sockets lie here: their paths must be short.
         self._runtime = Path(tempfile.mkdtemp(prefix="chaos-"))
         self._process: asyncio.subprocess.Process | None = None
@@ -144,7 +145,7 @@ class Gateway:
     async def _start_once(self) -> None:
         self._is_ready, self._ended = asyncio.Event(), asyncio.Event()
         process = self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "gatewayd", "run", "--config", str(self._config)),
+            *(sys.executable, "-P", "-m", "gatewayd", "run", "--config", str(self.config)),
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=asyncio.subprocess.DEVNULL,
@@ -302,6 +303,7 @@ def _write_config(place: Path, plan: Plan, runtime: Path, port: int) -> None:
         **{name: getattr(plan, name) for name in plan.__struct_fields__},
     }
     parts = [_CONFIG.format(**facts)]
-    parts += [_ACCOUNT.format(name=name, password_hash=known, window=plan.window) for name in plan.accounts]
+    account = _ACCOUNT + plan.account_extra
+    parts += [account.format(name=name, password_hash=known, window=plan.window) for name in plan.accounts]
     parts += [_LINK.format(place=place, host=HOST, **msgspec.structs.asdict(link)) for link in plan.links]
     (place / "gatewayd.toml").write_text("".join((*parts, plan.extra)), encoding="utf-8")

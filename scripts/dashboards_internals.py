@@ -97,7 +97,7 @@ def _commits() -> tuple[Figure | Graph, ...]:
             "short",
             (
                 Query(total("instance", select("gatewayd_store_pending_records")), "{{instance}}"),
-                Query(f"max({select('gatewayd_store_pending_max_records')})", "at most, in each worker"),
+                Query(f"max({select('gatewayd_store_pending_max_records')})", "at most"),
             ),
             width=8,
         ),
@@ -213,7 +213,7 @@ def _faults() -> tuple[Figure | Graph, ...]:
         ),
         Graph(
             "Open files and connections",
-            "Of all workers, and how many one may have.",
+            "Of the worker that has the most, and how many one may have.",
             "short",
             (
                 Query(select("process_open_fds", 'job="gatewayd"'), "{{instance}}"),

@@ -192,4 +192,11 @@ def _trouble() -> tuple[Figure | Graph, ...]:
             width=8,
             opens="link",
         ),
+        Graph(
+            "Not for a link yet",
+            "Messages that wait for the time that their sender named, or that a person holds.",
+            "short",
+            (Query(total("stage", select("gatewayd_waiting_messages")), "{{stage}}"),),
+            width=24,
+        ),
     )

@@ -86,8 +86,8 @@ def _sections() -> Iterator[str]:
             yield f"| `{name}` | {kind} | {words} | {unit_of(name)} | {meaning} |"
         yield ""
         yield from _bounds(here)
-    yield "Of the workers' processes, by the system, added up over all of them (of the start the earliest, of the most"
-    yield "descriptors the largest):"
+    yield "Of the workers' processes, by the system, added up over all of them (of the start the earliest; of"
+    yield "descriptors, those of the worker with the most):"
     yield ""
     yield from (f"- `{name}{'_total' if name == 'process_cpu_seconds' else ''}`" for name in sorted(PROCESS))
     yield ""

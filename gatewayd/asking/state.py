@@ -29,6 +29,7 @@ def status(asked: Asked) -> dict[str, Any]:
     return {
         "accounts": accounts(worker),
         "links": links(worker),
+        "waiting": worker.desk.aside.read(),
         "quotas": quotas_used(worker),
         "guards": guards(worker),
         "store": store(worker),
@@ -46,8 +47,7 @@ def accounts(worker: Worker) -> dict[str, dict[str, Any]]:
     ended: dict[str, Counter[str]] = defaultdict(Counter)
     for (account, _, _, outcome), tally in worker.metrics.messages.items():
         ended[account]["delivered" if outcome == _DELIVERED else "undelivered"] += tally.value
-    depths = _by_account([*worker.outbox.depths(), *worker.posting.depths()], sum)
-    ages = _by_account([*worker.outbox.ages(), *worker.posting.ages()], max)
+    sinks = _sinks(worker)
     return {
         name: {
             "binds_up": len(account.binds),
@@ -55,9 +55,10 @@ def accounts(worker: Worker) -> dict[str, dict[str, Any]]:
             "rate_per_s": account.settings.rate_per_s,
             "class": account.settings.traffic_class,
             "weight": account.settings.weight,
-            "depth": int(depths.get(name, 0)),
+            "depth": sum(sink["depth"] for sink in sinks[name].values()),
             "depth_max": account.settings.outbox_depth_max,
-            "outbox_age_s": round(ages.get(name, 0.0), 1),
+            "outbox_age_s": max([0.0, *(sink["outbox_age_s"] for sink in sinks[name].values())]),
+            "sinks": sinks[name],
             **{word: sent[name][word] for word in ("submitted", "throttled", "refused")},
             **{word: ended[name][word] for word in ("delivered", "undelivered")},
         }
@@ -65,12 +66,22 @@ def accounts(worker: Worker) -> dict[str, dict[str, Any]]:
     }
 
 
-def _by_account(readings: Any, add: Any) -> dict[str, float]:
-    """A gauge's readings; an account may have several, one for each of its sinks."""
-    found: dict[str, list[float]] = defaultdict(list)
-    for labels, value in readings:
-        found[labels[0]].append(value)
-    return {name: add(values) for name, values in found.items()}
+def _sinks(worker: Worker) -> dict[str, dict[str, dict[str, Any]]]:
+    """What each account is owed at each of its sinks, and what nobody took there."""
+    found: dict[str, dict[str, dict[str, Any]]] = {
+        name: {sink: {"depth": 0, "outbox_age_s": 0.0, "dead": 0} for sink in account.settings.sinks}
+        for name, account in worker.server.accounts.items()
+    }
+    for key, readings in (
+        ("depth", [*worker.outbox.depths(), *worker.posting.depths()]),
+        ("outbox_age_s", [*worker.outbox.ages(), *worker.posting.ages()]),
+        ("dead", worker.posting.dead_counts()),
+    ):
+        for (name, sink), value in readings:
+            if name in found and (value or sink in found[name]):
+                of_sink = found[name].setdefault(sink, {"depth": 0, "outbox_age_s": 0.0, "dead": 0})
+                of_sink[key] = round(value, 1) if key == "outbox_age_s" else int(value)
+    return found
 
 
 def links(worker: Worker) -> dict[str, dict[str, Any]]:

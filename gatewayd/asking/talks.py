@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.asking.asked import Asked, Row
+from gatewayd.asking.asked import Asked, AskFault, Row
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.masking import shown_address
 from gatewayd.store.kinds import SESSION, Key
@@ -22,7 +22,9 @@ _decode = msgspec.json.Decoder(Session).decode
 async def listed(asked: Asked) -> dict[str, Any]:
     """Open conversations of a handset, of an account, or all."""
     worker = asked.worker
-    number, account = handset_of(asked.text("number"), 1, 1), asked.text("account")
+    number, account = handset_of("".join(asked.text("number").split()), 1, 1), asked.text("account")
+    if number and not number.isdecimal():
+        raise AskFault(f"{number} is no number")
     after = asked.memory.place(str(asked.after)) if asked.after is not None else None
     now = worker.desk.now()
 

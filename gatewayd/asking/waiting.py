@@ -122,22 +122,13 @@ async def requeue(asked: Asked) -> dict[str, Any]:
 
 
 def _hold(asked: Asked, journey: Journey) -> str:
-    desk = asked.worker.desk
-    if journey.progress.id in desk.flying:
+    if journey.progress.id in asked.worker.desk.flying:
         return _UNDER_WAY
-    step = intervention.hold(journey.progress, journey.message.expires_at)
-    if step is None:
-        return _TOO_LATE
-    desk.apply(journey, step)
-    return _CHANGED
+    return _CHANGED if asked.worker.dispatcher.hold(journey) else _TOO_LATE
 
 
 def _release(asked: Asked, journey: Journey) -> str:
-    step = intervention.release(journey.progress, journey.message.expires_at)
-    if step is None:
-        return _TOO_LATE
-    asked.worker.desk.apply(journey, step)
-    return _CHANGED
+    return _CHANGED if asked.worker.dispatcher.release(journey) else _TOO_LATE
 
 
 def _cancel(asked: Asked, journey: Journey) -> str:
@@ -156,6 +147,8 @@ def _requeue(asked: Asked, journey: Journey) -> str:
         return _UNDER_WAY
     if journey.progress.stage not in (Stage.QUEUED, Stage.POSTPONED, Stage.HELD):
         return _TOO_LATE
+    if journey.progress.begins_at:  # its way is found when its moment comes, and not before
+        return _release(asked, journey)
     worker.dispatcher.replan(journey, journey.progress.queue)
     return _CHANGED
 

@@ -109,6 +109,7 @@ class RcsLink:
         self._taken = 0
         self._is_open = False
         self._was_up = False
+        self._trouble = ""
         self._was_full = False
         self._drained = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -443,10 +444,15 @@ class RcsLink:
     async def _fetch_token(self) -> tokens.Token:
         try:
             grant = self.platform.grant(credentials_for(self._settings, self._secret, self._bot_key), self._wall())
-            return await self._http.granted(grant)
+            token = await self._http.granted(grant)
         except RcsFault as fault:
             self._on_fault(fault.kind)
+            if fault.kind != self._trouble:  # the first of a row alike
+                self._trouble = fault.kind
+                logger.warning("link %s: no token, %s", self.name, fault.kind)
             raise
+        self._trouble = ""
+        return token
 
     def _token_changed(self, is_held: bool) -> None:
         if is_held != self._was_up:

@@ -47,7 +47,10 @@ def accounts(
 ) -> None:
     """List the applications: binds, rate, what they sent since the workers started, and what they are owed.
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd accounts`
+
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not
+    answer.
     """
     if context.invoked_subcommand is not None:
         return
@@ -91,6 +94,8 @@ def add(
     it in force. Nothing is ever written over: neither a file that is there, nor an account.
 
     The password is asked for twice without showing it, or read from stdin when that is no terminal.
+
+    Example: `gatewayd accounts add shop --network 10.1.0.0/16 --append`
 
     Exit codes: 0 the account is there, or its table is on stdout; 1 a file cannot be written; 2 the name, the password
     or an option cannot be used, or there is such an account or file already: nothing was changed.

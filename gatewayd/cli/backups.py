@@ -46,8 +46,10 @@ def backup(folder: Folder, config: Config = DEFAULT_CONFIG, socket: Socket = Non
     made by the daemon, where its user may write. Not in it: the configuration and its secrets, the billing record files
     (they are only ever added to: copy them beside), and what is kept for trace.
 
-    Exit codes: 0 the backup is whole; 1 it is not, and stderr says why; 3 the daemon is not running; 4 this user may
-    not ask; 5 a worker did not answer, and there is no backup.
+    Example: `gatewayd backup /var/lib/gatewayd/backup-1126`
+
+    Exit codes: 0 the backup is whole; 1 it is not, and stderr says why; 3 the daemon is not running, or does not
+    answer; 4 this user may not ask; 5 a worker did not answer, and there is no backup.
     """
     folder = folder.absolute()
     began_at = time.time()
@@ -109,6 +111,8 @@ def restore(
     What waited when the backup was made waits again: messages that were delivered since go out a second time, and
     billing records may be written twice for conversations that ended since. The spools that are there are kept, in a
     folder replaced-TIME beside them. Run it as root or as the daemon's user.
+
+    Example: `gatewayd restore /var/lib/gatewayd/backup-1126`
 
     Exit codes: 0 restored; 1 a file cannot be read or written, or the backup is damaged; 2 the daemon runs, this is no
     backup, the configuration is wrong, or you said no: nothing was changed.
@@ -187,6 +191,8 @@ def put_back(folder: Path, contents: Contents, spool_dir: Path) -> Path | None:
             os.chown(fresh, owner.st_uid, owner.st_gid)
     if kept is not None:
         kept.mkdir(mode=0o700)
+        if os.geteuid() == 0:  # the spools in it are the daemon's user's, who must be able to reach them
+            os.chown(kept, owner.st_uid, owner.st_gid)
         for path in present:
             path.rename(kept / path.name)
         sync_folder(kept)

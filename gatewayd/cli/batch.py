@@ -57,18 +57,24 @@ def read_rows(path: Path) -> list[Row]:
             reader = csv.DictReader(file, strict=True)
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
-                raise BatchFault(f"{path}: the first line must name the columns; {' and '.join(missing)} is missing")
+                is_missing = f"{' and '.join(missing)} is missing"
+                raise BatchFault(f"{path}: the first line must name the columns, with commas between; {is_missing}")
             rows = [Row((line["to"] or "").strip(), line["text"] or "") for line in reader]
     except OSError as error:
         raise BatchFault(f"{path}: {error.strerror}") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise BatchFault(f"{path}: {error}") from error
-    faults = [f"{path}: row {number}: {fault}" for number, row in enumerate(rows, 1) if (fault := _fault_of(row))]
+    if not rows:
+        raise BatchFault(f"{path}: there is no row")
+    return checked(rows, f"{path}: ")
+
+
+def checked(rows: list[Row], where: str = "") -> list[Row]:
+    """The same rows, if all of them can be sent. Raises BatchFault with all faults."""
+    faults = [f"{where}row {number}: {fault}" for number, row in enumerate(rows, 1) if (fault := _fault_of(row))]
     if faults:
         more = [f"and {len(faults) - FAULTS_SHOWN} more"] if len(faults) > FAULTS_SHOWN else []
         raise BatchFault("\n".join([*faults[:FAULTS_SHOWN], *more]))
-    if not rows:
-        raise BatchFault(f"{path}: there is no row")
     return rows
 
 

@@ -50,6 +50,8 @@ def report(
 ) -> None:
     """Count the records: how many conversations and messages, and how much of them is free.
 
+    Example: `gatewayd billing report --from 2026-11-01 --by account`
+
     Exit codes: 0 the report is on stdout; 2 the command line, the configuration or a file cannot be used.
     """
     from gatewayd.billing import report as reports
@@ -78,6 +80,8 @@ def replay(
     rules_dir: Annotated[Path | None, typer.Option(help="A folder of rule sets of your own.")] = None,
 ) -> None:
     """Show what a rule set makes of events: one JSON record a line, as if time had gone on until all were final.
+
+    Example: `gatewayd billing replay events.json --rules google_std`
 
     Exit codes: 0 all records are on stdout; 2 a line, the rule set or the command line cannot be used.
     """
@@ -109,6 +113,8 @@ def reconcile(
 
     An invoice with a column for users is compared line by line, another one by its totals (class, agent, day). The
     columns and their names are in docs/billing.md.
+
+    Example: `gatewayd billing reconcile invoice.csv --from 2026-11-01 --to 2026-12-01`
 
     Exit codes: 0 all agrees; 1 there are differences; 2 the invoice, the records or the command line cannot be used.
     """

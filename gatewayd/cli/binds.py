@@ -43,7 +43,10 @@ def binds(
 
     "unanswered" are deliveries that the application has not answered, "to answer" what it waits for from us.
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd binds --account shop`
+
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not
+    answer.
     """
     if context.invoked_subcommand is not None:
         return
@@ -66,8 +69,10 @@ def kick(
 ) -> None:
     """Unbind an application, politely. It may bind again at once: to keep it out, change its account and reload.
 
+    Example: `gatewayd binds kick 0-12`
+
     Exit codes: 0 done; 1 there was no such bind; 2 neither a bind nor an account was named; 3 the daemon is not
-    running; 4 this user may not ask; 5 a worker did not answer.
+    running, or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     if bool(bind) == bool(account):
         refuse("name a bind, or an account with --account")

@@ -23,23 +23,23 @@ Row = dict[str, Any]
 
 PAGE: Final = 500
 LONG_S: Final = 60.0
-_CODES: Final = {"usage": REFUSED, "denied": DENIED}
+FAULT_CODES: Final = {"usage": REFUSED, "denied": DENIED}
 
 
 @contextlib.contextmanager
 def daemon(config: Path, socket: Path | None) -> Iterator[Client]:
     """A connection to the daemon; whatever goes wrong with it ends the command with its exit code."""
-    from gatewayd.control.client import Client, Denied, NotRunning, Refused, socket_of
+    from gatewayd.control.client import Client, Denied, NotRunning, Refused, Silent, socket_of
 
     try:
         with Client(socket or socket_of(config)) as client:
             yield client
-    except NotRunning as error:
+    except (NotRunning, Silent) as error:
         refuse(str(error), NOT_RUNNING)
     except Denied as error:
         refuse(str(error), DENIED)
     except Refused as error:
-        refuse(str(error), _CODES.get(error.kind, FAILED))
+        refuse(str(error), FAULT_CODES.get(error.kind, FAILED))
 
 
 def listed(client: Client, what: str, limit: int, **args: Any) -> Answer:

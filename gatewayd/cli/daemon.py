@@ -12,13 +12,15 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from gatewayd import __version__
-from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, counted, refuse
+from gatewayd.cli.calls import print_json
+from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, counted, refuse
 from gatewayd.config import forms, house
 from gatewayd.config.effective import effective
-from gatewayd.config.faults import ConfigFaults
+from gatewayd.config.faults import ConfigFaults, Fault
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 
@@ -30,6 +32,8 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
 
     A stop takes no more messages, waits daemon.drain_timeout_s for answers under way, and keeps the rest on disk; a
     second SIGINT waits no longer. SIGHUP reads the configuration again: a faulty one changes nothing, see the log.
+
+    Example: `gatewayd run --config /etc/gatewayd/gatewayd.toml`
 
     Exit codes: 0 stopped as asked; 1 a failure while running, see the log; 2 the configuration, the command line or
     the installation is wrong, and nothing was started.
@@ -57,12 +61,13 @@ def worker_command(
 def check_config(
     path: Annotated[Path, typer.Argument(help="The configuration file.")] = DEFAULT_CONFIG,
     show: Annotated[
-        bool, typer.Option("--effective", help="Print every key with the value in force; secrets show as ***.")
+        bool, typer.Option("--effective", help="Print every key with the value in force, as TOML; secrets show as ***.")
     ] = False,
     credentials: Annotated[
         Path | None,
         typer.Option(help="Where to look for secret files first, as systemd does with its credentials."),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check a configuration and its secret files without starting anything.
 
@@ -70,9 +75,14 @@ def check_config(
     as the user that the daemon runs as: others may not be able to read the secrets. Routes, and only they, have
     numbers instead of names: routes[1] is the first.
 
+    Example: `gatewayd check-config /etc/gatewayd/gatewayd.toml`
+
     Exit codes: 0 the gateway can start with it, warnings or not; 2 it can't.
     """
     _insist_on_own_house()
+    if as_json and not show:
+        _tell_findings(path, credentials)
+        return
     loaded = _load(path, credentials)
     _say_warnings(loaded.warnings)
     if show:
@@ -90,19 +100,38 @@ def check_config(
     typer.echo(f"{path}: good ({counts})")
 
 
+def _tell_findings(path: Path, credentials: Path | None) -> None:
+    """Faults and warnings for programs, each with its file, its key, what is wrong and what to do."""
+    faults: tuple[Fault, ...] = ()
+    try:
+        warnings = _with_rules(load(path, credentials)).warnings
+    except ConfigFaults as refusal:
+        faults, warnings = refusal.faults, refusal.warnings
+    print_json({"good": not faults, "faults": msgspec.to_builtins(faults), "warnings": msgspec.to_builtins(warnings)})
+    if faults:
+        raise typer.Exit(REFUSED)
+
+
 def hash_password_command(
     is_long: Annotated[
         bool, typer.Option("--long", help="Take one that SMPP cannot carry, for an account that comes over HTTP alone.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Turn an application's password into the hash that the configuration wants.
 
     Asks twice without showing it, or reads one line when stdin is not a terminal. There is no option for it: the
     arguments of a command can be read by every user of the machine.
 
+    Example: `gatewayd hash-password < secret > shop.hash`
+
     Exit codes: 0 the hash is on stdout; 2 the password cannot be used.
     """
-    typer.echo(hash_password(read_password(is_long=is_long), random.SystemRandom()))
+    made = hash_password(read_password(is_long=is_long), random.SystemRandom())
+    if as_json:
+        print_json({"hash": made})
+    else:
+        typer.echo(made)
 
 
 def read_password(*, is_long: bool = False) -> str:
@@ -116,9 +145,15 @@ def read_password(*, is_long: bool = False) -> str:
     return password
 
 
-def version() -> None:
-    """Print the version of the gateway and of the Python that runs it."""
-    typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
+def version(as_json: AsJson = False) -> None:
+    """Print the version of the gateway and of the Python that runs it.
+
+    Example: `gatewayd version`
+    """
+    if as_json:
+        print_json({"gatewayd": __version__, "python": platform.python_version()})
+    else:
+        typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
 
 
 def _insist_on_own_house() -> None:

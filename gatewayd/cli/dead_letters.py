@@ -40,8 +40,10 @@ def list_command(
 ) -> None:
     """List dead letters, the oldest first: why each is one, since when, and until when it is kept.
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask, or may not see numbers; 5 a worker did
-    not answer.
+    Example: `gatewayd outbox dead list shop`
+
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask, or may not see
+    numbers; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         answer = listed(client, "dead", limit, reveal=reveal, account=account)
@@ -62,8 +64,10 @@ def replay(
 ) -> None:
     """Owe an application its dead letters again, for as long as something new, and try its endpoint at once.
 
-    Exit codes: 0 done; 1 there was none; 2 an option is wrong; 3 the daemon is not running; 4 this user may not ask;
-    5 a worker did not answer.
+    Example: `gatewayd outbox dead replay shop`
+
+    Exit codes: 0 done; 1 there was none; 2 an option is wrong; 3 the daemon is not running, or does not answer; 4 this
+    user may not ask; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         answer = acted(client, "revive", account=account, id=delivery)

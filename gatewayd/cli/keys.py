@@ -32,8 +32,10 @@ def make_key_command(
     The table holds the key's hash alone, so the key itself cannot be found again: make another one, and remove the
     first when nobody uses it any more. `gatewayd reload` puts either in force.
 
-    Exit codes: 0 the key is on stdout; 1 the configuration cannot be written; 2 there is no such account, or such a key
-    already, or an option cannot be used: nothing was changed.
+    Example: `gatewayd accounts key shop --scope send`
+
+    Exit codes: 0 the key is on stdout; 1 the configuration cannot be written; 2 there is no such account, or such a
+    key already, or an option cannot be used: nothing was changed.
     """
     from gatewayd.config import forms, schema
     from gatewayd.config.api_keys import hash_key, make_key

@@ -46,7 +46,10 @@ def links(
 ) -> None:
     """List the links: state, binds, window, messages in the last minute, what waits, and how attempts ended.
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd links`
+
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not
+    answer.
     """
     if context.invoked_subcommand is not None:
         return
@@ -71,8 +74,10 @@ def pause(name: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, as
     A pause outlives reloads, deaths of workers and restarts of the daemon. Messages with a deadline for RCS go on by
     SMS when it has passed, and validity periods run.
 
-    Exit codes: 0 done; 1 there is no such link; 3 the daemon is not running; 4 this user may not ask; 5 done, but a
-    worker did not answer yet.
+    Example: `gatewayd links pause carrier`
+
+    Exit codes: 0 done; 1 there is no such link; 3 the daemon is not running, or does not answer; 4 this user may not
+    ask; 5 done, but a worker did not answer yet.
     """
     _tell("pause", name, config, socket, as_json)
 
@@ -81,8 +86,10 @@ def pause(name: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, as
 def resume(name: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
     """Let messages go over a paused link again.
 
-    Exit codes: 0 done; 1 there is no such link; 3 the daemon is not running; 4 this user may not ask; 5 done, but a
-    worker did not answer yet.
+    Example: `gatewayd links resume carrier`
+
+    Exit codes: 0 done; 1 there is no such link; 3 the daemon is not running, or does not answer; 4 this user may not
+    ask; 5 done, but a worker did not answer yet.
     """
     _tell("resume", name, config, socket, as_json)
 
@@ -91,8 +98,10 @@ def resume(name: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, a
 def reconnect(name: Name, config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
     """Unbind from a carrier and bind anew, one bind after the other, once its answers have come; for RCS: a new token.
 
-    Exit codes: 0 begun; 1 there is no such link; 3 the daemon is not running; 4 this user may not ask; 5 a worker did
-    not answer.
+    Example: `gatewayd links reconnect carrier`
+
+    Exit codes: 0 begun; 1 there is no such link; 3 the daemon is not running, or does not answer; 4 this user may not
+    ask; 5 a worker did not answer.
     """
     _tell("reconnect", name, config, socket, as_json)
 
@@ -107,8 +116,10 @@ def drain(
 ) -> None:
     """Pause a link and wait until nothing sent over it is without its answer, as before a carrier's maintenance.
 
+    Example: `gatewayd links drain carrier --timeout 120`
+
     Exit codes: 0 nothing is under way any more; 1 something still is, or there is no such link; 3 the daemon is not
-    running; 4 this user may not ask; 5 a worker did not answer.
+    running, or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         client.ask("pause", link=name)

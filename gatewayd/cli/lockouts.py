@@ -26,6 +26,8 @@ def locked(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJs
     An empty account is every account; an empty address is every address from which the account never bound. Binds that
     stand are not touched by any of it.
 
+    Example: `gatewayd accounts locked --json`
+
     Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
@@ -51,6 +53,8 @@ def unlock(
     """Let an account be tried again, an address try again, or with both that account from that address.
 
     What was wrong so far is forgotten; whoever goes on being wrong is locked out again.
+
+    Example: `gatewayd accounts unlock shop --address 192.0.2.7`
 
     Exit codes: 0 done; 1 nothing was known of them; 2 neither account nor address was named; 3 the daemon is not
     running; 4 this user may not ask; 5 a worker did not answer.

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
+import msgspec
 import typer
 
-from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, Config, load_config, refuse
+from gatewayd.cli.calls import print_json
+from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, load_config, refuse
 
 app = typer.Typer(help="Who serves a number, and whether it takes RCS.", no_args_is_help=True)
 
@@ -26,6 +28,7 @@ def import_command(
     update: Annotated[
         bool, typer.Option("--update", help="Keep what is known of other numbers: the file holds changes only.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take in who serves the numbers that changed their operator, into the file that numbers.ported names.
 
@@ -33,6 +36,8 @@ def import_command(
     is French, 0612345678. The newest line of a number counts; one without operator takes the number back to the holder
     of its block; one dated after today is left for later. Lines may come in any order and number, at the same use of
     memory. Running workers take up the new file within half a minute; until it is whole, the old one stays in use.
+
+    Example: `gatewayd numbers import ported.csv --update`
 
     Exit codes: 0 it is in use; 1 it is, but some lines could not be used; 2 nothing was changed.
     """
@@ -50,10 +55,13 @@ def import_command(
             )
     except (OSError, NumbersFault) as error:
         refuse(str(error))
-    typer.echo(
-        f"{settings.ported}: {done.numbers} numbers (of {done.lines} lines, {done.future} dated later, "
-        f"{done.unusable} of no use)"
-    )
+    if as_json:
+        print_json({"file": settings.ported} | msgspec.to_builtins(done))
+    else:
+        typer.echo(
+            f"{settings.ported}: {done.numbers} numbers (of {done.lines} lines, {done.future} dated later, "
+            f"{done.unusable} of no use)"
+        )
     _say_faults(done.faults, done.unusable)
     if done.unusable:
         raise typer.Exit(FAILED)
@@ -63,8 +71,11 @@ def import_command(
 def lookup_command(
     number: Annotated[str, typer.Argument(help="A number: +33612345678, or a French one as it is dialled.")],
     config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Tell who serves a number, as far as the files know, and by which links with a table of operators it may go.
+
+    Example: `gatewayd numbers lookup +33612345678`
 
     Exit codes: 0 its operator is known; 1 it is not; 2 this is no number, or a file cannot be used.
     """
@@ -78,13 +89,18 @@ def lookup_command(
     loaded = load_config(config).config
     book = book_of(loaded)
     operator, source = book.explain(handset)
-    typer.echo(f"+{handset}: {operator} ({source})" if operator else f"+{handset}: not known")
+    refusals = {}
     for name, link in loaded.links.items():
         if link.operators:
             tests = frozenset(test.removeprefix("+") for test in link.test_numbers)
-            refusal = Enrolment(link.operators, link.operators_otherwise, tests).refusal(operator, handset)
-            typer.echo(f"links.{name}: {refusal or 'may be used'}")
+            refusals[name] = Enrolment(link.operators, link.operators_otherwise, tests).refusal(operator, handset)
     book.close()
+    if as_json:
+        print_json({"number": f"+{handset}", "operator": operator, "source": source, "refusals": refusals})
+    else:
+        typer.echo(f"+{handset}: {operator} ({source})" if operator else f"+{handset}: not known")
+        for name, refusal in refusals.items():
+            typer.echo(f"links.{name}: {refusal or 'may be used'}")
     if not operator:
         raise typer.Exit(FAILED)
 
@@ -94,12 +110,15 @@ def qualify_command(
     file: Annotated[Path, typer.Argument(help="A file with one number a line; - is standard input.", allow_dash=True)],
     link: Annotated[str, typer.Option(help="The link whose platform is to be asked.")],
     config: Config = DEFAULT_CONFIG,
+    as_json: AsJson = False,
 ) -> None:
     """Have a platform asked about many numbers, in the next hours that it gives for that.
 
     For a link with capability = "bulk". The list is put into the spool directory, from where the running workers take
     it, and those that start later, too. Numbers whose answers are young enough are not asked about again. What follows
     a number on its line, behind a ; or a , is not looked at.
+
+    Example: `gatewayd numbers qualify list.csv --link orange`
 
     Exit codes: 0 the list is there; 1 it is, but some lines could not be used; 2 it is not.
     """
@@ -115,7 +134,10 @@ def qualify_command(
             done = deliver(Path(loaded.daemon.spool_dir), link, _texts(source, progress))
     except OSError as error:
         refuse(str(error))
-    typer.echo(f"{done.numbers} numbers for links.{link} ({done.unusable} lines of no use)")
+    if as_json:
+        print_json({"link": link} | msgspec.to_builtins(done))
+    else:
+        typer.echo(f"{done.numbers} numbers for links.{link} ({done.unusable} lines of no use)")
     _say_faults(done.faults, done.unusable)
     if done.unusable:
         raise typer.Exit(FAILED)

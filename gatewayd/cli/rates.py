@@ -6,7 +6,7 @@ Pure: answers and moments in, numbers and words out. Knows no terminal and no so
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 BLOCKS: Final = " ▁▂▃▄▅▆▇█"
@@ -26,10 +26,14 @@ class Rates:
         self.outgoing: deque[float] = deque(maxlen=HISTORY)
         self._before: Mapping[str, Any] | None = None
         self._at = 0.0
+        self._silent: tuple[int, ...] = ()
 
-    def take(self, facts: Mapping[str, Any], now: float) -> None:
-        """A further answer, at a moment on any clock that only goes on."""
-        if self._before is not None and now > self._at:
+    def take(self, facts: Mapping[str, Any], now: float, silent: Sequence[int] = ()) -> None:
+        """A further answer, at a moment on any clock that only goes on. ``silent`` are the workers missing in it:
+        answers of others make no rate, since all that one had ever counted would be that of a moment."""
+        is_of_the_same = self._silent == tuple(silent)
+        self._silent = tuple(silent)
+        if self._before is not None and now > self._at and is_of_the_same:
             seconds = now - self._at
             self.accounts = _rates(self._before["accounts"], facts["accounts"], ACCOUNT_COUNTS, seconds)
             self.links = _rates(self._before["links"], facts["links"], LINK_COUNTS, seconds)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gatewayd.cli.conventions import DEFAULT_CONFIG, FAILED, AsJson, Config, refuse
+from gatewayd.config import forms
 from gatewayd.config.addresses import parse_address
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ DEFAULT_ADDRESS: Final = "127.0.0.1:2775"
 NOT_NOW: Final = frozenset({0x14, 0x58, 0x08})  # ESME_RMSGQFUL, ESME_RTHROTTLED, ESME_RSYSERR
 REST_S: Final = 1.0
 ANSWERS_WAIT_S: Final = 35.0
+ADDRESS_MAX: Final = 20  # SMPP 3.4 section 5.2.8: 21 octets with the terminating NUL
 _TICK_S: Final = 0.2
 
 Tell = Callable[["Batch"], None]
@@ -64,17 +66,22 @@ def send(
     A run that was interrupted goes on with the same command and --state file. What was sent and had no answer then is
     "unknown", and is not sent again unless you say so. Ctrl-C stops it: answers are awaited, the report is written.
 
+    Example: `gatewayd send --account shop --from SHOP --file list.csv --rate 50 --state list.state --report report.csv`
+
     Exit codes: 0 everything was accepted (with --wait: and delivered); 1 something was not, or it was stopped or cut
     off; 2 the file, the password or an option cannot be used: nothing was sent; 3 there was no bind: nothing was sent.
     """
-    from gatewayd.cli.batch import Batch, BatchFault, Row, read_rows, write_report
+    from gatewayd.cli.batch import Batch, BatchFault, Row, checked, read_rows, write_report
 
     if bool(file) == bool(to) or (to and not text):
         refuse("give a number and a text, or a file with --file")
     if not account or not source:
         refuse("say whom to bind as (--account) and the sender address (--from)")
+    _insist(forms.system_id(account), "--account")
+    if not forms.is_printable(source) or len(source) > ADDRESS_MAX:
+        refuse(f"--from: {source!r} is no sender address; use at most {ADDRESS_MAX} printable ASCII characters")
     try:
-        batch = Batch(read_rows(file) if file else [Row(to, text)])
+        batch = Batch(read_rows(file) if file else checked([Row(to, text)]))
         known = batch.keep(state, resend_unknown=resend_unknown) if state else 0
     except (BatchFault, OSError) as fault:
         refuse(str(fault))
@@ -91,7 +98,7 @@ def send(
         refuse(f"{error.filename}: {error.strerror}", FAILED)
     finally:
         batch.close()
-    _conclude(batch, failure, as_json)
+    _conclude(batch, failure, as_json=as_json, waited=wait_s > 0)
     if failure or not _is_good(batch, wait_s > 0):
         raise typer.Exit(FAILED)
 
@@ -112,6 +119,12 @@ def _address(connect: str, config: Path) -> tuple[str, int]:
 
 
 def _password(file: Path | None) -> str:
+    password = _read_password(file)
+    _insist(forms.password(password), str(file or "the password"))
+    return password
+
+
+def _read_password(file: Path | None) -> str:
     if file is None:
         if not sys.stdin.isatty():
             return sys.stdin.readline().rstrip("\r\n")
@@ -122,6 +135,12 @@ def _password(file: Path | None) -> str:
         return file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         refuse(f"{file}: {getattr(error, 'strerror', None) or error}")
+
+
+def _insist(verdict: forms.Verdict, what: str) -> None:
+    """What no bind could carry ends the command before there is one."""
+    if verdict is not None:
+        refuse(f"{what}: {verdict[0]}; {verdict[1]}")
 
 
 def _tls(ca: Path | None) -> ssl.SSLContext | None:
@@ -259,7 +278,7 @@ def _progress(batch: Batch, as_json: bool) -> Iterator[Tell]:
         yield tell
 
 
-def _conclude(batch: Batch, failure: str, as_json: bool) -> None:
+def _conclude(batch: Batch, failure: str, *, as_json: bool, waited: bool) -> None:
     from gatewayd.cli.calls import print_json
     from gatewayd.cli.tables import Column, amount, console, table
 
@@ -273,7 +292,7 @@ def _conclude(batch: Batch, failure: str, as_json: bool) -> None:
     rows_of = [
         {"what": what, "word": word, "count": amount(n)} for what, of in counts.items() for word, n in of.items()
     ]
-    if not any(row.receipt for row in batch.rows):
+    if not waited and not any(row.receipt for row in batch.rows):
         rows_of = [row for row in rows_of if row["what"] == "answers"]
     out = console()
     out.print(

@@ -48,6 +48,8 @@ def simulate_smsc(
 
     Prints one line when it listens, and what it saw when it is stopped by SIGINT or SIGTERM.
 
+    Example: `gatewayd simulate smsc --rules handsets.toml`
+
     Exit codes: 0 stopped as asked; 2 it could not start.
     """
     from gatewayd.simulate import smsc
@@ -79,6 +81,8 @@ def simulate_rcs(
     """Be an operator's RCS platform (GSMA messaging API): tokens, messages, files, capabilities, webhooks.
 
     Prints one line when it listens; SIGINT or SIGTERM stops it.
+
+    Example: `gatewayd simulate rcs --quota-per-minute 600`
 
     Exit codes: 0 stopped as asked; 2 it could not start.
     """
@@ -119,6 +123,8 @@ def simulate_rbm(
 
     Prints one line when it listens; SIGINT or SIGTERM stops it.
 
+    Example: `gatewayd simulate rbm --key-file rbm-key.json`
+
     Exit codes: 0 stopped as asked; 2 it could not start.
     """
     from gatewayd.simulate import rbm
@@ -141,6 +147,8 @@ def simulate_esme(
     wait_s: Annotated[float, typer.Option(min=0, help="How long to wait for receipts and replies.")] = 10.0,
 ) -> None:
     """Be an application: bind, send texts, and show the responses, receipts and replies that come back.
+
+    Example: `gatewayd simulate esme --password-file secret --to 33612345678`
 
     Exit codes: 0 every message was accepted; 1 one was not, or it could not connect or bind; 2 the command line or the
     password file is wrong.

@@ -68,8 +68,10 @@ BROKER = (
 def status(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
     """Show how the running daemon is: workers, applications, links, queues, quotas, guards and the store.
 
-    Exit codes: 0 it runs and all workers have answered; 3 it does not run; 4 this user may not ask; 5 it runs, but a
-    worker did not answer.
+    Example: `gatewayd status`
+
+    Exit codes: 0 it runs and all workers have answered; 3 it does not run, or does not answer; 4 this user may not
+    ask; 5 it runs, but a worker did not answer.
     """
     with daemon(config, socket) as client:
         answer = client.ask("status")
@@ -88,11 +90,13 @@ def screen(facts: dict[str, Any], silent: list[int], width: int) -> Iterator[Ren
     if facts.get("reload_trouble"):
         yield coloured(f"configuration: {facts['reload_trouble']}", "red")
     yield table(WORKERS, [worker_row(worker, silent) for worker in facts["workers"]], width)
-    yield ""
-    yield table(ACCOUNTS, [account_row(name, one) for name, one in sorted(facts["accounts"].items())], width)
-    yield ""
-    rows = [link_row(name, one, facts["paused"].get(name)) for name, one in sorted(facts["links"].items())]
-    yield table(LINKS, rows, width)
+    if facts["accounts"]:
+        yield ""
+        yield table(ACCOUNTS, [account_row(name, one) for name, one in sorted(facts["accounts"].items())], width)
+    if facts["links"]:
+        yield ""
+        rows = [link_row(name, one, facts["paused"].get(name)) for name, one in sorted(facts["links"].items())]
+        yield table(LINKS, rows, width)
     if facts.get("quotas"):
         yield ""
         yield table(LIMITS, [limit_row(name, one) for name, one in sorted(facts["quotas"].items())], width)
@@ -104,6 +108,7 @@ def screen(facts: dict[str, Any], silent: list[int], width: int) -> Iterator[Ren
         yield table(BROKER, [broker_row(slot, one) for slot, one in sorted(facts["mqtt"].items())], width)
     if "store" in facts:
         yield ""
+        yield waiting_line(facts["waiting"])
         yield store_line(facts["store"])
 
 
@@ -225,6 +230,13 @@ def broker_row(slot: str, broker: dict[str, Any]) -> dict[str, Any]:
         "version": broker["version"],
         "state": coloured("up", "green") if is_up else coloured(broker["trouble"], "red"),
     }
+
+
+def waiting_line(waiting: dict[str, int]) -> RenderableType:
+    """What waits for no link yet."""
+    words = f"not for a link yet: {amount(waiting['scheduled']) or 'none'} scheduled for later, "
+    words += f"{amount(waiting['held']) or 'none'} held by a person"
+    return coloured(words, "yellow") if waiting["held"] else words
 
 
 def store_line(store: dict[str, Any]) -> RenderableType:

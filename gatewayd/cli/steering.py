@@ -23,8 +23,10 @@ def reload(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJs
 
     A faulty one changes nothing. The file that is read is the one that the daemon was started with.
 
-    Exit codes: 0 it is in force; 1 it is not, or not wholly, and stderr says why; 3 the daemon is not running; 4 this
-    user may not ask.
+    Example: `gatewayd reload`
+
+    Exit codes: 0 it is in force; 1 it is not, or not wholly, and stderr says why; 3 the daemon is not running, or does
+    not answer; 4 this user may not ask.
     """
     with daemon(config, socket) as client:
         client.ask("reload", timeout_s=2 * LONG_S)
@@ -44,7 +46,9 @@ def drain(
 
     Under systemd, `systemctl stop gatewayd` is the better way: it knows that the daemon is meant to be away.
 
-    Exit codes: 0 it has ended; 1 it still runs; 3 it is not running; 4 this user may not ask.
+    Example: `gatewayd drain --timeout 120`
+
+    Exit codes: 0 it has ended; 1 it still runs; 3 it is not running, or does not answer; 4 this user may not ask.
     """
     with daemon(config, socket) as client:
         client.ask("drain")

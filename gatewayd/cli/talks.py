@@ -35,8 +35,10 @@ def sessions(
 ) -> None:
     """List the open conversations: of a number, of an account, or all. A reply goes to the application that has one.
 
-    Exit codes: 0 shown; 2 the command line is wrong; 3 the daemon is not running; 4 this user may not ask, or may not
-    see numbers; 5 a worker did not answer.
+    Example: `gatewayd sessions +33612345678`
+
+    Exit codes: 0 shown; 2 the command line is wrong; 3 the daemon is not running, or does not answer; 4 this user may
+    not ask, or may not see numbers; 5 a worker did not answer.
     """
     with daemon(config, socket) as client:
         answer = listed(client, "sessions", limit, number=number, account=account, reveal=reveal)

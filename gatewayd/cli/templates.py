@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from gatewayd.cli.calls import print_json
-from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, Config, load_config, refuse
+from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, load_config, refuse
 
 if TYPE_CHECKING:
     from gatewayd.carriers.template_preview import Body
@@ -25,14 +25,19 @@ app = typer.Typer(help="Templates that make cards and buttons of plain texts.", 
 
 
 @app.command("check")
-def check_command(config: Config = DEFAULT_CONFIG) -> None:
+def check_command(config: Config = DEFAULT_CONFIG, as_json: AsJson = False) -> None:
     """Check all templates of rcs.templates_dir, and list them in the order in which they are tried.
 
     Every fault is printed on stderr, one a line, with its file, its key and what to do.
 
+    Example: `gatewayd template check`
+
     Exit codes: 0 all are sound; 2 one is not, or the configuration is wrong.
     """
     found = _templates_of(load_config(config))
+    if as_json:
+        print_json({"templates": [{"name": each.name, "description": each.description} for each in found]})
+        return
     for template in found:
         what = "stays plain" if template.plain else str((template.content or {"type": "chips"})["type"])
         typer.echo(f"{template.name}: {what}" + (f" ({template.description})" if template.description else ""))
@@ -53,6 +58,8 @@ def try_command(
 
     Nothing is sent, and no gateway need run. What a link's platform cannot take goes as plain text over that link,
     and is named here.
+
+    Example: `gatewayd template try 'Your code is 4711' --account shop`
 
     Exit codes: 0 it becomes more than its text; 1 it stays a text; 2 a template, the configuration or a TLV is wrong.
     """

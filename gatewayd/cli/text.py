@@ -29,6 +29,8 @@ def text_command(
     link is one of the plainest: GSM alphabet, no national languages, parts with a reference of 8 bits. Nothing is sent,
     and no gateway need run.
 
+    Example: `gatewayd text "Rendez-vous à l’hôtel" --link carrier`
+
     Exit codes: 0 told; 2 there is no such link or account, or the configuration is wrong.
     """
     import msgspec

@@ -62,8 +62,10 @@ def top(
     Keys: s sorts by the next of traffic, waiting, trouble and name; q ends. --json prints one object a line for each
     look, and ends when it is interrupted or its reader goes.
 
-    Exit codes: 0 ended by a key; 2 there is no terminal (use --json); 3 the daemon is not running, or has ended; 4 this
-    user may not ask.
+    Example: `gatewayd top --interval 2`
+
+    Exit codes: 0 ended by a key; 2 there is no terminal (use --json); 3 the daemon is not running, has ended, or does
+    not answer; 4 this user may not ask.
     """
     if not as_json and not (sys.stdin.isatty() and sys.stdout.isatty()):
         refuse("there is no terminal here: use --json, or gatewayd status")
@@ -72,7 +74,7 @@ def top(
         if as_json:
             while True:
                 answer = client.ask("status")
-                rates.take(answer["answer"], time.monotonic())
+                rates.take(answer["answer"], time.monotonic(), answer["silent"])
                 print(json.dumps(plain(rates, answer)), flush=True)
                 time_over(interval_s)
         _watch(client, rates, interval_s)
@@ -84,7 +86,7 @@ def _watch(client: Any, rates: Rates, interval_s: float) -> None:
     out, sort = console(), 0
     with keys() as pressed, Live(console=out, screen=True, auto_refresh=False) as live:
         facts = client.ask("status")
-        rates.take(facts["answer"], time.monotonic())
+        rates.take(facts["answer"], time.monotonic(), facts["silent"])
         due = time.monotonic() + interval_s
         while True:
             live.update(screen(rates, facts, SORTS[sort], out.width, out.height), refresh=True)
@@ -95,7 +97,7 @@ def _watch(client: Any, rates: Rates, interval_s: float) -> None:
                 sort = (sort + 1) % len(SORTS)
             if time.monotonic() >= due:
                 facts = client.ask("status")
-                rates.take(facts["answer"], time.monotonic())
+                rates.take(facts["answer"], time.monotonic(), facts["silent"])
                 due = time.monotonic() + interval_s
 
 

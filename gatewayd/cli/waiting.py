@@ -23,7 +23,7 @@ from gatewayd.cli.conventions import (
     counted,
     refuse,
 )
-from gatewayd.cli.tables import Column, age
+from gatewayd.cli.tables import Column, age, moment
 
 COLUMNS = (
     Column("message", "id"),
@@ -35,6 +35,7 @@ COLUMNS = (
     Column("tries", "attempts", is_number=True, is_spare=True),
     Column("lane", "lane", is_number=True, is_spare=True),
     Column("class", "class", is_spare=True),
+    Column("next", "next", is_spare=True),
 )
 
 app = typer.Typer(help="The messages that wait: list, hold, release, cancel, requeue.", no_args_is_help=True)
@@ -44,7 +45,10 @@ Link = Annotated[str, typer.Option("--link", "-l", help="Those whose turn is on 
 Account = Annotated[str, typer.Option("--account", "-a", help="Those of this account.")]
 Class = Annotated[str, typer.Option("--class", help="Those of this traffic class.")]
 Stage = Annotated[
-    str, typer.Option(help="joining, queued, postponed, checking or held; also sending, sent, revoking, settling.")
+    str,
+    typer.Option(
+        help="joining, queued, postponed, scheduled, checking or held; also sending, sent, revoking, settling."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask whether it is meant.")]
 
@@ -65,11 +69,13 @@ def list_command(
 ) -> None:
     """List the messages that wait, the oldest first.
 
-    joining waits for its other parts, queued for its turn, postponed for its next try, checking for a platform's word
-    on the handset, held for you.
+    joining waits for its other parts, queued for its turn, postponed for its next try, scheduled for the time that its
+    sender named, checking for a platform's word on the handset, held for you.
 
-    Exit codes: 0 shown; 1 none of the ids is known; 2 a filter is wrong; 3 the daemon is not running; 4 this user may
-    not ask, or may not see numbers; 5 a worker did not answer.
+    Example: `gatewayd queue list --link carrier --stage postponed`
+
+    Exit codes: 0 shown; 1 none of the ids is known; 2 a filter is wrong; 3 the daemon is not running, or does not
+    answer; 4 this user may not ask, or may not see numbers; 5 a worker did not answer.
     """
     filters = {"link": link, "account": account, "class": traffic_class, "stage": stage, "all": everything}
     with daemon(config, socket) as client:
@@ -89,7 +95,7 @@ def _together(answers: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _row(message: dict[str, Any]) -> dict[str, Any]:
     stage = f"{message['stage']}, cancelled" if message["is_cancelled"] else message["stage"]
-    return message | {"age": age(message["age_s"]), "stage": stage}
+    return message | {"age": age(message["age_s"]), "stage": stage, "next": moment(message["due"])}
 
 
 @app.command()
@@ -106,10 +112,12 @@ def hold(
     """Hold messages back until they are released. What comes later is not held: for that, pause a link.
 
     Only what waits can be held. Validity periods run, and a message whose validity is over is EXPIRED, held or not.
-    It stays held over restarts.
+    It stays held over restarts. One that is scheduled keeps its time.
 
-    Exit codes: 0 done; 1 nothing could be held; 2 nothing was named; 3 the daemon is not running; 4 this user may not
-    ask; 5 a worker did not answer.
+    Example: `gatewayd queue hold --account shop`
+
+    Exit codes: 0 done; 1 nothing could be held; 2 nothing was named; 3 the daemon is not running, or does not answer;
+    4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     _act("hold", "held", chosen, config, socket, as_json)
@@ -126,10 +134,12 @@ def release(
     socket: Socket = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let held messages go.
+    """Let held messages go. One that is scheduled goes at its time, or now if that has passed.
 
-    Exit codes: 0 done; 1 nothing was held; 2 nothing was named; 3 the daemon is not running; 4 this user may not ask; 5
-    a worker did not answer.
+    Example: `gatewayd queue release --account shop`
+
+    Exit codes: 0 done; 1 nothing was held; 2 nothing was named; 3 the daemon is not running, or does not answer; 4
+    this user may not ask; 5 a worker did not answer.
     """
     chosen = [one | {"stage": "held"} for one in _chosen(ids, link, account, traffic_class, everything)]
     _act("release", "released", chosen, config, socket, as_json)
@@ -152,8 +162,10 @@ def cancel(
     What an RCS platform has is revoked; if it was delivered already, the receipt says DELIVRD. What an SMS carrier has
     cannot be taken back. Several messages at once are asked for once more.
 
-    Exit codes: 0 done; 1 nothing could be cancelled; 2 nothing was named, or you said no; 3 the daemon is not running;
-    4 this user may not ask; 5 a worker did not answer.
+    Example: `gatewayd queue cancel 68854a6b54001`
+
+    Exit codes: 0 done; 1 nothing could be cancelled; 2 nothing was named, or you said no; 3 the daemon is not running,
+    or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     if not ids and not yes:
@@ -174,10 +186,12 @@ def requeue(
 ) -> None:
     """Route waiting messages anew, as if they came now: by the routes in force, without their tries so far.
 
-    Postponed ones wait no longer, held ones are let go.
+    Postponed ones wait no longer, held ones are let go. Scheduled ones are routed at their time, and not before.
 
-    Exit codes: 0 done; 1 nothing could be routed anew; 2 nothing was named; 3 the daemon is not running; 4 this user
-    may not ask; 5 a worker did not answer.
+    Example: `gatewayd queue requeue --link carrier`
+
+    Exit codes: 0 done; 1 nothing could be routed anew; 2 nothing was named; 3 the daemon is not running, or does not
+    answer; 4 this user may not ask; 5 a worker did not answer.
     """
     chosen = _chosen(ids, link, account, traffic_class, everything)
     _act("requeue", "routed anew", chosen, config, socket, as_json)

@@ -75,7 +75,7 @@ class Account(Table, frozen=True, kw_only=True):
     outbind: HostPortOrNone = ""
     outbind_password_file: str = ""
     outbox_ttl_h: Hours = 72.0
-    outbox_depth_max: Count = 100_000
+    outbox_depth_max: Count = 1_000_000
     displayed_receipts: ReceiptWord = ""
     displayed_wait_h: Hours = 168.0
     sinks: tuple[Sink, ...] = ("smpp",)

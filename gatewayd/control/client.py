@@ -51,6 +51,10 @@ def socket_of(config: Path) -> Path:
     return config.absolute().parent / folder / SOCKET_NAME
 
 
+class Silent(Refused):
+    """It is there and says nothing: it hangs, or is very busy. What was asked may yet be done."""
+
+
 class Client:
     """One conversation with the daemon."""
 
@@ -88,13 +92,15 @@ class Client:
         self._socket.close()
 
     def ask(self, what: str, timeout_s: float = TIMEOUT_S, **args: Any) -> Answer:
-        """The whole answer, ``{"answer": …, "silent": […]}``. Raises NotRunning, Denied or Refused."""
+        """The whole answer, ``{"answer": …, "silent": […]}``. Raises NotRunning, Denied, Refused or Silent."""
         self._socket.settimeout(timeout_s)
         try:
             self._socket.sendall(msgspec.json.encode({"ask": what, "args": args}) + b"\n")
             octets = self._lines.readline()
         except TimeoutError:
-            raise Refused(f"the daemon did not answer within {timeout_s:g} s", "failed") from None
+            raise Silent(
+                f"the daemon did not answer within {timeout_s:g} s: it hangs, or is very busy, see its log", "failed"
+            ) from None
         except OSError:  # a refusal may be there all the same
             octets = self._left()
         if not octets:

@@ -17,9 +17,11 @@ import msgspec
 import gatewayd
 from gatewayd.config import schema
 from gatewayd.control import backup, merging
+from gatewayd.control.errands import ErrandFault
 from gatewayd.control.listener import Line
 from gatewayd.control.pauses import Pauses
 from gatewayd.control.peers import Peer
+from gatewayd.runtime.trail import masked
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +36,11 @@ CHANGES: Final = frozenset(
     )
 )
 _NEVER_LOGGED: Final = frozenset({"number", "text", "reveal"})
+LAST_MAX: Final = 1_000
+_SUBJECT_MAX: Final = 64
+
+
+Errand = Callable[[bytes], Awaitable[bytes]]
 
 
 class Worker(Protocol):
@@ -43,6 +50,9 @@ class Worker(Protocol):
 
     async def ask(self, what: str, args: Line, patience_s: float) -> Line | None:
         """Put a question; None when there is no answer."""
+
+    def leave_word(self, what: str, args: Line) -> None:
+        """Have it done by one that is just starting, too, once it is ready."""
 
 
 class Daemon(Protocol):
@@ -69,12 +79,17 @@ class Daemon(Protocol):
 class ControlDesk:
     """All questions. ``answer`` is what the listener calls."""
 
-    def __init__(self, daemon: Daemon, pauses: Pauses, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, daemon: Daemon, pauses: Pauses, tell: Errand, patience_s: float = PATIENCE_S) -> None:
+        """``tell`` finds what the files of the spool folder tell of a message; it may raise ErrandFault."""
         self._daemon = daemon
         self._pauses = pauses
+        self._tell = tell
         self._patience_s = patience_s
         self._own: dict[str, Callable[[Peer, Line], Awaitable[Line]]] = {
+            "about": self._about,
             "status": self._status,
+            "trace": self._trace,
+            "mask": self._mask,
             "reload": self._reload,
             "drain": self._drain,
             "pause": self._pause,
@@ -104,6 +119,34 @@ class ControlDesk:
         return peer.uid in (0, os.geteuid()) and self._daemon.config.log.reveal
 
     # -- our own --------------------------------------------------------------------------------------------------
+
+    async def _about(self, peer: Peer, request: Line) -> Line:
+        """Said at once, whatever the workers do: who asks first whether anybody is awake need not wait for long."""
+        return {"answer": {"version": gatewayd.__version__, "pid": os.getpid()}, "silent": []}
+
+    async def _trace(self, peer: Peer, request: Line) -> Line:
+        """A process of its own looks into the files: workers are not even asked, and may be away."""
+        args, config = request["args"], self._daemon.config
+        subject, last, reveal = args.get("subject"), args.get("last", 1), args.get("reveal") is True
+        if not isinstance(subject, str) or not 0 < len(subject) <= _SUBJECT_MAX:
+            return fault("name a message or a number", "usage")
+        if not isinstance(last, int) or not 0 < last <= LAST_MAX:
+            return fault(f"last is a number from 1 to {LAST_MAX}", "usage")
+        question = {
+            "folder": config.daemon.spool_dir,
+            "subject": subject,
+            "last": last,
+            "reveal": reveal,
+            "texts": reveal and config.history.text_h > 0,
+        }
+        try:
+            answer = await self._tell(msgspec.json.encode(question))
+        except ErrandFault as error:
+            return fault(f"the trace: {error}", "failed")
+        return {"answer": msgspec.Raw(answer), "silent": []}
+
+    async def _mask(self, peer: Peer, request: Line) -> Line:
+        return {"answer": {"masked": masked(str(request["args"].get("number", ""))[:_SUBJECT_MAX])}, "silent": []}
 
     async def _status(self, peer: Peer, request: Line) -> Line:
         """Workers may all be away: what we know ourselves is shown in any case."""
@@ -135,7 +178,11 @@ class ControlDesk:
             await asyncio.to_thread(self._pauses.set, name, peer.user, paused=paused)
         except OSError as error:
             return fault(f"the pause could not be written down: {error}", "failed")
-        return await self._spread(peer, request)
+        for worker in self._daemon.workers:  # one that starts had its orders, perhaps, and cannot be asked yet
+            worker.leave_word(request["ask"], request["args"])
+        spread = await self._spread(peer, request)
+        is_heard = "fault" not in spread or spread["kind"] != "failed"
+        return spread if is_heard else {"answer": {}, "silent": [worker.slot for worker in self._daemon.workers]}
 
     async def _backup(self, peer: Peer, request: Line) -> Line:
         """The folder is made here; then each worker copies its spool into it, and says with backup_state how far."""

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 SUMS: Final = frozenset(
     (
-        *("accepted", "binds_up", "changed", "deferred", "delivered", "depth", "fallbacks", "octets", "offered"),
-        *("pending", "queue", "refused", "sent", "submitted", "throttled", "too_late", "under_way", "undelivered"),
-        *("unknown", "unwritten", "window", "window_used"),
+        *("accepted", "binds_up", "changed", "dead", "deferred", "delivered", "depth", "fallbacks", "held", "octets"),
+        *("offered", "pending", "queue", "refused", "scheduled", "sent", "submitted", "throttled", "too_late"),
+        *("under_way", "undelivered", "unknown", "unwritten", "window", "window_used"),
     )
 )
 GREATEST: Final = frozenset(

@@ -35,7 +35,8 @@ class Community:
         *,
         pending_max: int,
     ) -> None:
-        self._slot = slot
+        self._slot, self._count = slot, count
+        self._have_met = False
         self._folder = folder
         self._own_figures = own_figures
         self._ledger = ledger
@@ -67,6 +68,12 @@ class Community:
     def alive(self) -> list[int]:
         """The slots of the workers that are there."""
         return list(self.crossing.everybody())
+
+    def have_met(self) -> bool:
+        """Whether this worker has met all others since it began: before that, it cannot answer for every number. One
+        that goes away later takes its own numbers away alone."""
+        self._have_met = self._have_met or len(self.alive()) == self._count
+        return self._have_met
 
     async def collect(self) -> list[Figure]:
         """The metrics of all workers as one: those that live say them, the counts of the dead are read."""

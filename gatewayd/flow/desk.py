@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ import msgspec
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow import calling, displaying
+from gatewayd.flow.aside import Aside
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, copies, due_of, sinks_of, tells_sessions
 from gatewayd.message import Channel, Message, State
@@ -41,6 +43,8 @@ ENDED_NAME_TTL_S = 86_400.0
 _HOUR_S = 3_600.0
 REVOKES_MAX = 10_000
 _FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
+# What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
+_OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
 
 
 class Outbox(Protocol):
@@ -128,6 +132,7 @@ class Desk:
         self.outbox: Outbox
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
+        self.aside = Aside()
         self.wake: Callable[[str], None] = lambda link: None
         # For how long how a message ended is kept for accounts that have keys, where they do not say it themselves.
         self.results_s = 0.0
@@ -214,12 +219,13 @@ class Desk:
     def _count_fallback(self, journey: Journey) -> None:
         progress = journey.progress
         self.metrics.fallbacks.labels(progress.links[0], _family(progress.fallback)).value += 1
-        self._say("fallback", journey, link=progress.link, reason=progress.fallback)
+        self.tell("fallback", journey, link=progress.link, reason=progress.fallback)
 
     def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
         self.guards.on_left(progress.id)
+        self.aside.moved(progress.stage, None)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)
@@ -239,8 +245,7 @@ class Desk:
             self.metrics.operator_messages.labels(operator, channel.value, state.value).value += 1
         if progress.sent_at:
             self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
-        if self.trail.wants:
-            self._say(state.value.lower(), journey, link=link, error=error)
+        self.tell(state.value.lower(), journey, link=link, error=error or None)
 
     def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
         """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""
@@ -298,7 +303,7 @@ class Desk:
             state=state,
             error=error,
             submitted_at=message.accepted_at,
-            done_at=at or now,
+            done_at=_end_of(message, at, now),
             user_message_reference=reference_of(message),
             known_as=message.known_as,
         )
@@ -317,7 +322,7 @@ class Desk:
                 error=error,
                 channel=channel,
                 accepted_at=message.accepted_at,
-                done_at=at or now,
+                done_at=_end_of(message, at, now),
                 due=now + keep_s,
                 reference=reference_of(message),
                 known_as=message.known_as,
@@ -353,11 +358,12 @@ class Desk:
 
     # -- for people ---------------------------------------------------------------------------------------------
 
-    def _say(self, fate: str, journey: Journey, **facts: Any) -> None:
+    def tell(self, step: str, journey: Journey, **facts: Any) -> None:
+        """A line for people about one message; gathered only where it is read."""
         if self.trail.wants:
             message = journey.message
             handset = message.destination
-            self.trail.say(fate, message=f"{message.id:x}", account=message.account, handset=handset, **facts)
+            self.trail.tell(step, message=f"{message.id:x}", account=message.account, handset=handset, **facts)
 
 
 def whole(journey: Journey) -> Message:
@@ -398,5 +404,12 @@ def _terms(name: str, link: schema.Link) -> LinkTerms:
 
 
 def _family(reason: str) -> str:
-    """A reason as a label of few values: platforms' own codes stay in the trail."""
-    return "failed" if reason.startswith("failed_") else reason
+    """A reason as a label of few values: platforms' and carriers' own codes stay in the trail."""
+    if reason.startswith("failed_"):
+        return "failed"
+    return "refused" if _OWN_CODE.fullmatch(reason) else reason
+
+
+def _end_of(message: Message, at: float, now: float) -> float:
+    """When it ended. Carriers tell the minute, which may have begun before the message came."""
+    return max(at, message.accepted_at) if at else now

@@ -12,8 +12,10 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
+from gatewayd.flow.aside import STAGES
 from gatewayd.flow.desk import Desk, LinkQueue, whole
 from gatewayd.flow.inbound import InboundDesk
+from gatewayd.flow.inquiring import Inquiries
 from gatewayd.flow.joining import Joiner
 from gatewayd.flow.limits import Limits
 from gatewayd.flow.linking import Linking
@@ -21,8 +23,9 @@ from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Numbers, Reach
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
+from gatewayd.policy import intervention
 from gatewayd.policy import journey as steps
-from gatewayd.policy.journey import Progress, Stage
+from gatewayd.policy.journey import Progress, Stage, Step
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
 from gatewayd.policy.user_data import handset_only
@@ -58,6 +61,7 @@ class Dispatcher:
         self._reach = Reach(desk)
         self.bureau = Bureau(desk, self._reach, limits.__getitem__)
         self._outbound = Outbound(desk, self._reach, limits, session_window_h)
+        self.inquiries = Inquiries(desk, self._reach, limits, self._outbound.paused)
         self._inbound = InboundDesk(desk, self._reach)
         self._outbound.on_named = self._inbound.on_named
         self._joiner = Joiner(desk, incomplete_max)
@@ -180,13 +184,36 @@ class Dispatcher:
             return
         progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
         progress.attempts, progress.segments, progress.is_checked = 0, [], False
+        self._desk.aside.moved(progress.stage, Stage.QUEUED)
         self._desk.apply(journey, steps.enqueue(progress, message.expires_at), was_queued)
+
+    # -- by a person's hand ---------------------------------------------------------------------------------------
+
+    def hold(self, journey: Journey) -> bool:
+        """Send it no further until it is released; False when it does not wait."""
+        return self._set_aside(journey, intervention.hold)
+
+    def release(self, journey: Journey) -> bool:
+        """Let a held one go on; False when it is not held."""
+        return self._set_aside(journey, intervention.release)
+
+    def _set_aside(self, journey: Journey, act: Callable[[Progress, float], Step | None]) -> bool:
+        before = journey.progress.stage
+        step = act(journey.progress, journey.message.expires_at)
+        if step is not None:
+            self._desk.aside.moved(before, journey.progress.stage)
+            self._desk.apply(journey, step)
+        return step is not None
+
+    # -- what is on disk ------------------------------------------------------------------------------------------
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable now and were acknowledged."""
-        queues, accounts = self._desk.queues, self._desk.accounts
+        queues, accounts, tells = self._desk.queues, self._desk.accounts, self._desk.trail.wants
         for journey in journeys:
             progress = journey.progress
+            if tells:
+                self._desk.tell("taken", journey, link=progress.queue or None, stage=progress.stage.value)
             if progress.stage is not Stage.QUEUED:
                 self._await(journey)
                 continue
@@ -204,6 +231,7 @@ class Dispatcher:
         if journey.progress.stage is Stage.JOINING:
             self._joiner.add(journey)
         else:
+            self._desk.aside.moved(None, journey.progress.stage)
             self._desk.spool.cool(journey.progress.id)
 
     def _begin(self, journey: Journey) -> None:
@@ -212,6 +240,7 @@ class Dispatcher:
         if planned is None:
             self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
             return
+        self._desk.aside.moved(journey.progress.stage, None)
         journey.progress = planned
         self._desk.spool.save(journey)
         self.accepted([journey])
@@ -264,6 +293,7 @@ class Dispatcher:
     def start(self) -> None:
         """Take up what the last run left, and keep time from now on. The store must have been folded."""
         desk = self._desk
+        desk.aside.learn(desk.spool.set_aside(STAGES))
         gone: list[int] = []
         for message_id, link, lane, account in desk.spool.waiting():
             if link not in desk.queues:
@@ -375,6 +405,10 @@ class Dispatcher:
     def queue_depths(self) -> list[tuple[tuple[str, ...], float]]:
         """Messages that wait, by link."""
         return [((name,), len(queue)) for name, queue in self._desk.queues.items()]
+
+    def aside_counts(self) -> list[tuple[tuple[str, ...], float]]:
+        """Messages that wait outside of all queues, by stage."""
+        return [((stage,), count) for stage, count in self._desk.aside.read().items()]
 
     def queue_ages(self) -> list[tuple[tuple[str, ...], float]]:
         """Seconds that the oldest waiting message of each link has waited since it was accepted."""

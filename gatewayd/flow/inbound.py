@@ -227,6 +227,10 @@ class InboundDesk:
         if desk.ledger is not None:
             desk.ledger.on_mo(link, inbound, inbound.dedup_id or f"{delivery.id:x}", owner.account)
         desk.owe(delivery, Facts(link.channel, inbound.concat))
+        if desk.trail.wants:
+            desk.trail.tell(
+                "inbound", delivery=f"{delivery.id:x}", account=owner.account, handset=handset, link=link.name, by=fate
+            )
         return True
 
     def _fate(self, owner: Owner | None) -> str:

@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 BATCH_MAX = 256
 _HOUR_S = 3_600.0
+
+# How attempts ended, for people: a message that ends UNKNOWN is another thing than an answer that did not come.
+_ANSWERS = {Accepted: "accepted", Refused: "refused", Deferred: "deferred", Unknown: "unanswered"}
 REVOKE_LANE = 3
 
 
@@ -374,7 +377,8 @@ class Outbound:
         if desk.ledger is not None:
             self._account(desk.ledger, link, journey, outcome, was_sent)
         if desk.trail.wants:
-            self._say(link, journey, outcome)
+            error = None if isinstance(outcome, Accepted) else outcome.error
+            desk.tell(_ANSWERS[type(outcome)], journey, link=link.name, error=error)
         if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)
@@ -471,18 +475,6 @@ class Outbound:
         metrics.link_errors.labels(link, family_of(outcome.error)).value += 1
         if type(outcome) is Refused and outcome.unreachable:
             metrics.link_unreachable.labels(link).value += 1
-
-    def _say(self, link: Link, journey: Journey, outcome: Outcome) -> None:
-        error = "" if isinstance(outcome, Accepted) else outcome.error
-        message = journey.message
-        self._desk.trail.say(
-            type(outcome).__name__.lower(),
-            message=f"{message.id:x}",
-            account=message.account,
-            handset=message.destination,
-            link=link.name,
-            error=error,
-        )
 
 
 def desk_sender(desk: Desk, link: Link, message: Message) -> str:

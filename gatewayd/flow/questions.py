@@ -14,6 +14,7 @@ import msgspec
 
 from gatewayd.flow import parcels
 from gatewayd.flow.desk import Desk, reference_of
+from gatewayd.flow.inquiring import WAIT_S, Inquiries
 from gatewayd.flow.named import NamedMessages
 from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
@@ -51,6 +52,8 @@ class Reachability(msgspec.Struct):
 
 class Ways(Protocol):
     """What flow knows of links, as asked here."""
+
+    inquiries: Inquiries
 
     def links_for(self, account: str) -> frozenset[str]:
         """Over which links an account's messages may go."""
@@ -160,9 +163,12 @@ class Questions:
         answer = await self.at_home("talks", handset, args, Talks)
         return answer.talks if answer is not None else []
 
-    async def reach(self, account: str, handset: str) -> list[Known]:
-        """Whether a handset takes RCS, as far as it is known, link by link. Raises HomeAway."""
-        answer = await self.at_home("reach", handset, {"account": account, "handset": handset}, Reachability)
+    async def reach(self, account: str, handset: str, *, ask: bool = False) -> list[Known]:
+        """Whether a handset takes RCS, link by link: as far as it is known, or, with ``ask``, as platforms answer
+        within a few seconds. Raises HomeAway."""
+        args = {"account": account, "handset": handset, "ask": ask}
+        wait_s = ANSWER_WAIT_S + (WAIT_S if ask else 0.0)
+        answer = await self.at_home("reach", handset, args, Reachability, wait_s)
         return answer.links if answer is not None else []
 
     def learn(self, what: str, act: Act) -> None:
@@ -177,22 +183,24 @@ class Questions:
         found = await self._elsewhere(what, args, needed=True)
         return msgspec.json.decode(found[0], type=kind) if found else None
 
-    async def at_home(self, what: str, handset: str, args: Mapping[str, Any], kind: type[T]) -> T | None:
+    async def at_home(
+        self, what: str, handset: str, args: Mapping[str, Any], kind: type[T], wait_s: float = ANSWER_WAIT_S
+    ) -> T | None:
         """The answer of a handset's home. Raises HomeAway."""
         home = home_of(handset, self._wire.count) if self._wire is not None else 0
         if self._wire is None or home == self._wire.slot:
             own = await self._acts[what](args)
             return own if isinstance(own, kind) else None
-        answer = await self._ask(home, what, args) if home in self._wire.everybody() else None
+        answer = await self._ask(home, what, args, wait_s) if home in self._wire.everybody() else None
         if answer is None:
             raise HomeAway
         return msgspec.json.decode(answer, type=kind) if answer else None
 
-    async def _ask(self, peer: int, what: str, args: Mapping[str, Any]) -> bytes | None:
+    async def _ask(self, peer: int, what: str, args: Mapping[str, Any], wait_s: float = ANSWER_WAIT_S) -> bytes | None:
         """What another worker says; None when it says nothing in time."""
         assert self._wire is not None  # else there is nobody to ask
         question = parcels.Ask(self._wire.new_token(), what, msgspec.json.encode(args))
-        content = await self._replies.ask(self._wire.send, peer, question, ANSWER_WAIT_S)
+        content = await self._replies.ask(self._wire.send, peer, question, wait_s)
         return None if content == _BUSY else content
 
     def hear(self, peer: int, parcel: parcels.Ask | parcels.Reply) -> None:
@@ -323,9 +331,12 @@ class Questions:
     async def _reach(self, args: Mapping[str, Any]) -> Reachability:
         desk, handset = self._desk, handset_of(args["handset"], 1, 1)
         links = sorted(self._ways.links_for(args["account"]))
-        return Reachability([self._known(link, handset) for link in links if desk.channels.get(link) is Channel.RCS])
+        links = [link for link in links if desk.channels.get(link) is Channel.RCS]
+        words = await self._ways.inquiries.ask(links, handset) if args.get("ask") else {}
+        return Reachability([self._known(link, handset, words.get(link, "not_asked")) for link in links])
 
-    def _known(self, link: str, handset: str) -> Known:
+    def _known(self, link: str, handset: str, word: str) -> Known:
+        """``word`` says why nothing is known of it."""
         settings = self._desk.settings.get(link)
         if settings is None:
             return Known(link, None, "link_gone")
@@ -337,7 +348,7 @@ class Questions:
             return Known(link, known.capable, known.reason, known.at, known.due)
         if settings.capability == "assume":
             return Known(link, True, "assumed")
-        return Known(link, None, "not_asked")
+        return Known(link, None, word)
 
 
 def _talk(seen: str, session: Session) -> Talk:

@@ -6,6 +6,7 @@ platforms are asked in bulk, nobody waits: whoever is not known is noted down, a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from typing import Protocol
 
@@ -53,6 +54,7 @@ class Reach:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._asked: dict[tuple[str, str], list[int]] = {}
+        self._wondering: dict[tuple[str, str], list[asyncio.Future[Answer]]] = {}
         self._enrolments: dict[str, tuple[schema.Link, Enrolment]] = {}
         self.numbers: Numbers | None = None
 
@@ -112,6 +114,19 @@ class Reach:
         self._asked[link.name, handset] = [progress.id]
         link.check_capability(handset)
 
+    def is_asking(self, link: str, handset: str) -> bool:
+        """Whether a question about it is under way."""
+        return (link, handset) in self._asked
+
+    def wonder(self, link: Link, handset: str) -> asyncio.Future[Answer]:
+        """The answer to a question that no message waits for; put if none is under way."""
+        wondering = asyncio.get_running_loop().create_future()
+        self._wondering.setdefault((link.name, handset), []).append(wondering)
+        if not self.is_asking(link.name, handset):
+            self._asked[link.name, handset] = []
+            link.check_capability(handset)
+        return wondering
+
     def on_capability(self, link: Link, answer: Answer) -> None:
         """The answer: remember it when it is one, and let those who waited go on."""
         desk = self._desk
@@ -119,6 +134,9 @@ class Reach:
         desk.metrics.capability_answers.labels(link.name, "query", word).value += 1
         if answer.capable is not None:
             self._remember(link.name, answer.handset, answer.capable, answer.reason)
+        for wondering in self._wondering.pop((link.name, answer.handset), ()):
+            if not wondering.done():
+                wondering.set_result(answer)
         for message_id in self._asked.pop((link.name, answer.handset), ()):
             journey = desk.journey(message_id)
             if journey is None:

@@ -5,7 +5,7 @@ Knows neither where the answer comes from nor how it is written down. Times are 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -55,6 +55,11 @@ class Talk(msgspec.Struct, omit_defaults=True):
     message_id: int
     replies: int = 0
     bot: str = ""
+
+
+NOT_YET: Final = frozenset({"asked", "asked_in_bulk", "quota", "paused", "too_many_questions"})
+"""Why there is no answer yet to a question about a handset: one is awaited; it comes when many are asked about; the
+question could not leave."""
 
 
 class Known(msgspec.Struct, omit_defaults=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 CHUNK = 1_024
 
@@ -61,6 +61,18 @@ class CompactLine:
         for chunk in self._chunks:
             yield from chunk
         yield from self._back
+
+    def discard(self, gone: Container[int]) -> list[int]:
+        """Take these out, wherever they are; those that were there."""
+        kept, found = CompactLine(), []
+        for item in self:
+            if item in gone:
+                found.append(item)
+            else:
+                kept.append(item)
+        if found:
+            self._front, self._chunks, self._back, self._size = kept._front, kept._chunks, kept._back, kept._size
+        return found
 
     def _refill(self) -> None:
         if self._chunks:

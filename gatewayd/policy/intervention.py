@@ -4,6 +4,7 @@ Knows no link, store or clock. What was held or taken back still comes to exactl
 ``policy.journey``; these are the additions:
 
 - Only what waits can be held. Its validity goes on to run, and so does its deadline for RCS.
+- What waits for the moment that its sender named keeps it: let go, it waits on, or begins if the moment has passed.
 - What no carrier has is taken back at once: DELETED.
 - What an RCS platform has is revoked first. If it turns out to be delivered, it is; if nobody can say, it is UNKNOWN.
 - What nobody has yet may get another text (SMPP 3.4 section 4.10), and other times.
@@ -13,19 +14,22 @@ Knows no link, store or clock. What was held or taken back still comes to exactl
 from __future__ import annotations
 
 from gatewayd.message import State
-from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs, schedule
+from gatewayd.policy.journey import Finish, Progress, Queue, Stage, Step, Wait, enqueue, is_on_rcs
 from gatewayd.policy.progress import WAIT
 from gatewayd.policy.rcs_leg import revoke
+from gatewayd.policy.turns import schedule
 
 CANCELLED = "cancelled"
 
-_WAITING = (Stage.QUEUED, Stage.POSTPONED)
+_WAITING = (Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED)
 
 
 def hold(progress: Progress, expires_at: float) -> Step | None:
     """Send it no further until it is released; None when it does not wait."""
     if progress.stage not in _WAITING or progress.is_cancelled:
         return None
+    if progress.stage is Stage.SCHEDULED:
+        progress.begins_at = progress.due
     progress.stage = Stage.HELD
     progress.queue = ""
     progress.due = expires_at
@@ -34,7 +38,13 @@ def hold(progress: Progress, expires_at: float) -> Step | None:
 
 def release(progress: Progress, expires_at: float) -> Step | None:
     """Let a held one go on; None when it is not held."""
-    return enqueue(progress, expires_at) if progress.stage is Stage.HELD else None
+    if progress.stage is not Stage.HELD:
+        return None
+    if not progress.begins_at:
+        return enqueue(progress, expires_at)
+    schedule(progress, progress.begins_at)
+    progress.begins_at = 0.0
+    return WAIT
 
 
 def cancel(progress: Progress, expires_at: float, now: float) -> Step | None:
@@ -85,8 +95,15 @@ def may_replace(progress: Progress, deliver_at: float) -> bool:
 
 
 def replaced(progress: Progress, expires_at: float, deliver_at: float) -> None:
-    """It has another text, and lives until ``expires_at``; its moment to go is another one, unless that is 0."""
+    """It has another text, and lives until ``expires_at``; its moment to go is another one, unless that is 0.
+
+    What a person holds stays held.
+    """
     progress.segments = []
+    if deliver_at and progress.stage is Stage.HELD:
+        progress.begins_at = deliver_at
+        progress.due = expires_at
+        return
     if deliver_at:
         schedule(progress, deliver_at)
         return

@@ -56,7 +56,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     handset capable, ``rcs_until`` how long the message may wait to be sent over RCS at all. ``is_plain``: nothing but a
     text was sent, or perhaps sent, over RCS. ``revoke_until``: how long a revoke may be asked for; ``revokes_again``:
     it was not looked at, and is asked for again when due. ``is_cancelled``: a person took it back, and nothing more of
-    it is to be sent, see ``policy.intervention``.
+    it is to be sent, see ``policy.intervention``. ``begins_at``: when one that is held is to begin, if it has not.
     """
 
     id: int
@@ -84,6 +84,7 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     is_cancelled: bool = False
     revoke_until: float = 0.0
     revokes_again: bool = False
+    begins_at: float = 0.0
 
     @property
     def link(self) -> str:

@@ -27,12 +27,21 @@ def content_type_for(accept: str) -> str:
 def render(figures: Iterable[Figure], content_type: str = PLAIN) -> bytes:
     """The whole page."""
     is_open = content_type == OPENMETRICS
+    escaped = _Escaped()
     lines: list[str] = []
     for figure in figures:
         lines += _head(figure, is_open)
-        lines += _histogram(figure) if figure.kind == "histogram" else _values(figure)
+        lines += _histogram(figure, escaped) if figure.kind == "histogram" else _values(figure, escaped)
     lines.append("# EOF\n" if is_open else "")
     return "\n".join(lines).encode()
+
+
+class _Escaped(dict[str, str]):
+    """Label values as they are written. An account's name stands on fifty lines: it is looked through once."""
+
+    def __missing__(self, value: str) -> str:
+        written = self[value] = value.translate(_ESCAPES)
+        return written
 
 
 def _head(figure: Figure, is_open: bool) -> Iterator[str]:
@@ -44,18 +53,18 @@ def _head(figure: Figure, is_open: bool) -> Iterator[str]:
         yield f"# UNIT {name} {figure.unit}"
 
 
-def _values(figure: Figure) -> Iterator[str]:
+def _values(figure: Figure, escaped: _Escaped) -> Iterator[str]:
     name = f"{figure.name}_total" if figure.kind == "counter" else figure.name
+    form = f"{name}{{{_form(figure)}}} %s" if figure.labels else f"{name} %s"
     for values, numbers in figure.rows:
-        labels = _labels(figure, values)
-        yield f"{name}{{{labels}}} {_number(numbers[0])}" if labels else f"{name} {_number(numbers[0])}"
+        yield form % (*map(escaped.__getitem__, values), _number(numbers[0]))
 
 
-def _histogram(figure: Figure) -> Iterator[str]:
-    name = figure.name
+def _histogram(figure: Figure, escaped: _Escaped) -> Iterator[str]:
+    name, form = figure.name, _form(figure)
     ends = [f'le="{bound}"}} ' for bound in (*figure.bounds, "+Inf")]
     for values, numbers in figure.rows:
-        labels = _labels(figure, values)
+        labels = form % tuple(map(escaped.__getitem__, values))
         head = f"{name}_bucket{{{labels}," if labels else f"{name}_bucket{{"
         cumulated: int | float = 0
         for end, count in zip(ends, numbers, strict=False):  # behind the counts there is their sum
@@ -66,10 +75,9 @@ def _histogram(figure: Figure) -> Iterator[str]:
         yield f"{name}_sum{tail} {_number(numbers[-1])}"
 
 
-def _labels(figure: Figure, values: tuple[str, ...]) -> str:
-    return ",".join(
-        [f'{label}="{value.translate(_ESCAPES)}"' for label, value in zip(figure.labels, values, strict=True)]
-    )
+def _form(figure: Figure) -> str:
+    """Its labels, with room for their values."""
+    return ",".join([f'{label}="%s"' for label in figure.labels])
 
 
 def _number(value: float) -> str:

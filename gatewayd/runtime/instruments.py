@@ -21,6 +21,9 @@ OTHER = "other"
 VALUES_MAX = 1_000
 """How many values of one label are told apart, unless a family says otherwise."""
 
+VALUE_SIZE_MAX = 100
+"""The longest value of a label; names of ours are far shorter."""
+
 Readings = Iterable[tuple[Sequence[str], float]]
 """Label values, in the order of the declaration, each with its value."""
 
@@ -140,7 +143,7 @@ class Family(Generic[Instrument]):
 
     def _bounded(self, value: str, seen: set[str]) -> str:
         if value not in seen:
-            if len(seen) >= self._values_max:
+            if len(seen) >= self._values_max or len(value) > VALUE_SIZE_MAX:
                 return OTHER
             seen.add(value)
         return value

@@ -25,6 +25,7 @@ RESTART_DELAYS_S: Final = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 SOUND_LIFE_S: Final = 10.0
 # For what a process said before it died.
 _LAST_WORDS_S: Final = 1.0
+UNANSWERED: Final = 0  # no question that is waited for has this number
 
 
 class Restarts:
@@ -178,6 +179,14 @@ class Keeper:
             return None
         finally:
             del self._asked[number]
+
+    def leave_word(self, what: str, args: Line) -> None:
+        """Have one that is just starting do what ``ask`` would not ask of it yet, once it is ready.
+
+        Nobody waits for its answer. One that has no channel yet learns in its orders how things stand.
+        """
+        if self._channel is not None and not self.is_ready:
+            self._channel.send({"ask": UNANSWERED, "what": what, "args": args})
 
     def silent_s(self) -> float:
         """For how long a worker that should beat has not been heard."""

@@ -38,7 +38,8 @@ LABELS: Final[dict[str, str]] = {
     "host": "a host of the carrier with its port, as `links.*.hosts` or `host` say; of a carrier that connects to us "
     "the address that it came from",
     "key": "the configuration key that names the file",
-    "kind": "of a delivery: `receipt`, `mo`, `session`; of a fault: a short word for what was wrong",
+    "kind": "of a delivery: `receipt`, `mo`, `session`, and `any` of those that a full outbox dropped; of a fault: a "
+    "short word for what was wrong",
     "level": "`warn`, `known_only`, `stop`: where the guard changes its state; `max`: what the operator allows",
     "limit": "whose limit: `link:NAME`, `application:NAME`, `provider:NAME`, `account:NAME`; `gate:…` is that of a "
     "second, `connects:NAME` that of a link's connections. Of `gatewayd_limiter_waits_total`, `_pauses_total` and "
@@ -52,7 +53,8 @@ LABELS: Final[dict[str, str]] = {
     "`DELETED`, `UNKNOWN`); of attempts `accepted`, `refused`, `deferred`, `unknown`; of deliveries `delivered`, "
     "`retried`, `refused`, `expired`, `overflow`, `unanswered_…`",
     "python": "the version of the interpreter",
-    "reason": "a short word. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
+    "reason": "a short word. Of fallbacks: `refused` stands for every code of a carrier's or platform's own, which "
+    "`gatewayd_link_results_total` has. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
     "scope": "what a pause holds for: `user`, `agent`, `application`; empty: as the configuration says. Of lock-outs: "
     "`bind`, `address`, `account`",
     "side": "`esme` towards applications, `carrier` towards carriers; of faults also `http`, `mqtt`, `webhook` and "
@@ -60,6 +62,7 @@ LABELS: Final[dict[str, str]] = {
     "sink": "where deliveries go: `smpp`, `webhook`, `mqtt`, `callback`",
     "source": "`query`, `bulk`, `refusal`",
     "span": "`minute`, `hour`, `day`",
+    "stage": "`scheduled`, `held`",
     "state": "the state that the carrier gave",
     "status": "the command_status of our answer, `ESME_…`",
     "version": "the version of gatewayd",
@@ -71,6 +74,10 @@ GAUGES: Final[dict[str, Gauge]] = {
     "gatewayd_queue_messages": Gauge("Messages that wait for a link.", ("link",)),
     "gatewayd_queue_oldest_age_seconds": Gauge(
         "Age of the message that has waited longest for a link.", ("link",), across="max"
+    ),
+    "gatewayd_waiting_messages": Gauge(
+        "Messages that wait for no link yet: for the time that their sender named, or because a person holds them.",
+        ("stage",),
     ),
     "gatewayd_outbox_deliveries": Gauge(
         "Receipts and replies that wait for a sink of an account.", ("account", "sink")
@@ -90,7 +97,7 @@ GAUGES: Final[dict[str, Gauge]] = {
         "Messages that came over MQTT and are not on disk yet, or wait for their account's rate.", ("worker",)
     ),
     "gatewayd_outbox_max_deliveries": Gauge(
-        "How many may wait before the oldest are dropped, in each worker.", ("account", "sink"), across="max"
+        "How many may wait before the oldest are dropped, evenly spread over the workers.", ("account", "sink")
     ),
     "gatewayd_outbox_oldest_age_seconds": Gauge(
         "Age of the delivery that has waited longest.", ("account", "sink"), across="max"
@@ -145,7 +152,9 @@ GAUGES: Final[dict[str, Gauge]] = {
         "Messages that may yet turn out to be unreachable.", ("application",), across="max"
     ),
     "gatewayd_store_pending_records": Gauge("Records that wait for a commit."),
-    "gatewayd_store_pending_max_records": Gauge("Beyond so many in a worker, submits get ESME_RMSGQFUL.", across="max"),
+    "gatewayd_store_pending_max_records": Gauge(
+        "Beyond so many, evenly spread over the workers, submits get ESME_RMSGQFUL."
+    ),
     "gatewayd_store_failing": Gauge("1 while the store cannot commit, else 0.", across="max"),
     "gatewayd_store_journal_bytes": Gauge("What was committed since the last fold."),
     "gatewayd_store_file_bytes": Gauge("Size of the spools' files, with their logs."),
@@ -193,7 +202,7 @@ PROCESS: Final[dict[str, Across]] = {
     "process_resident_memory_bytes": "sum",
     "process_start_time_seconds": "min",
     "process_cpu_seconds": "sum",
-    "process_open_fds": "sum",
+    "process_open_fds": "max",  # each may open so many, so the one with the most is nearest to its end
     "process_max_fds": "max",
 }
 """What the system tells of the workers' processes, and what several of them are together."""
@@ -266,8 +275,8 @@ class Metrics:
         self.posts = counters("posts", "Posts to applications' endpoints.", "sink", "endpoint", "outcome")
         self.mqtt_connections = counters(
             "mqtt_connections",
-            "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, unanswered, refused, "
-            "version_refused, subscription_refused, disconnected, timeout).",
+            "Connections to the MQTT broker: connected, lost, and why they failed (unreachable, tls, unanswered, "
+            "refused, version_refused, subscription_refused, disconnected, timeout, internal).",
             "outcome",
         )
         self.billing_records = counters("billing_records", "What operators will charge for, or not.", "class", "link")

@@ -11,6 +11,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
+from operator import add
 from pathlib import Path
 from typing import Final
 
@@ -50,17 +51,23 @@ def _merged(figure: Figure, rows: _Rows) -> Figure:
 
 
 def _together(across: Across, several: Sequence[list[int | float]]) -> list[int | float]:
+    first = several[0]
     if len(several) == 1:
-        return several[0]
-    if across == "max":
-        return [max(column) for column in zip(*several, strict=True)]
-    if across == "min":
-        return [min(column) for column in zip(*several, strict=True)]
+        return first
+    last = [numbers[-1] for numbers in several]
+    if across != "sum":  # only what is read is: one number a row
+        return [max(last) if across == "max" else min(last)]
     # Exact, so that the order of the workers makes no difference: the last bit of a counter must not go back either.
     # Of a histogram, all but the last are whole numbers.
-    added: list[int | float] = list(map(sum, zip(*several, strict=True))) if len(several[0]) > 1 else [0]
-    last = [numbers[-1] for numbers in several]
-    added[-1] = sum(last) if all(type(number) is int for number in last) else math.fsum(last)
+    total = sum(last)
+    if type(total) is not int:
+        total = math.fsum(last)
+    if len(first) == 1:
+        return [total]
+    added = first
+    for numbers in several[1:]:
+        added = list(map(add, added, numbers))
+    added[-1] = total
     return added
 
 

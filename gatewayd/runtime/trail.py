@@ -18,9 +18,6 @@ from gatewayd.runtime.masking import Masker
 Value = str | int | float | bool | None
 Form = Literal["text", "json"]
 
-# What happens to every message is told at level debug, what happens to few at info: a line costs more than a message.
-HOT_EVENTS: Final = frozenset({"accepted", "sent", "receipt", "delivered", "inbound"})
-
 # Handsets, or perhaps handsets: an application's sender and a reply's destination may be names, which stay readable.
 _HANDSETS: Final = frozenset({"handset"})
 _ADDRESSES: Final = frozenset({"sender", "source", "destination"})
@@ -28,6 +25,9 @@ _ADDRESSES: Final = frozenset({"sender", "source", "destination"})
 # Strangers choose some values; none of them fills the journal.
 _VALUE_SIZE_MAX: Final = 200
 _BREAKS_WORD: Final = frozenset(' "=\\')
+
+# How a line begins that tells of the daemon itself, or of what came from a peer; machines have fields for that.
+_MARKS: Final = "=<> "
 
 # The priorities of sd-daemon(3), by which journald files a line.
 _PRIORITIES: Final = (
@@ -64,7 +64,11 @@ class Said:
 
 
 class Trail:
-    """Says what became of messages, as logfmt: ``refused message=17 account=shop link=orange reason=no_route``."""
+    """Says what became of messages, as logfmt: ``refused message=17 account=shop link=orange reason=no_route``.
+
+    What happens to every message is told at level debug, for a line costs more than a message; what happens to few is
+    said at info. Fields that are None are left out; numbers of handsets are masked here.
+    """
 
     __slots__ = ("_logger",)
 
@@ -73,21 +77,31 @@ class Trail:
 
     @property
     def wants(self) -> bool:
-        """Whether hot events are written at all: ask before gathering the fields of one."""
+        """Whether ``tell`` writes anything: ask before gathering fields."""
         return self._logger.isEnabledFor(logging.DEBUG)
 
+    def tell(self, event: str, **fields: Value) -> None:
+        """One line of what happens to every message."""
+        say(self._logger, logging.DEBUG, event, **fields)
+
     def say(self, event: str, **fields: Value) -> None:
-        """Write one line. Fields that are None are left out; numbers of handsets are masked here."""
-        level = logging.DEBUG if event in HOT_EVENTS else logging.INFO
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, "%s", Said(event, fields))
+        """One line of what seldom happens."""
+        say(self._logger, logging.INFO, event, **fields)
 
 
-def configure_logging(level: str, stream: TextIO | None = None, *, form: Form = "text", key: bytes = b"") -> None:
+def say(logger: logging.Logger, level: int, event: str, **fields: Value) -> None:
+    """One line of fields from elsewhere, quoted and masked in the same way; ``event`` may begin with a mark."""
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", Said(event, fields))
+
+
+def configure_logging(
+    level: str, stream: TextIO | None = None, *, form: Form = "text", key: bytes = b"", worker: int | None = None
+) -> None:
     """Send all log lines of ``level`` (debug, info, warning, error) and above to ``stream``, standard error by default.
 
     The journal keeps time and priority itself, so there a line of text carries only the latter, in the journal's own
-    form. ``key`` is that of the masked numbers in this process.
+    form. ``key`` is that of the masked numbers in this process; ``worker`` is its number, where it is one of several.
     """
     global _masker
     _masker = Masker(key)
@@ -95,9 +109,10 @@ def configure_logging(level: str, stream: TextIO | None = None, *, form: Form = 
     handler = logging.StreamHandler(stream)
     is_journal = _is_journal(stream)
     if form == "json":
-        handler.setFormatter(_JsonFormatter(is_journal))
+        handler.setFormatter(_JsonFormatter(is_journal, worker))
     else:
-        handler.setFormatter(_JournalFormatter() if is_journal else _TerminalFormatter())
+        who = "%(name)s" if worker is None else f"%(name)s[{worker}]"
+        handler.setFormatter(_JournalFormatter(who) if is_journal else _TerminalFormatter(who))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # At debug a web server shows what strangers sent it, tokens included: no level of ours may.
@@ -107,16 +122,16 @@ def configure_logging(level: str, stream: TextIO | None = None, *, form: Form = 
 class _TerminalFormatter(logging.Formatter):
     """Time in UTC, level, who says it, what."""
 
-    def __init__(self) -> None:
+    def __init__(self, who: str) -> None:
         self.converter = time.gmtime
-        super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__(f"%(asctime)s.%(msecs)03dZ %(levelname)s {who}: %(message)s", "%Y-%m-%dT%H:%M:%S")
 
 
 class _JournalFormatter(logging.Formatter):
     """Every line with its priority: journald takes each line of a traceback for an entry of its own."""
 
-    def __init__(self) -> None:
-        super().__init__("%(name)s: %(message)s")
+    def __init__(self, who: str) -> None:
+        super().__init__(f"{who}: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_priority_of(record)}>"
@@ -126,9 +141,10 @@ class _JournalFormatter(logging.Formatter):
 class _JsonFormatter(logging.Formatter):
     """One JSON object a line, a traceback included. The fields of the trail stand beside time, level and logger."""
 
-    def __init__(self, is_journal: bool) -> None:
+    def __init__(self, is_journal: bool, worker: int | None) -> None:
         super().__init__()
         self._is_journal = is_journal
+        self._who: dict[str, Value] = {} if worker is None else {"worker": worker}
 
     def format(self, record: logging.LogRecord) -> str:
         priority = _priority_of(record)
@@ -138,10 +154,11 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "priority": priority,
             "logger": record.name,
+            **self._who,
         }
         said = record.args[0] if isinstance(record.args, tuple) and record.args else None
         if isinstance(said, Said):
-            line |= {"event": said.event, **{key: _short(value) for key, value in said.fields.items()}}
+            line |= {"event": said.event.lstrip(_MARKS), **{key: _short(value) for key, value in said.fields.items()}}
         else:
             line["text"] = record.getMessage()
         if record.exc_info:

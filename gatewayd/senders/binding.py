@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from gatewayd.runtime.tls import names_of
+from gatewayd.runtime.trail import say
 from gatewayd.senders.accounts import Account
 from protocol.smpp.constants import Command, Status, status_name
 from protocol.smpp.events import BindAsked
@@ -91,6 +92,7 @@ class Binder:
 
     def _refuse(self, connection: EsmeConnection, event: BindAsked, status: Status) -> None:
         self._server.metrics.binds_refused.labels(status_name(status)).value += 1
-        log.warning("< bind refused peer=%s status=%s", connection.pump.peername, status_name(status))
+        peer, account = connection.pump.peername, event.pdu.system_id
+        say(log, logging.WARNING, "< bind_refused", peer=peer, account=account, status=status_name(status))
         connection.engine.refuse_bind(event.pdu, status)
         connection.pump.flush()

@@ -11,6 +11,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from gatewayd.policy.compact import CompactLine
 from gatewayd.store.records import Delivery
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Box:
         self.account = account
         self.depth_max = depth_max
         self.window = window
-        self.ids: deque[int] = deque()
+        self.ids = CompactLine()
         self.returned: list[int] = []
         self.postponed: dict[int, None] = {}
         self.followers: dict[int, int] = {}
@@ -160,7 +161,7 @@ class Box:
         """Take out the id that ``oldest`` gave."""
         if self.returned and self.returned[0] == delivery_id:
             heapq.heappop(self.returned)
-        elif self.ids and self.ids[0] == delivery_id:
+        elif len(self.ids) and self.ids[0] == delivery_id:
             self.ids.popleft()
         else:
             del self.postponed[delivery_id]

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from gatewayd.policy.compact import CompactLine
 from gatewayd.senders.lanes import Lane
 from gatewayd.store.records import Delivery, Facts
 from gatewayd.store.spool import Spool
@@ -42,7 +41,7 @@ class Graveyard:
             due = self._clock() + lane.terms.ttl_s
             revived.append(msgspec.structs.replace(dead, due=due, attempts=0, facts=facts))
             self._spool.revive(revived[-1])
-        _keep(lane, lambda number: number not in wanted)
+        lane.dead.discard(wanted)
         return revived
 
     def sweep(self, lane: Lane, limit: int) -> None:
@@ -54,10 +53,3 @@ class Graveyard:
             if found and found[0].due > self._clock():
                 return
             self._spool.forget_dead(lane.dead.popleft())
-
-
-def _keep(lane: Lane, is_wanted: Callable[[int], bool]) -> None:
-    kept = CompactLine()
-    for number in filter(is_wanted, lane.dead):
-        kept.append(number)
-    lane.dead = kept

@@ -165,6 +165,27 @@ class Courier:
         self.offer_now(account)
         return len(revived)
 
+    def drop(self, account: str, chosen: Mapping[int, str]) -> int:
+        """Forget these for good, ids with their kinds; how many that were. What is on its way stays."""
+        lane = self._lanes.get(account)
+        if lane is None:
+            return 0
+        gone = lane.discard(chosen)
+        for delivery_id in gone:
+            self._spool.settle_delivery(delivery_id)
+            self._end(lane, delivery_id, chosen[delivery_id], "dropped")
+        self._wake(lane)
+        return len(gone)
+
+    def knows(self, account: str) -> bool:
+        """Whether anything was ever owed to the account here, or may be."""
+        return account in self._lanes
+
+    def is_postponed(self, delivery: Delivery) -> bool:
+        """Whether it failed, and waits for its next try."""
+        lane = self._lanes.get(delivery.account)
+        return lane is not None and delivery.id in lane.postponed
+
     def offer_now(self, account: str) -> int:
         """Wait neither for the time of a retry nor for a breaker; how many were waiting for their time."""
         lane = self._lanes.get(account)
@@ -298,6 +319,8 @@ class Courier:
             case "taken":
                 self._spool.settle_delivery(delivery.id)
                 self._end(lane, delivery.id, delivery.kind, "delivered")
+                if self._trail.wants:
+                    self._trail.tell("delivered", **delivery.told())
                 lane.release(handset_in(delivery))
                 if gate.breaker.succeeded():
                     log.warning("= %s %s works again", self.sink, gate.name)
@@ -372,14 +395,7 @@ class Courier:
         return True
 
     def _bury(self, lane: Lane, delivery: Delivery, outcome: str, reason: str) -> None:
-        self._trail.say(
-            "delivery_dead",
-            account=lane.account,
-            sink=self.sink,
-            kind=delivery.kind,
-            handset=delivery.source,
-            reason=reason,
-        )
+        self._trail.say("delivery_dead", **delivery.told(), reason=reason)
         self.graveyard.bury(lane, delivery, reason)
         self._end(lane, delivery.id, delivery.kind, outcome)
         lane.release(handset_in(delivery))

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
@@ -179,6 +178,8 @@ class Outbox:
         if status == 0:
             self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
+            if self._trail.wants:
+                self._trail.tell("delivered", **delivery.told())
         elif status == NO_STATUS:
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, f"unanswered_{reason}").value += 1
             if reason == "lost":
@@ -186,15 +187,13 @@ class Outbox:
             else:
                 self._retry_later(box, delivery)
         elif status == UNBUILDABLE:
-            self._trail.say("delivery_unbuildable", account=box.account, kind=delivery.kind, reason=reason)
+            self._trail.say("delivery_unbuildable", **delivery.told(), reason=reason)
             self._end(box, delivery.id, delivery.kind, "unbuildable")
         elif is_worth_retrying(status):
             self._metrics.deliveries.labels(box.account, SMPP, delivery.kind, "retried").value += 1
             self._retry_later(box, delivery)
         else:
-            self._trail.say(
-                "delivery_rejected", account=box.account, kind=delivery.kind, handset=delivery.source, status=status
-            )
+            self._trail.say("delivery_rejected", **delivery.told(), status=status_name(status))
             self._end(box, delivery.id, delivery.kind, "rejected")
 
     # -- the pump -------------------------------------------------------------------------------------------------
@@ -394,20 +393,19 @@ class Outbox:
         self._offer(box)
         return count
 
-    def drop(self, account: str, chosen: Collection[int]) -> int:
-        """Forget these for good; how many that were. What is on the wire is not waiting, and stays."""
+    def drop(self, account: str, chosen: Mapping[int, str]) -> int:
+        """Forget these for good, ids with their kinds; how many that were. What is on the wire stays."""
         box = self._boxes.get(account)
         waiting = {*box.ids, *box.returned, *box.postponed} if box is not None else set()
         gone = waiting.intersection(chosen)
         if box is None or not gone:
             return 0
-        kinds = {delivery.id: delivery.kind for delivery in self._spool.deliveries(sorted(gone))}
-        box.ids = deque(delivery_id for delivery_id in box.ids if delivery_id not in gone)
+        box.ids.discard(gone)
         box.returned = [delivery_id for delivery_id in box.returned if delivery_id not in gone]
         heapq.heapify(box.returned)
         for delivery_id in gone:
             box.postponed.pop(delivery_id, None)
-            self._end(box, delivery_id, kinds.get(delivery_id, "any"), "dropped")
+            self._end(box, delivery_id, chosen[delivery_id], "dropped")
         return len(gone)
 
     # -- for metrics ----------------------------------------------------------------------------------------------

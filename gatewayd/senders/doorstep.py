@@ -17,6 +17,7 @@ from typing import Final
 
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.tls import LiveTls
+from gatewayd.runtime.trail import say
 from gatewayd.senders.networks import Networks
 from protocol.haproxy.header import HeaderFault, parse, wanted
 
@@ -126,4 +127,4 @@ class Doorstep:
         if kind == "proxy_nothing":  # how balancers without a better idea look whether we are there
             return
         self._on_fault(kind)
-        log.info("< fault peer=%s kind=%s %s", peer, kind, detail)
+        say(log, logging.INFO, "< fault", peer=peer, kind=kind, detail=detail)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gatewayd.config import schema
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.tasks import spawn
+from gatewayd.runtime.trail import say
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.joint import Joint
@@ -237,10 +238,7 @@ class EsmeConnection:
                 spawn(self._server.binder.bind(self, event), name=f"bind {asked.system_id!r}")
             case FaultSeen(kind=kind, status=status, detail=detail):
                 self._server.count_fault(kind)
-                log.info(
-                    "< fault peer=%s account=%s kind=%s answer=%s %s",
-                    self.pump.peername, self.account_name, kind, status_name(status), detail,
-                )  # fmt: skip
+                self._say("< fault", account=self.account_name, kind=kind, answer=status_name(status), detail=detail)
             case Closed(reason=reason):
                 self._on_closed(reason)
             case _ if isinstance(event, Pdu):
@@ -272,7 +270,7 @@ class EsmeConnection:
         self._is_receiver = command in _RECEIVERS
         self.number, self.mode = self._server.next_number(), command.name.lower().removeprefix("bind_")
         self.bound_at = time.time()
-        log.info("= bound account=%s peer=%s mode=%s", account.name, self.pump.peername, command.name.lower())
+        self._say("= bound", account=account.name, mode=self.mode)
         wanted = NAMES.get(account.settings.interface_version, 0)
         self.engine.accept_bind(asked, self._server.settings.system_id, time.monotonic(), wanted)
         self._is_bare = self.version == OLDEST
@@ -301,6 +299,9 @@ class EsmeConnection:
         self.learn()
         self._read_on()
 
+    def _say(self, event: str, **fields: str) -> None:
+        say(log, logging.INFO, event, peer=self.pump.peername, **fields)
+
     def _on_closed(self, reason: str) -> None:
         self.end = reason
         self.settled.set()
@@ -308,7 +309,7 @@ class EsmeConnection:
             self._patience.close()
         if self.account is not None:
             self.account.unseat(self)
-            log.info("= closed account=%s peer=%s reason=%s", self.account.name, self.pump.peername, reason)
+            self._say("= closed", account=self.account.name, reason=reason)
             if self._is_receiver:
                 self._server.outbox.leave(self)
         self._server.closed(self)

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from gatewayd.message import State
-from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known, Talk
+from gatewayd.policy.answers import NOT_YET, Cancelling, Fate, HomeAway, Known, Talk
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.http_problems import Problem, problem_of
 from gatewayd.senders.http_shapes import (
@@ -44,6 +44,8 @@ T = TypeVar("T")
 
 _NUMBER = re.compile(NUMBER_PATTERN, re.ASCII)
 _ID_MAX: Final = 2**63 - 1
+ASK_AGAIN_S: Final = 5
+ASK_IN_BULK_S: Final = 3_600
 
 _STAGES: Final[Mapping[str, Status]] = {
     "scheduled": "scheduled",
@@ -80,8 +82,8 @@ class Questions(Protocol):
     async def talks(self, account: str, handset: str, sender: str = "") -> list[Talk]:
         """Open conversations."""
 
-    async def reach(self, account: str, handset: str) -> list[Known]:
-        """What is known of a handset, link by link."""
+    async def reach(self, account: str, handset: str, *, ask: bool = False) -> list[Known]:
+        """What is known of a handset, link by link; or what platforms say now."""
 
 
 class Calls:
@@ -173,20 +175,25 @@ class Calls:
     async def sessions(self, request: web.Request, account: Account) -> web.Response:
         """Open conversations with a handset."""
         handset = _number(request.query.get("handset", ""), "handset")
-        sender = request.query.get("from", "").removeprefix("+")
+        sender = request.query.get("from", "").strip().removeprefix("+")
         talks = await self._asked(self._questions.talks(account.name, handset, sender))
         return answer(Sessions([_session_of(talk, handset) for talk in talks]))
 
     async def capability(self, request: web.Request, account: Account) -> web.Response:
-        """Whether a number takes RCS, as far as it is known."""
+        """Whether a number takes RCS, as far as it is known; with ``ask``, 202 as long as a platform has to say it."""
         number = _number(request.match_info["number"], "number")
-        known = await self._asked(self._questions.reach(account.name, number))
+        ask = _yes_or_no(request.query.get("ask", "false"), "ask")
+        known = await self._asked(self._questions.reach(account.name, number, ask=ask))
         words = [one.capable for one in known]
         rcs = True if True in words else False if words and None not in words else None
         links = [
             LinkCapability(one.link, one.reason, one.capable, _time_of(one.at), _time_of(one.until)) for one in known
         ]
-        return answer(Capability(number, links, rcs))
+        reasons = NOT_YET.intersection(one.reason for one in known)
+        if not reasons:
+            return answer(Capability(number, links, rcs))
+        retry_s = ASK_IN_BULK_S if reasons == {"asked_in_bulk"} else ASK_AGAIN_S
+        return answer(Capability(number, links, rcs), ACCEPTED, {"Retry-After": str(retry_s)})
 
     async def _asked(self, asking: Awaitable[T]) -> T:
         try:
@@ -205,6 +212,8 @@ class Calls:
 async def body_of(request: web.Request, timeout_s: float) -> bytes:
     """What was sent, of whatever kind. Raises Problem."""
     try:
+        if request.content.is_eof():  # it is all there, as small ones are: there is nothing to wait for
+            return await request.read()
         async with asyncio.timeout(timeout_s):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -241,12 +250,16 @@ def _id_of(request: web.Request) -> int:
 
 
 def _number(text: str, element: str) -> str:
-    number = text.strip()
-    if element == "handset" and number[:1].isdigit() is False and number[1:].isdigit():
-        number = f"+{number[1:]}"  # a bare plus in a query stands for a blank
+    number = text.strip()  # a bare plus in a query stands for a blank
     if _NUMBER.fullmatch(number) is None:
         raise Problem("bad-request", "is no number in international form", element=element)
     return number.removeprefix("+")
+
+
+def _yes_or_no(text: str, element: str) -> bool:
+    if text not in ("true", "false"):
+        raise Problem("bad-request", "is neither true nor false", element=element)
+    return text == "true"
 
 
 def _time_of(unix: float) -> datetime | None:

@@ -157,9 +157,18 @@ def _asking() -> dict[str, Any]:
         "/v1/capabilities/{number}": {
             "get": _operation(
                 "getCapability",
-                "Whether a number takes RCS, as far as it is known; nobody is asked.",
-                parameters=[{"name": "number", "in": "path", "required": True, "schema": number}],
-                answers={200: "Capability"},
+                "Whether a number takes RCS, as far as it is known. With `ask`, platforms are asked that were not yet, "
+                "and waited for a few seconds: 202 says that an answer is still to come.",
+                parameters=[
+                    {"name": "number", "in": "path", "required": True, "schema": number},
+                    {
+                        "name": "ask",
+                        "in": "query",
+                        "description": "Ask platforms about a number that is not known, within their quotas.",
+                        "schema": {"type": "boolean", "default": False},
+                    },
+                ],
+                answers={200: "Capability", 202: "Capability"},
                 problems=("bad-request", "busy"),
             )
         },

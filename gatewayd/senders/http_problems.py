@@ -39,7 +39,9 @@ KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
         "method-not-allowed": Kind(405, "This path does not know this method."),
         "timeout": Kind(408, "The body did not arrive in time."),
         "too-late": Kind(409, "The message has left already, or has come to its end."),
-        "body-too-large": Kind(413, "The body is bigger than http.body_size_max."),
+        "body-too-large": Kind(
+            413, "The body is bigger than http.body_size_max, or over MQTT than mqtt.message_size_max."
+        ),
         "unsupported-media-type": Kind(415, "The body must be application/json, not compressed."),
         "bad-shape": Kind(422, "A field is missing, unknown or not of its type."),
         "invalid-destination": Kind(422, "The recipient is no number in international form."),
@@ -78,6 +80,21 @@ _OF_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
         "class_not_allowed": "class-not-allowed",
         "idempotency_key_reused": "idempotency-key-reused",
         "not_confirmed": "not-confirmed",
+    }
+)
+
+
+# Where in a message the cause stands, when it comes out only as the message is handed in.
+_ELEMENTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "sender-not-allowed": "from",
+        "invalid-sender": "from",
+        "invalid-destination": "to",
+        "no-route": "to",
+        "class-not-allowed": "class",
+        "invalid-text": "text",
+        "invalid-schedule": "schedule_at",
+        "invalid-validity": "validity_s",
     }
 )
 
@@ -122,5 +139,12 @@ def problem_of(refusal: Refusal, retry_s: float = 1.0) -> Problem:
     kind = _OF_REFUSALS.get(refusal.kind)
     if kind is None and refusal.status in (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR):
         kind = "busy"
+    kind = kind or "refused"
     is_passing = kind in ("rate-limited", "busy", "not-confirmed")
-    return Problem(kind or "refused", refusal.problem, reason=refusal.kind, retry_s=retry_s if is_passing else 0.0)
+    return Problem(
+        kind,
+        refusal.problem,
+        reason=refusal.kind,
+        element=_ELEMENTS.get(kind, ""),
+        retry_s=retry_s if is_passing else 0.0,
+    )

@@ -188,7 +188,11 @@ class Sessions(msgspec.Struct):
 
 
 class LinkCapability(msgspec.Struct, omit_defaults=True):
-    """What is known of a number on one link; no ``rcs``: nothing. ``reason`` is a word."""
+    """What is known of a number on one link; no ``rcs``: nothing. ``reason`` is a word.
+
+    ``not_asked``: nobody has asked. ``asked``, ``asked_in_bulk``: the answer is still to come. ``quota``, ``paused``,
+    ``too_many_questions``: the question could not leave.
+    """
 
     link: str
     reason: str
@@ -211,6 +215,9 @@ def decoded(read: Callable[[bytes], T], octets: bytes) -> T:
         return read(octets)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
-        raise Problem("bad-shape", problem, element=path.rstrip("`").lstrip(".")) from None
+        pattern = problem.replace("\\\\", "\\")  # it is told as Python would write it
+        raise Problem("bad-shape", pattern, element=path.rstrip("`").lstrip(".")) from None
+    except msgspec.DecodeError as error:
+        raise Problem("bad-json", str(error)) from None
     except JSON_FAULTS:
         raise Problem("bad-json") from None

@@ -67,7 +67,12 @@ class _Call:
     def _settle(self, sequence: int, result: Result) -> None:
         self.results[sequence] = result
         self._left -= 1
-        if not self._left and not self.done.done():
+        if not self._left:
+            self.end()
+
+    def end(self) -> None:
+        """All is settled, or nobody waits any longer."""
+        if not self.done.done():
             self.done.set_result(None)
 
 
@@ -94,11 +99,12 @@ class Submits:
             if first + CHUNK < len(pdus):
                 await asyncio.sleep(0)  # others have messages too
         if pdus:
+            # A timer of its own is a third of what asyncio.timeout costs, and this is asked for each single message.
+            timer = asyncio.get_running_loop().call_later(self._timeout_s, call.end)
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    await call.done
-            except TimeoutError:
-                pass
+                await call.done
+            finally:
+                timer.cancel()
         late = Refusal(Status.ESME_RSYSERR, "not_confirmed")
         return [late if result is None else result for result in call.results]
 

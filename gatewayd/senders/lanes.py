@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Container
 
 import msgspec
 
@@ -106,6 +107,24 @@ class Lane:
             return next((behind.popleft() for behind in self.held.values() if behind), None)
         self.release(handset)
         return delivery_id
+
+    def discard(self, gone: Container[int]) -> list[int]:
+        """Take these out, as far as they are not on their way; those that were here."""
+        found = self.fresh.discard(gone)
+        found += [delivery.id for delivery in self.loaded if delivery.id in gone]
+        self.loaded = deque(delivery for delivery in self.loaded if delivery.id not in gone)
+        for handset, behind in self.held.items():
+            found += [delivery_id for delivery_id in behind if delivery_id in gone]
+            self.held[handset] = deque(delivery_id for delivery_id in behind if delivery_id not in gone)
+        first = [*self.ready, *((delivery_id, handset) for delivery_id, (handset, _) in self.postponed.items())]
+        self.ready = [entry for entry in self.ready if entry[0] not in gone]
+        heapq.heapify(self.ready)
+        for delivery_id, handset in first:
+            if delivery_id in gone:
+                found.append(delivery_id)
+                self.postponed.pop(delivery_id, None)
+                self.release(handset)
+        return found
 
     def recall(self) -> int:
         """What was postponed need not wait any longer; how many."""

@@ -136,6 +136,10 @@ class Broker:
         except WireFault as fault:
             self._failed(fault, failures)
             wire.drop()
+        except Exception:  # a fault of ours: whoever met it, there must be another connection after this one
+            log.exception("= mqtt: the connection could not be taken up")
+            self._failed(WireFault("internal", "a fault of the gateway's own, see its log"), failures)
+            wire.drop()
         return True
 
     def _failed(self, fault: WireFault, failures: int) -> None:

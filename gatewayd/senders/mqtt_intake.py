@@ -149,6 +149,10 @@ class Intake:
         return True
 
     def _take(self, wire: Wire, incoming: Incoming, name: str) -> None:
+        if incoming.is_old:  # taken when it was published; the broker tells it again with each connection of ours
+            self._fault("retained")
+            wire.acknowledge(incoming.number)
+            return
         account = self._accounts.get(name)
         if account is None or not account.settings.mqtt_send:
             self._fault("not_allowed")

@@ -67,13 +67,15 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Incoming(msgspec.Struct, frozen=True):
-    """A message from the broker. ``number`` is for ``Wire.acknowledge``; 0 (QoS 0) needs no acknowledgement."""
+    """A message from the broker. ``number`` is for ``Wire.acknowledge``; 0 (QoS 0) needs no acknowledgement.
+    ``is_old``: the broker keeps it, and tells it to whoever subscribes; it was not published just now."""
 
     topic: str
     payload: bytes
     number: int
     response_topic: str
     correlation: bytes
+    is_old: bool = False
 
 
 class Wire:
@@ -93,6 +95,7 @@ class Wire:
         self._to_acknowledge: deque[int] = deque()
         self._acknowledged: set[int] = set()
         self._has_ended = False
+        self._hint = "it may want another mqtt.tls_certificate" if terms.tls else "it may want mqtt.tls"
         self._client = aiomqtt.Client(
             terms.host,
             terms.port,
@@ -139,13 +142,19 @@ class Wire:
         """Connect. Raises WireFault."""
         try:
             await self._client.__aenter__()
-        except aiomqtt.MqttError as error:
+        except (aiomqtt.MqttError, ValueError) as error:  # a name that can be nobody's is no OSError
             self._hang_up()
-            raise WireFault(_word_of(error), str(error)) from None
+            raise self._fault_of(error) from None
         except BaseException:
             self._hang_up()
             raise
         self._client._disconnected.add_done_callback(self._ended)
+
+    def _fault_of(self, error: Exception) -> WireFault:
+        word = _word_of(error)
+        if word == "unanswered" and "hung up" in str(error):
+            return WireFault(word, f"{error}; {self._hint}")
+        return WireFault(word, str(error))
 
     async def close(self) -> None:
         """Say goodbye, so that no will is published, and hang up."""
@@ -266,6 +275,7 @@ class Wire:
                 message.mid if message.qos else 0,
                 getattr(properties, "ResponseTopic", ""),
                 getattr(properties, "CorrelationData", b""),
+                bool(message.retain),
             ),
         )
 
@@ -327,8 +337,10 @@ def _number(code: Any) -> int:
     return int(getattr(code, "value", code))
 
 
-def _word_of(error: aiomqtt.MqttError) -> str:
+def _word_of(error: Exception) -> str:
     """Why a connection failed."""
     if isinstance(error, aiomqtt.MqttCodeError) and error.rc is not None:
         return "version_refused" if _number(error.rc) == _UNSUPPORTED_VERSION else "refused"
+    if "[SSL" in str(error):  # aiomqtt keeps the words alone
+        return "tls"
     return "unanswered" if any(word in str(error) for word in ("timed out", "hung up")) else "unreachable"

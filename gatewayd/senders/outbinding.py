@@ -20,6 +20,7 @@ from gatewayd.policy.retry import outbind_delay_s
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.tasks import spawn
+from gatewayd.runtime.trail import say
 from gatewayd.senders.esme_connection import EsmeConnection
 from protocol.smpp.pdu import Outbind
 
@@ -147,7 +148,7 @@ class Outbinder:
         calls.bound_at = self._clock()
         calls.next_at = calls.bound_at + outbind_delay_s(calls.failures, random.random())
         self._metrics.outbinds.labels(name, outcome).value += 1
-        log.info("> outbind account=%s to=%s:%d outcome=%s", name, target.host, target.port, outcome)
+        say(log, logging.INFO, "> outbind", account=name, to=f"{target.host}:{target.port}", outcome=outcome)
 
     async def _dial(self, connection: EsmeConnection, target: Target) -> str:
         """How it ended: bound, refused (it closed, or its bind was refused), unreachable or unanswered."""

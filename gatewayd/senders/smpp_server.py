@@ -16,6 +16,7 @@ from gatewayd.config.addresses import parse_address
 from gatewayd.message import Availability
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tls import LiveTls
+from gatewayd.runtime.trail import say
 from gatewayd.senders.accounts import Account, Gatekeeper
 from gatewayd.senders.alerting import alert_notification
 from gatewayd.senders.binding import Binder
@@ -136,7 +137,7 @@ class SmppServer:
 
     def end_bind(self, connection: EsmeConnection) -> None:
         """A person wants to be rid of this bind; its application may come again at once."""
-        log.info("= kicked account=%s peer=%s", connection.account_name, connection.pump.peername)
+        say(log, logging.INFO, "= kicked", account=connection.account_name, peer=connection.pump.peername)
         self._end(connection)
 
     def end_binds(self, account: Account) -> None:

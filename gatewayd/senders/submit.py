@@ -16,7 +16,7 @@ from gatewayd.message import Encoding, Message
 from gatewayd.policy.journey import Progress
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
-from gatewayd.runtime.trail import masked
+from gatewayd.runtime.trail import say
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.submit_rules import Refusal, check_addresses, check_own_tlvs, check_text, delivery_moment
 from gatewayd.store.repeats import key_of
@@ -257,14 +257,16 @@ class SubmitDesk:
         if refusal.status is not Status.ESME_RTHROTTLED:
             account.give_back(1)
             self._metrics.faults.labels("esme", refusal.kind).value += 1
-            if refusal.status not in _NOT_NOW and log.isEnabledFor(logging.INFO):
-                log.info(
-                    "< submit_sm refused account=%s handset=%s status=%s reason=%s%s",
-                    account.name,
-                    masked(pdu.destination_addr),
-                    status_name(refusal.status),
-                    refusal.kind,
-                    f" at={refusal.element}" if refusal.element else "",
+            if refusal.status not in _NOT_NOW:
+                say(
+                    log,
+                    logging.INFO,
+                    "< submit_refused",
+                    account=account.name,
+                    handset=pdu.destination_addr,
+                    status=status_name(refusal.status),
+                    reason=refusal.kind,
+                    at=refusal.element or None,
                 )
         applicant.refuse_submit(pdu.sequence, refusal)
 

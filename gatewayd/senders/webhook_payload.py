@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -56,7 +58,15 @@ def signature(secrets: Sequence[bytes], webhook_id: str, timestamp: int, content
 
 def moment(unix: float) -> str:
     """RFC 3339, in UTC, to the millisecond."""
-    return datetime.fromtimestamp(unix, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole = math.floor(unix)
+    over, microsecond = divmod(round((unix - whole) * 1e6), 1_000_000)
+    return f"{_second(whole + over)}.{microsecond // 1_000:03}Z"
+
+
+@functools.lru_cache(maxsize=1_024)
+def _second(unix: int) -> str:
+    """Events of one time have moments of few seconds."""
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _receipt(delivery: Delivery, facts: Facts) -> dict[str, Any]:

@@ -171,6 +171,11 @@ class Database:
             f"SELECT key, {column} FROM {kind.name} WHERE {column} IS NOT NULL ORDER BY key"
         )
 
+    def count(self, kind: Kind, without: str, words: str) -> int:
+        """How many rows have nothing in a column, and these words in their value."""
+        sql = f"SELECT count(*) FROM {kind.name} WHERE {without} IS NULL AND instr(value, ?)"
+        return int(self._reader.execute(sql, (words,)).fetchone()[0])
+
     def due(self, kind: Kind, before: float) -> Iterator[tuple[Key, float]]:
         """Key and ``due`` of rows whose ``due`` lies before a moment, the earliest first.
 

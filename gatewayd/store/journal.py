@@ -234,6 +234,10 @@ class Journal:
         """Key and column of all rows in the tables, by key. Right after a fold, that is everything."""
         return self._database.column(kind, column)
 
+    def count(self, kind: Kind, without: str, words: str) -> int:
+        """How many rows in the tables have nothing in a column, and these words in their value. Right after a fold."""
+        return self._database.count(kind, without, words)
+
     # -- for people: reading all of a kind, in pieces, see store.walking ------------------------------------------
 
     def changed_keys(self, kind: Kind, after: Key) -> list[Key]:

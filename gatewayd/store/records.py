@@ -104,6 +104,17 @@ class Delivery(_Record):
         """Whose it is, as a column: the account, and behind a tab, which no name has, the sink if it is not SMPP."""
         return f"{self.account}\t{self.sink}" if self.sink else self.account
 
+    def told(self) -> dict[str, str | None]:
+        """What a line in the log says of it."""
+        return {
+            "delivery": f"{self.id:x}",
+            "account": self.account,
+            "sink": self.sink or "smpp",
+            "kind": self.kind,
+            "message": f"{self.message_id:x}" if self.message_id else None,
+            "handset": self.source,
+        }
+
 
 class Session(_Record):
     """A conversation between a sender address (or bot) and a handset. Key: ``sender|handset``.

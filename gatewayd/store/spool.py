@@ -274,6 +274,10 @@ class Spool:
                 link, lane, account = queue.split("|", 2)
                 yield key, link, int(lane), account
 
+    def set_aside(self, stages: Iterable[str]) -> dict[str, int]:
+        """How many messages are at each of these stages, which no queue holds. Right after a fold."""
+        return {stage: self.journal.count(PROGRESS, "queue", f'"stage":"{stage}"') for stage in stages}
+
     def interrupted(self) -> list[Journey]:
         """Messages to which an answer was owed when the process ended. Right after a fold."""
         keys = [key for key, queue in self.journal.column(PROGRESS, "queue") if queue == INTERRUPTED]

@@ -12,11 +12,14 @@ import msgspec
 
 Facts = dict[str, Any]
 
+HANDSETS: Final = frozenset({"handset", "source", "destination"})
+"""Facts that are numbers, or may be."""
+
 _RECEIPTS: Final = {0: "none", 1: "final", 2: "on failure", 3: "none"}
 _FINISHED: Final = ("", "ENROUTE", "ACCEPTD")
 # Within a commit, causes before what came of them; records of other kinds come last.
 _ORDER: Final = {kind: place for place, kind in enumerate(("note", "message", "progress", "session", "delivery"))}
-_AFTER: Final = frozenset({"revoke_asked", "guard_waits"})
+_AFTER: Final = frozenset({"revoke_asked", "guard_waits", "ended"})
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -39,7 +42,8 @@ class Event(msgspec.Struct):
 class Story(msgspec.Struct):
     """All that is known of one message; ``state`` is its final one, empty as long as it has none.
 
-    ``queued`` are (link, from, to) of its waits in queues; ``to`` is None while it waits there.
+    ``queued`` are (link, from, to) of its waits in queues; ``to`` is None while it waits there. ``text`` is what it
+    says, for those who may see that.
     """
 
     id: int
@@ -51,6 +55,7 @@ class Story(msgspec.Struct):
     ended_at: float = 0.0
     queued: list[tuple[str, float, float | None]] = []
     deliveries: set[int] = set()
+    text: str | None = None
 
     @property
     def is_known(self) -> bool:
@@ -202,7 +207,11 @@ class _Telling:
                 self._say("queued", link=new["queue"], lane=new.get("lane") or None)
         if stage == before:
             return
+        if before == "held" and stage in ("queued", "scheduled"):
+            self._say("released")
         match stage:
+            case "scheduled":
+                self._say("waits_for_its_time", until=new.get("due"))
             case "joining":
                 self._say("waits_for_parts", until=new.get("due"))
             case "checking":

@@ -11,10 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gatewayd.runtime.masking import shown_address
 from gatewayd.tracing import words
 from gatewayd.tracing.timeline import Story
-from gatewayd.tracing.words import Show
 
 _DAY_AND_TIME = len("2026-11-26 09:00:00")
 _GOOD = frozenset({"DELIVRD", "delivered", "taken", "reachable"})
@@ -37,19 +35,20 @@ _ODD = frozenset(
 )
 
 
-def timeline(stories: Sequence[Story], show: Show, texts: Sequence[str | None]) -> RenderableType:
+def timeline(stories: Sequence[Story]) -> RenderableType:
     """One message; several stories are the parts of a long one, told one after another."""
     pieces: list[RenderableType] = []
-    for story, text in zip(stories, texts, strict=True):
+    for story in stories:
         if pieces:
             pieces.append(Text())
-        pieces += [_head(story, show), *([Text(f"text: {text}")] if text is not None else []), _events(story, show)]
+        text = [Text(f"text: {story.text}")] if story.text is not None else []
+        pieces += [_head(story), *text, _events(story)]
     return Group(*pieces)
 
 
-def _head(story: Story, show: Show) -> Text:
+def _head(story: Story) -> Text:
     facts = story.message
-    handset = shown_address(facts.get("source" if story.is_inbound else "destination", "?"), show)
+    handset = facts.get("source" if story.is_inbound else "destination", "?")
     way = (
         f"{handset} to {facts.get('account', '?')}" if story.is_inbound else f"{facts.get('account', '?')} to {handset}"
     )
@@ -62,7 +61,7 @@ def _end(story: Story) -> Text:
     return Text(words.end_of(story), style=f"not bold {_style(story.state or 'open')}")
 
 
-def _events(story: Story, show: Show) -> Table:
+def _events(story: Story) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True, style="dim")
     table.add_column(no_wrap=True, style="dim", justify="right")
@@ -73,12 +72,12 @@ def _events(story: Story, show: Show) -> Table:
             day = of_event
             table.add_row(Text(day, style="bold dim"))
         style = _style(str(event.facts.get("state", "")) if event.word == "ended" else event.word)
-        sentence = Text(words.sentence(event, show), style=style)
+        sentence = Text(words.sentence(event), style=style)
         table.add_row(words.clock(event.at), words.offset(max(0.0, event.at - began)), sentence)
     return table
 
 
-def listing(stories: Sequence[Story], show: Show) -> Table:
+def listing(stories: Sequence[Story]) -> Table:
     """Many messages, a line each."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("message", no_wrap=True, min_width=max((len(f"{story.id:x}") for story in stories), default=0))
@@ -96,7 +95,7 @@ def listing(stories: Sequence[Story], show: Show) -> Table:
             f"{story.id:x}",
             words.clock(began, day=True) if began else "?",
             str(facts.get("account", "?")),
-            shown_address(str(facts.get("source", "?")), show),
+            str(facts.get("source", "?")),
             ("the handset" if story.is_inbound else story.link) + (f", part {concat[2]}/{concat[1]}" if concat else ""),
             _end(story),
             words.offset(max(0.0, story.ended_at - began)) if story.ended_at and began else "",

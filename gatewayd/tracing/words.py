@@ -1,4 +1,4 @@
-"""Events as sentences for people, and stories as plain values for programs; numbers as the caller wants them shown.
+"""Events as sentences for people, and stories as plain values for programs; numbers are shown as they are given.
 
 Pure. Knows no terminal.
 """
@@ -6,15 +6,10 @@ Pure. Knows no terminal.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-import msgspec
-
-from gatewayd.runtime.masking import shown_address
 from gatewayd.tracing.timeline import Event, Story
-
-Show = Callable[[str], str]
 
 # By the word of an event; a piece in brackets is left out where a fact in it is missing.
 SENTENCES: Final[Mapping[str, str]] = {
@@ -46,6 +41,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "waits_for_word": "nobody knows what became of it on {link}; waits[ until {until}]",
     "replaced": "its sender put another text of {octets} octets in its place",
     "held": "held by a person[ on {link}]",
+    "released": "let go again",
+    "waits_for_its_time": "waits for the time that its sender named: {until}",
     "receipt": "receipt from {link}[, segment {segment}]: {state}[ {error}]",
     "late_receipt": "{link} says {state} [{error} ]when it no longer counts",
     "displayed": "{link} says that it was read",
@@ -62,15 +59,14 @@ SENTENCES: Final[Mapping[str, str]] = {
     "session_goes_on": "session {session} goes on[, until {until}]",
     "billed": "billed as {billing_class}[ on {link}][ by {rules}][, free: {free}]",
 }
-HANDSETS: Final = frozenset({"handset", "source", "destination"})
 _MOMENTS: Final = frozenset({"until", "expires_at", "done_at", "asked_at"})
 _SPANS: Final = frozenset({"retry_s", "wait_s"})
 _NO_ERROR: Final = "000"
 
 
-def sentence(event: Event, show: Show) -> str:
+def sentence(event: Event) -> str:
     """One event for people."""
-    shown = {key: _shown(key, value, show) for key, value in event.facts.items() if value != _NO_ERROR}
+    shown = {key: _shown(key, value) for key, value in event.facts.items() if value != _NO_ERROR}
     template = SENTENCES.get(event.word)
     if template is None:
         return " ".join([event.word, *(f"{key}={value}" for key, value in shown.items())])
@@ -94,9 +90,7 @@ class _Gaps(dict[str, str]):
         return "?"
 
 
-def _shown(key: str, value: Any, show: Show) -> str:
-    if key in HANDSETS:
-        return shown_address(str(value), show)
+def _shown(key: str, value: Any) -> str:
     if key in _MOMENTS:
         return clock(float(value), day=True)
     if key in _SPANS:
@@ -136,35 +130,26 @@ def end_of(story: Story) -> str:
     return f"{story.state}{error}"
 
 
-def plain(story: Story, show: Show, text: str | None = None) -> dict[str, Any]:
+def plain(story: Story) -> dict[str, Any]:
     """A story for programs; moments are RFC 3339, in UTC."""
     message = story.message
-    handset = message.get("source" if story.is_inbound else "destination", "")
     return {
         "message": f"{story.id:x}",
         "direction": "inbound" if story.is_inbound else "outbound",
         "account": message.get("account", ""),
-        "handset": shown_address(handset, show),
+        "handset": message.get("source" if story.is_inbound else "destination", ""),
         "state": story.state,
         "error": story.error,
         "stage": story.stage,
         "link": story.link,
-        **({"text": text} if text is not None else {}),
-        "events": [_plain_event(event, show) for event in story.events],
+        **({"text": story.text} if story.text is not None else {}),
+        "events": [_plain_event(event) for event in story.events],
     }
 
 
-def _plain_event(event: Event, show: Show) -> dict[str, Any]:
-    facts = {key: _plain_fact(key, value, show) for key, value in event.facts.items()}
+def _plain_event(event: Event) -> dict[str, Any]:
+    facts = {key: _utc(float(value)) if key in _MOMENTS else value for key, value in event.facts.items()}
     return {"time": _utc(event.at), "event": event.word, **facts}
-
-
-def _plain_fact(key: str, value: Any, show: Show) -> Any:
-    if key in HANDSETS:
-        return shown_address(str(value), show)
-    if key in _MOMENTS:
-        return _utc(float(value))
-    return msgspec.to_builtins(value)
 
 
 def _utc(at: float) -> str:

@@ -56,6 +56,9 @@ HEALTHY: Final[dict[str, str]] = {
     'gatewayd_binds_configured{side="carrier",name="carrier"}': steady(2),
     'gatewayd_link_results_total{link="carrier",outcome="accepted",error=""}': growing(600),
     'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(60),
+    'gatewayd_link_results_total{link="carrier",outcome="unknown",error="timeout"}': growing(6),
+    'gatewayd_link_results_total{link="carrier",outcome="deferred",error="ESME_RTHROTTLED"}': growing(60),
+    'gatewayd_link_errors_total{link="carrier",family="throttled"}': growing(60),
     'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': growing(560),
     'gatewayd_receipts_total{link="carrier",state="ACCEPTD"}': growing(600),
     'gatewayd_messages_total{account="shop",link="carrier",channel="sms",outcome="DELIVRD"}': growing(560),
@@ -119,6 +122,10 @@ FIRING: Final[dict[str, list[dict[str, str]]]] = {
     "GatewaydBindsMissing": [{'gatewayd_binds{side="carrier",name="carrier"}': steady(1)}],
     "GatewaydLinkRefuses": [
         {'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(300)}
+    ],
+    "GatewaydLinkFails": [
+        {'gatewayd_link_results_total{link="carrier",outcome="unknown",error="timeout"}': growing(900)},
+        {'gatewayd_link_results_total{link="carrier",outcome="deferred",error="connect_failed"}': growing(900)},
     ],
     "GatewaydQueueOld": [{'gatewayd_queue_oldest_age_seconds{link="carrier"}': growing(60)}],
     "GatewaydReceiptsMissing": [
@@ -184,7 +191,13 @@ SILENT: Final[dict[str, dict[str, str]]] = {
         'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': steady(60),
         'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': steady(9),
     },
+    "GatewaydLinkFails": {  # too fast, that is GatewaydQuotaPause's
+        'gatewayd_link_results_total{link="carrier",outcome="deferred",error="ESME_RTHROTTLED"}': growing(900),
+        'gatewayd_link_errors_total{link="carrier",family="throttled"}': growing(900),
+    },
     "GatewaydLinkRefuses": {
+        'gatewayd_link_results_total{link="carrier",outcome="unknown",error="timeout"}': steady(6),
+        'gatewayd_link_results_total{link="carrier",outcome="deferred",error="ESME_RTHROTTLED"}': steady(6),
         'gatewayd_link_results_total{link="carrier",outcome="accepted",error=""}': growing(1),
         'gatewayd_link_results_total{link="carrier",outcome="refused",error="ESME_RINVDSTADR"}': growing(3),
         'gatewayd_receipts_total{link="carrier",state="DELIVRD"}': growing(1),

@@ -18,6 +18,7 @@ from gatewayd.simulate.rcs_behaviour import Rule
 from tests.daemon.conftest import Stage
 from tests.daemon.process import merged
 from tests.daemon.scene import WAIT_S, Scene
+from tests.daemon.test_control import ask
 from tests.support.api import OTHER_KEY, Api, tables
 
 SMS, RCS = "+33620000001", "+33610000001"
@@ -256,10 +257,11 @@ async def test_an_idempotency_key_is_taken_once_over_concurrency_and_kill(http: 
 
 
 async def test_conversations_and_reach(http: Clients) -> None:
-    _, api = await http(2)
-    nothing = await api.call_again("GET", f"/v1/sessions?handset={RCS.removeprefix('+')}")
+    scene, api = await http(2)
+    await api.until_ready()
+    nothing = await api.call("GET", f"/v1/sessions?handset={RCS.removeprefix('+')}")
     assert (nothing.status, nothing.body) == (200, {"sessions": []})
-    unknown = await api.call_again("GET", f"/v1/capabilities/{RCS}")
+    unknown = await api.call("GET", f"/v1/capabilities/{RCS}")
     assert unknown.body == {"number": RCS[1:], "links": [{"link": "rcs", "reason": "not_asked"}]}
     message_id = await api.send(RCS)
     await api.until(message_id, lambda state: state["status"] == "delivered")
@@ -268,11 +270,25 @@ async def test_conversations_and_reach(http: Clients) -> None:
     assert (session["from"], session["message_id"], session["handset"]) == ("33700000001", message_id, RCS[1:])
     answer = await api.call("GET", f"/v1/sessions?handset={RCS[1:]}&from=33700000001")
     assert answer.body == {"sessions": [session]}
+    bare = await api.call("GET", f"/v1/sessions?handset=+{RCS[1:]}&from=+33700000001")
+    assert bare.body == answer.body, "a plus that is not escaped is a blank"
+    assert (await api.call("GET", f"/v1/sessions?handset=x{RCS[1:]}")).problem == "bad-request"
     known = await api.call("GET", f"/v1/capabilities/{RCS}")
     assert known.body["rcs"] is True
     assert known.body["links"][0]["rcs"] is True
     assert (await api.call("GET", "/v1/sessions")).problem == "bad-request"
     assert (await api.call("GET", "/v1/capabilities/12")).problem == "bad-request"
+
+    assert (await api.call("GET", f"/v1/capabilities/{RCS}?ask=perhaps")).problem == "bad-request"
+    fresh = "+33610000077"
+    await ask(scene, "links", "pause", "rcs")
+    not_yet = await api.call("GET", f"/v1/capabilities/{fresh}?ask=true")
+    assert (not_yet.status, not_yet.headers["Retry-After"]) == (202, "5")
+    assert not_yet.body["links"] == [{"link": "rcs", "reason": "paused"}]
+    await ask(scene, "links", "resume", "rcs")
+    asked = await api.call("GET", f"/v1/capabilities/{fresh}?ask=true")
+    assert (asked.status, asked.body["rcs"], asked.body["links"][0]["rcs"]) == (200, True, True)
+    assert asked.body["links"][0]["checked_at"] < asked.body["links"][0]["valid_until"]
 
 
 async def test_rates_rights_and_other_accounts(http: Clients) -> None:

@@ -15,7 +15,7 @@ from tests.daemon.conftest import Stage
 from tests.daemon.crowd import by_handset, handset, in_order, send_many
 from tests.daemon.process import secret_file
 from tests.daemon.scene import BOT, WAIT_S
-from tests.daemon.test_control import ask
+from tests.daemon.test_control import ask, run
 from tests.support.receiver import OTHER_SECRET, SECRET, Receiver
 
 pytestmark = pytest.mark.timeout(120)
@@ -125,6 +125,16 @@ async def test_an_endpoint_that_is_gone_is_left_alone_until_a_reload(
     await send_many(scene, 10)
     await scene.until_samples(lambda s: s.value("gatewayd_messages_total", outcome="DELIVRD") == 20)
     assert (len(receiver.tries), receiver.taken) == (tries, [])
+    # What waits there is seen and dropped by its sink.
+    sinks = (await ask(scene, "outbox"))["accounts"]["shop"]["sinks"]
+    sessions = [row["id"] for row in (await ask(scene, "outbox", "list", "--kind", "session"))["rows"]]
+    assert sinks["webhook"]["depth"] == 20 + len(sessions)
+    assert (await ask(scene, "outbox", "list", "--sink", "smpp"))["rows"] == []
+    assert (await run(scene, "outbox", "drop", "shop", "--sink", "mqtt", "--yes")).code == 1
+    assert "fax is no sink: smpp, webhook" in (await run(scene, "outbox", "drop", "shop", "--sink", "fax", "-y")).err
+    dropped = await ask(scene, "outbox", "drop", "shop", "--sink", "webhook", "--kind", "session", "--yes")
+    assert dropped["dropped"] == len(sessions) > 0
+    assert (await ask(scene, "outbox"))["accounts"]["shop"]["depth"] == 20
     await asyncio.to_thread(scene.daemon.tell, signal.SIGHUP)
     await receiver.watch.until(lambda: len(receiver.data("message.receipt")) == 20, WAIT_S)
 

@@ -35,6 +35,18 @@ def test_whoever_is_configured_is_shown_from_the_beginning() -> None:
     assert ("carrier", "accepted", "") in shown["gatewayd_link_results"]
 
 
+def test_what_an_alert_counts_from_nothing_begins_at_nothing() -> None:
+    """An outbox that overflows at once and then no more, a stranger's first salvo of binds: both are to ring."""
+    metrics = Metrics("1")
+    begin(metrics, CONFIG)
+    shown = {figure.name: {values for values, _ in figure.rows} for figure in metrics.figures()}
+    assert ("shop", "smpp", "any", "overflow") in shown["gatewayd_deliveries"]
+    assert {("ESME_RINVPASWD",), ("ESME_RINVSYSID",), ("ESME_RALYBND",)} <= shown["gatewayd_binds_refused"]
+    assert {("esme", "internal"), ("mqtt", "internal"), ("metrics", "gauge")} <= shown["gatewayd_faults"]
+    assert ("carrier", "", "unrouted") in shown["gatewayd_mo"]
+    assert ("carrier", "throttled") in shown["gatewayd_link_errors"]
+
+
 def test_every_file_of_certificates_is_watched() -> None:
     assert set(certificate_files(CONFIG)) == {
         ("smpp.tls_certificate", Path("smpp.pem"), False),

@@ -239,7 +239,7 @@ async def test_what_a_failed_start_had_opened_is_closed_again(tmp_path: Path) ->
 
 
 async def test_a_worker_does_what_its_supervisor_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_prepare_process", lambda config: None)
+    monkeypatch.setattr(module, "_prepare_process", lambda config, orders: None)
     ours, theirs = socket_pair()
     supervisor = await Channel.connect(ours)
     configuration = loaded(tmp_path)
@@ -262,7 +262,7 @@ async def test_what_stops_a_start_is_told_to_the_supervisor(
     def broken(self: Worker, loaded: Loaded, place: object) -> None:
         raise fault
 
-    monkeypatch.setattr(module, "_prepare_process", lambda config: None)
+    monkeypatch.setattr(module, "_prepare_process", lambda config, orders: None)
     monkeypatch.setattr(Worker, "__init__", broken)
     ours, theirs = socket_pair()
     supervisor = await Channel.connect(ours)
@@ -277,9 +277,13 @@ def test_what_is_set_once_in_a_process(tmp_path: Path, monkeypatch: pytest.Monke
     changed = _spare_the_interpreter(monkeypatch)
     ignored: list[int] = []
     monkeypatch.setattr(signal, "signal", lambda number, action: ignored.append(number))
-    module._prepare_process(loaded(tmp_path).config)
+    named: list[int | None] = []
+    monkeypatch.setattr(module, "configure_logging", lambda *_, worker, **__: named.append(worker))
+    module._prepare_process(loaded(tmp_path).config, {"slot": 1, "count": 2})
+    module._prepare_process(loaded(tmp_path).config, {"slot": 0, "count": 1})
+    assert named == [1, None], "one that is alone needs no number in its log"
     assert set(changed) == {"switch", "gc"}
-    assert ignored == [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+    assert ignored == [signal.SIGTERM, signal.SIGINT, signal.SIGHUP] * 2
 
 
 def _spare_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:

@@ -13,9 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = {"messages_per_s", "cpu_us_per_message", "resp_p50_ms", "resp_p99_ms", "receipt_p50_ms", "receipt_p99_ms"}
 
 
-def bench(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def bench(place: Path, *words: str, timeout_s: float = 50) -> subprocess.CompletedProcess[str]:
     command: list[str | Path] = [ROOT / "scripts" / "bench", "--dir", place, "--receipt-delay", "0.01", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
 
 
 def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -26,8 +26,14 @@ def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "words",
-    [(), ("--direct",), ("--rcs",), ("--rcs", "--webhook-gather", "0.05")],
-    ids=["daemon", "direct", "rcs", "rcs in bunches"],
+    [
+        (),
+        ("--direct",),
+        ("--rcs",),
+        ("--rcs", "--webhook-gather", "0.05"),
+        ("--front", "http", "--receipts", "webhook"),
+    ],
+    ids=["daemon", "direct", "rcs", "rcs in bunches", "http"],
 )
 def test_nothing_is_lost(tmp_path: Path, words: tuple[str, ...]) -> None:
     figures = figures_of(bench(tmp_path, "--json", "--messages", "500", *words))
@@ -53,3 +59,19 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
     done = bench(tmp_path / "nowhere", "--direct")
     assert done.returncode == 2
     assert done.stderr.startswith("scripts/bench: ")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(180)
+def test_each_way_in_and_out_is_measured(tmp_path: Path) -> None:
+    done = bench(tmp_path, "--json", "--http", "--messages", "200", timeout_s=150)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    ways = [(row["front"], row["batch"], row["receipts"]) for row in rows]
+    assert ways[0] == ("smpp", 1, "smpp")
+    assert {front for front, _, _ in ways} == {"smpp", "http"}
+    assert {receipts for _, _, receipts in ways} == {"smpp", "none", "webhook"}
+    assert {batch for _, batch, _ in ways} == {1, 1_000}
+    for row in rows:
+        assert (row["lost"], row["duplicated"], row["damaged"], row["refused"]) == (0, 0, 0, 0)
+        assert row["messages_per_s"] > 0

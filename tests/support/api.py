@@ -54,12 +54,11 @@ class Api:
             content = await response.json(content_type=None) if is_json else await response.text()
             return Answer(response.status, content, response.headers.copy())
 
-    async def call_again(self, method: str, path: str) -> Answer:
-        """One call, again while it is answered 503: just after a start the workers may not have met yet."""
+    async def until_ready(self) -> None:
+        """Wait until the worker at the other end can answer whatever it is asked: it has met the others."""
         async with asyncio.timeout(WAIT_S):
-            while (answer := await self.call(method, path)).status == 503:
-                assert "Retry-After" in answer.headers
-            return answer
+            while (answer := await self.call("GET", "/readyz")).status != 200:
+                assert answer.status == 503
 
     async def send(self, to: str, text: str = "hello", **fields: Any) -> str:
         """The id of a message that was taken."""

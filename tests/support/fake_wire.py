@@ -56,8 +56,13 @@ class FakeWire:
 
 
 def incoming(
-    content: Any, number: int = 1, account: str = "shop", response_topic: str = "", correlation: bytes = b""
+    content: Any,
+    number: int = 1,
+    account: str = "shop",
+    response_topic: str = "",
+    correlation: bytes = b"",
+    is_old: bool = False,
 ) -> Incoming:
     """A message of an account."""
     payload = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return Incoming(f"gatewayd/accounts/{account}/send", payload, number, response_topic, correlation)
+    return Incoming(f"gatewayd/accounts/{account}/send", payload, number, response_topic, correlation, is_old)

@@ -133,19 +133,22 @@ class Application:
     async def _keep(self) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                async with _patient(aiomqtt.Client(**self._how)) as client:
+                made = _patient(aiomqtt.Client(**self._how))
+                made._client.on_message = self._take
+                async with made as client:
                     for topic in self._topics:
                         await client.subscribe(topic, qos=self._qos)
                     self._client = client
                     self.watch.ring()
-                    async for message in client.messages:
-                        self._take(message)
+                    await asyncio.shield(client._disconnected)
             self._client = None
             await asyncio.sleep(0)
 
-    def _take(self, message: aiomqtt.Message) -> None:
+    def _take(self, client: Any, userdata: Any, message: Any) -> None:
+        """Before it is acknowledged: what lies in aiomqtt's queue is acknowledged already, and lost with a connection
+        that ends before anybody has read it, as between the subscriptions."""
         topic = str(message.topic)
-        content = json.loads(bytes(message.payload)) if message.payload else None
+        content = json.loads(message.payload) if message.payload else None
         self.retained[topic] = content
         if content is not None:
             self.heard[topic].append(content)

@@ -454,6 +454,8 @@ async def test_the_secret_and_the_token_are_in_no_log(
     caplog.set_level("DEBUG")
     async with linked(platform.root, listener) as link:
         await sent(link, listener, a_message())
+    said = [record.message for record in caplog.records if record.message.startswith("link orange: ")]
+    assert said == ["link orange: no token, token_http_500", "link orange: up"], "a sysadmin is told why"
     assert "secret" not in caplog.text
     assert "hush-token" not in caplog.text
     assert "33612345678" not in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 import types
@@ -58,6 +59,24 @@ def test_check_config_tells_every_fault_and_warning_on_stderr(config: Path) -> N
         f'{config}: links.carrier.tls_ca: "carrier.password" holds no certificates; give certificates in PEM',
         "3 faults: the gateway cannot start with this.",
     ]
+
+
+def test_check_config_for_programs(config: Path) -> None:
+    good = runner.invoke(cli.app, ["check-config", str(config), "--json"])
+    assert (good.exit_code, json.loads(good.stdout)) == (0, {"good": True, "faults": [], "warnings": []})
+    change(config, "port = 2776", 'port = 99999\ntls_ca = "carrier.password"')
+    bad = runner.invoke(cli.app, ["check-config", str(config), "--json"])
+    told = json.loads(bad.stdout)
+    assert (bad.exit_code, told["good"], len(told["warnings"])) == (2, False, 1)
+    assert told["faults"][0] == {
+        "file": str(config), "key": "links.carrier.port", "problem": "99999 is not a port", "remedy": "give 1 to 65535"
+    }  # fmt: skip
+
+
+def test_what_is_one_word_speaks_json_too() -> None:
+    result = runner.invoke(cli.app, ["hash-password", "--json"], input="s3cret\n")
+    assert verify_password("s3cret", json.loads(result.stdout)["hash"])
+    assert json.loads(runner.invoke(cli.app, ["version", "--json"]).stdout)["gatewayd"] == gatewayd.__version__
 
 
 def test_check_config_looks_for_credentials(config: Path, tmp_path: Path) -> None:

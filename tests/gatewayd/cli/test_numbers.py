@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def test_an_update_from_standard_input(config: Path) -> None:
     assert code == 0
     assert "2 numbers (of 2 lines" in out
     assert run("lookup", "0607000001", config=config)[1].startswith("+33607000001: orange (block)")
+    told = json.loads(run("lookup", "0607000001", "--json", config=config)[1])
+    assert (told["number"], told["operator"], told["source"]) == ("+33607000001", "orange", "block")
     assert run("lookup", "0607000002", config=config)[1].startswith("+33607000002: free (ported)")
 
 

@@ -38,6 +38,16 @@ def test_a_worker_that_begins_anew_is_no_negative_rate() -> None:
     assert list(rates.outgoing) == [1.0]
 
 
+def test_a_worker_that_was_silent_is_no_burst_when_it_speaks_again() -> None:
+    rates = Rates()
+    rates.take(facts(1_000, 1_000), 1.0)
+    rates.take(facts(400, 400), 2.0, [1])
+    rates.take(facts(410, 400), 3.0, [1])
+    rates.take(facts(1_020, 1_010), 4.0)
+    rates.take(facts(1_025, 1_010), 5.0)
+    assert list(rates.incoming) == [10.0, 5.0]
+
+
 def test_an_account_that_is_new_has_no_rate_yet() -> None:
     rates = Rates()
     rates.take(facts(0, 0), 1.0)

@@ -35,9 +35,16 @@ def run(*words: str, config: Path) -> tuple[int, str, str]:
 def test_a_number_is_masked_as_in_the_log(config: Path) -> None:
     masker = Masker(made_key(config.parent / "spool"))
     assert run("mask", f"+{NUMBER}", config=config) == (0, masker(NUMBER) + "\n", "")
+    assert masker(NUMBER) in run("mask", NUMBER, "--json", config=config)[1]
 
 
 def test_without_the_daemons_key_nothing_is_masked(config: Path) -> None:
     code, out, err = run("mask", NUMBER, config=config)
     assert (code, out) == (2, "")
     assert "mask.key cannot be read" in err
+
+
+@pytest.mark.parametrize("what", ["xyz", "", "+", "68854a6", "336 12x"])
+def test_what_is_neither_an_id_nor_a_number(what: str, config: Path) -> None:
+    code, _, err = run("trace", what, config=config)
+    assert (code, "neither a message's id" in err) == (2, True)

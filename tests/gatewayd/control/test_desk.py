@@ -7,14 +7,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatewayd.config import schema
 from gatewayd.control.backup import LIST_NAME
-from gatewayd.control.desk import ControlDesk
+from gatewayd.control.desk import ControlDesk, Errand
+from gatewayd.control.errands import ErrandFault
 from gatewayd.control.listener import Line
 from gatewayd.control.pauses import Pauses
 from gatewayd.control.peers import Peer
+from gatewayd.runtime.trail import masked
 
 ROOT = Peer(12, os.geteuid(), frozenset())
 MEMBER = Peer(13, 4_000_000, frozenset({7}))
@@ -25,6 +28,10 @@ class Worker:
         self.slot = slot
         self.answers = answers
         self.asked: list[tuple[str, Line]] = []
+        self.words: list[tuple[str, Line]] = []
+
+    def leave_word(self, what: str, args: Line) -> None:
+        self.words.append((what, args))
 
     async def ask(self, what: str, args: Line, patience_s: float) -> Line | None:
         self.asked.append((what, args))
@@ -51,8 +58,13 @@ class Daemon:
         self.is_stopped = True
 
 
-def desk_of(daemon: Daemon, folder: Path) -> ControlDesk:
-    return ControlDesk(daemon, Pauses(folder))
+async def echo(question: bytes) -> bytes:
+    """An errand whose answer is its question."""
+    return question
+
+
+def desk_of(daemon: Daemon, folder: Path, tell: Errand = echo) -> ControlDesk:
+    return ControlDesk(daemon, Pauses(folder), tell)
 
 
 async def ask(daemon: Daemon, place: Path, what: str, peer: Peer = ROOT, **args: Any) -> Line:
@@ -103,6 +115,14 @@ async def test_a_pause_is_kept_and_told(tmp_path: Path) -> None:
     await ask(daemon, tmp_path, "resume", link="carrier")
     assert Pauses(tmp_path).names() == []
     assert (await ask(daemon, tmp_path, "pause", link="no"))["kind"] == "unknown"
+
+
+async def test_a_pause_that_no_worker_answers_is_remembered_and_left_for_those_that_start(tmp_path: Path) -> None:
+    worker = Worker(0, {})
+    for what, names in (("pause", ["carrier"]), ("resume", [])):
+        assert await ask(Daemon(tmp_path, worker), tmp_path, what, link="carrier") == {"answer": {}, "silent": [0]}
+        assert Pauses(tmp_path).names() == names
+    assert worker.words == [("pause", {"link": "carrier"}), ("resume", {"link": "carrier"})]
 
 
 async def test_a_pause_of_a_link_that_is_gone_can_be_ended(tmp_path: Path) -> None:
@@ -164,3 +184,45 @@ async def test_a_backup_is_one_once_all_copies_are_there(tmp_path: Path) -> None
     assert "not empty" in (await ask(daemon, spool_dir, "backup", folder=str(folder)))["fault"]
     assert "from the root" in (await ask(daemon, spool_dir, "backup", folder="here"))["fault"]
     assert "may write" in (await ask(daemon, spool_dir, "backup", folder=str(tmp_path / "a" / "b")))["fault"]
+
+
+async def test_a_trace_is_found_by_an_errand_and_no_worker_is_asked(tmp_path: Path) -> None:
+    worker = Worker(0, {})
+    answer = await ask(Daemon(tmp_path, worker), tmp_path, "trace", subject="33612345678", last=3)
+    question = {"folder": str(tmp_path), "subject": "33612345678", "last": 3, "reveal": False, "texts": False}
+    assert (msgspec.json.decode(answer["answer"]), answer["silent"], worker.asked) == (question, [], [])
+
+
+@pytest.mark.parametrize(
+    "args", [{}, {"subject": ""}, {"subject": "1" * 65}, {"subject": "1", "last": 0}, {"subject": 1}]
+)
+async def test_a_trace_of_nothing(tmp_path: Path, args: Line) -> None:
+    assert (await ask(Daemon(tmp_path, Worker(0, {})), tmp_path, "trace", **args))["kind"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("peer", "reveal", "is_shown"), [(ROOT, True, True), (ROOT, False, False), (MEMBER, True, False)]
+)
+async def test_a_trace_shows_whole_numbers_to_those_who_may_see_them(
+    tmp_path: Path, peer: Peer, reveal: bool, is_shown: bool
+) -> None:
+    daemon = Daemon(tmp_path, Worker(0, {}), reveal=reveal)
+    answer = await ask(daemon, tmp_path, "trace", peer, subject="33612345678", reveal=True)
+    assert ("fault" not in answer) == is_shown
+    assert not is_shown or msgspec.json.decode(answer["answer"])["reveal"] is True
+
+
+async def test_an_errand_that_fails_is_told(tmp_path: Path) -> None:
+    async def fail(question: bytes) -> bytes:
+        raise ErrandFault("it was not done within 60 s")
+
+    desk = desk_of(Daemon(tmp_path, Worker(0, {})), tmp_path, fail)
+    answer = await desk.answer(ROOT, {"ask": "trace", "args": {"subject": "33612345678"}})
+    assert answer == {"fault": "the trace: it was not done within 60 s", "kind": "failed"}
+
+
+async def test_who_answers_is_said_without_the_workers(tmp_path: Path) -> None:
+    assert (await ask(Daemon(tmp_path), tmp_path, "about"))["answer"]["pid"] == os.getpid()
+    assert (await ask(Daemon(tmp_path), tmp_path, "mask", number="33612345678"))["answer"] == {
+        "masked": masked("33612345678")
+    }

@@ -70,3 +70,19 @@ async def test_it_says_who_is_there(tmp_path: Path) -> None:
         assert sorted(city[1].community.alive()) == [0, 1, 2]
         await city.die(2)
         assert sorted(city[1].community.alive()) == [0, 1]
+
+
+async def test_who_began_anew_has_met_the_others_once_and_for_all(tmp_path: Path) -> None:
+    async with city_of(tmp_path, 3) as city:
+        assert city[0].community.have_met()
+        await city.die(2)
+        await city.die(1)
+        await city.begin(1)
+        await city.until(lambda: 0 in city[1].community.alive())
+        assert not city[1].community.have_met()
+        assert city[0].community.have_met(), "those who died take away what was theirs, not what others answer"
+        await city.begin(2)
+        await city.until_whole()
+        assert city[1].community.have_met()
+        await city.die(2)
+        assert city[1].community.have_met()

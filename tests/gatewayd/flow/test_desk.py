@@ -64,6 +64,17 @@ async def test_a_receipt_goes_the_way_back(stage: Stage_) -> None:
     assert owed.user_message_reference == 9
 
 
+async def test_nothing_ends_before_it_began(stage: Stage_) -> None:
+    """Carriers tell the minute of the end."""
+    scene = stage("carrier")
+    await scene.submit("quick", "slow")
+    scene.carrier.accept("17", "18")
+    scene.carrier.receipt("17", at=scene.now - 54.0)
+    scene.carrier.receipt("18", at=scene.now + 6.0)
+    await scene.settle()
+    assert [owed.done_at - owed.submitted_at for owed in scene.outbox.deliveries] == [0.0, 6.0]
+
+
 async def test_what_a_carrier_refused_is_told_with_its_reason(stage: Stage_) -> None:
     scene = stage("carrier")
     await scene.submit("hello")
@@ -130,7 +141,17 @@ async def test_the_trail_tells_every_step_and_no_text_and_no_number(
     scene.carrier.receipt("17")
     await scene.settle()
     told = [record.message.split()[:2] for record in caplog.records if record.name == "gatewayd.trail"]
-    assert told == [[word, f"message={message:x}"] for word in ("refused", "fallback", "accepted", "delivrd")]
+    assert told == [[word, f"message={message:x}"] for word in ("taken", "refused", "fallback", "accepted", "delivrd")]
     assert HANDSET not in caplog.text
     assert "secret" not in caplog.text
     assert "handset=3361*****78" in caplog.text
+
+
+@pytest.mark.parametrize("code", ["77777", "0x00000437"])
+async def test_codes_of_others_own_are_one_reason_among_the_figures(stage: Stage_, code: str) -> None:
+    scene = stage("carrier", "backup")
+    await scene.submit("Hello")
+    scene.carrier.answer(Refused(code))
+    await scene.settle()
+    assert scene.counted("fallbacks", "carrier", "refused") == 1
+    assert scene.counted("link_results", "carrier", "refused", code) == 1

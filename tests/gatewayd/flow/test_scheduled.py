@@ -70,6 +70,31 @@ async def test_it_can_be_taken_back(stage: Stage_) -> None:
     assert scene.carrier.in_flight == []
 
 
+@pytest.mark.parametrize("held_s", [60.0, 2 * HOUR_S])
+async def test_it_is_held_and_keeps_its_time(stage: Stage_, held_s: float) -> None:
+    scene = stage("bot", "carrier")
+    (one,) = await scene.submit("later", deliver_at=START + HOUR_S)
+    await scene.settle()
+    journey = scene.desk.journey(one)
+    assert journey is not None
+    assert scene.dispatcher.hold(journey)
+    await scene.wait(held_s)
+    await scene.crash()
+    assert scene.desk.aside.read() == {"scheduled": 0, "held": 1}
+    journey = scene.desk.journey(one)
+    assert journey is not None
+    assert scene.dispatcher.release(journey)
+    if held_s < HOUR_S:
+        await scene.tick()
+        assert scene.bot.in_flight == []
+        assert scene.desk.aside.read() == {"scheduled": 1, "held": 0}
+        await scene.wait(HOUR_S - held_s)
+    await scene.tick()
+    # Its time over RCS began when it began itself.
+    assert scene.bot.in_flight == [(one, 0)]
+    assert scene.desk.aside.read() == {"scheduled": 0, "held": 0}
+
+
 async def test_parts_for_later_are_joined_then(stage: Stage_) -> None:
     scene = stage("bot", "carrier")
     ids = [

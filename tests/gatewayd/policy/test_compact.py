@@ -68,3 +68,15 @@ def test_all_are_seen_first_to_last() -> None:
     assert [line.popleft() for _ in range(3)] == [0, 1, 2]
     line.appendleft(2)
     assert list(line) == list(range(2, 3 * CHUNK))
+
+
+def test_some_are_taken_out_wherever_they_are() -> None:
+    line = CompactLine()
+    for number in range(3 * CHUNK + 7):
+        line.append(number)
+    line.popleft()
+    gone = {1, CHUNK, 2 * CHUNK + 1, 3 * CHUNK + 6, 9 * CHUNK}
+    assert set(line.discard(gone)) == gone - {9 * CHUNK}
+    assert line.discard(gone) == []
+    assert len(line) == 3 * CHUNK + 2
+    assert [line.popleft() for _ in range(len(line))] == [n for n in range(1, 3 * CHUNK + 7) if n not in gone]

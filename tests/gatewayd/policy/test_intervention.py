@@ -62,7 +62,15 @@ def test_what_is_held_expires() -> None:
     assert steps.on_due(progress, EXPIRES, EXPIRES) == Finish(State.EXPIRED, "validity")
 
 
-@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.QUEUED, Stage.POSTPONED}))
+def test_what_is_scheduled_keeps_its_time() -> None:
+    progress = message(Stage.SCHEDULED, due=NOW + 60)
+    assert intervention.hold(progress, EXPIRES) == Wait()
+    assert (progress.stage, progress.due, progress.begins_at) == (Stage.HELD, EXPIRES, NOW + 60)
+    assert intervention.release(progress, EXPIRES) == Wait()
+    assert (progress.stage, progress.due, progress.begins_at) == (Stage.SCHEDULED, NOW + 60, 0.0)
+
+
+@pytest.mark.parametrize("stage", sorted(set(Stage) - {Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED}))
 def test_what_does_not_wait_is_not_held(stage: Stage) -> None:
     progress = message(stage)
     assert intervention.hold(progress, EXPIRES) is None
@@ -227,3 +235,11 @@ def test_a_replaced_one_lives_as_long_as_it_is_told_and_keeps_its_place() -> Non
     moved = message(Stage.QUEUED, segments=[Segment(attempts=1)])
     intervention.replaced(moved, EXPIRES, NOW + 90)
     assert (moved.stage, moved.queue, moved.due, moved.segments) == (Stage.SCHEDULED, "", NOW + 90, [])
+
+
+def test_what_a_person_holds_stays_held_whatever_its_sender_replaces() -> None:
+    held = message(Stage.HELD, due=EXPIRES)
+    intervention.replaced(held, EXPIRES + 5, NOW + 90)
+    assert (held.stage, held.due) == (Stage.HELD, EXPIRES + 5)
+    intervention.release(held, EXPIRES + 5)
+    assert (held.stage, held.due) == (Stage.SCHEDULED, NOW + 90)

@@ -46,6 +46,8 @@ def test_strangers_do_not_choose_our_memory() -> None:
         ("orange", OTHER): 97,
     }
     assert family.labels("orange", "error 999") is family.labels("orange", OTHER)
+    wide = Counters("results", "Help.", ("error",))
+    assert wide.labels("x" * 10_000) is wide.labels(OTHER), "nor how long our lines are"
 
 
 def test_bucket_bounds_are_inclusive() -> None:

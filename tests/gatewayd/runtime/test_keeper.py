@@ -199,6 +199,19 @@ async def test_a_question_is_answered(diary: Diary) -> None:
     await ended(keeper, diary)
 
 
+async def test_word_is_left_for_one_that_is_just_starting(diary: Diary) -> None:
+    keeper = keeper_of(diary, "good")
+    keeper.leave_word("pause", {"link": "a"})  # nobody is there: its orders will say how things stand
+    await diary.watch.until(lambda: keeper.is_ready)
+    keeper.leave_word("pause", {"link": "b"})  # one that is ready is asked instead
+    keeper.is_ready = False
+    keeper.leave_word("pause", {"link": "c"})
+    await diary.noted("told", 1)
+    assert [told["value"]["args"] for told in diary.of("told")] == [{"link": "c"}]
+    keeper.end({"drain": 0})
+    await ended(keeper, diary)
+
+
 async def test_who_says_nothing_or_dies_gives_no_answer(diary: Diary) -> None:
     keeper = keeper_of(diary, "slow")
     await diary.watch.until(lambda: keeper.is_ready)

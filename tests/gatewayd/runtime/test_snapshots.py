@@ -75,12 +75,15 @@ def test_what_another_version_counted_otherwise_is_left_out() -> None:
     [
         ("gatewayd_queue_messages", 5.0),
         ("gatewayd_binds", 5.0),
+        ("gatewayd_outbox_max_deliveries", 5.0),
+        ("gatewayd_store_pending_max_records", 5.0),
         ("gatewayd_queue_oldest_age_seconds", 3.0),
         ("gatewayd_link_up", 3.0),
         ("gatewayd_limiter_paused_seconds", 3.0),
         ("gatewayd_store_disk_free_bytes", 2.0),
         ("process_start_time_seconds", 2.0),
         ("process_resident_memory_bytes", 5.0),
+        ("process_open_fds", 3.0),
     ],
 )
 def test_gauges_add_up_unless_all_see_the_same_thing(name: str, merged: float) -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatewayd.runtime.masking import Masker
-from gatewayd.runtime.trail import Said, Trail, Value, configure_logging, masked
+from gatewayd.runtime.trail import Form, Said, Trail, Value, configure_logging, masked, say
 
 KEY = bytes(32)
 NUMBER = "33612345678"
@@ -68,23 +68,39 @@ def test_long_values_are_cut() -> None:
     assert len(str(Said("refused", {"reason": "x" * 10_000}))) < 300
 
 
-def test_hot_events_are_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_happens_to_every_message_is_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
     trail = Trail(logging.getLogger("some.trail"))
     with caplog.at_level(logging.INFO, "some.trail"):
         wanted_at_info = trail.wants
-        trail.say("sent", message=1)
-        trail.say("refused", message=2)
+        trail.tell("accepted", message=1)
+        trail.say("mo_refused", message=2)
     with caplog.at_level(logging.DEBUG, "some.trail"):
         wanted_at_debug = trail.wants
-        trail.say("sent", message=3)
+        trail.tell("accepted", message=3)
     assert (wanted_at_info, wanted_at_debug) == (False, True)
-    assert caplog.messages == ["refused message=2", "sent message=3"]
+    assert caplog.messages == ["mo_refused message=2", "accepted message=3"]
+    assert [record.levelname for record in caplog.records] == ["INFO", "DEBUG"]
 
 
 def test_the_trail_has_a_logger_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         Trail().say("expired", message=5)
     assert [record.name for record in caplog.records] == ["gatewayd.trail"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_from_elsewhere_has_fields_quoted_and_masked(root: logging.Logger, form: Form) -> None:
+    stream = io.StringIO()
+    configure_logging("info", stream, form=form, worker=1)
+    say(logging.getLogger("a"), logging.DEBUG, "< unheard")
+    say(logging.getLogger("a"), logging.WARNING, "< bind_refused", account="shop\n= fake", handset=NUMBER, at=None)
+    line = stream.getvalue()
+    if form == "text":
+        assert line.endswith('WARNING a[1]: < bind_refused account="shop\\n= fake" handset=3361*****78\n')
+    else:
+        said = json.loads(line)
+        assert (said["worker"], said["event"], said["account"]) == (1, "bind_refused", "shop\n= fake")
+        assert (said["handset"], "at" in said) == ("3361*****78", False)
 
 
 def test_terminal_form(root: logging.Logger) -> None:

@@ -49,9 +49,18 @@ def workers(tmp_path: Path) -> Iterator[Workers]:
     started.close()
 
 
+class Connected(str):
+    """A connection, of which an account knows only which it is, and that it learns of other settings."""
+
+    __slots__ = ()
+
+    def learn(self) -> None:
+        """Nothing here depends on them."""
+
+
 def binds(*names: str) -> list[Any]:
-    """Connections, of which an account knows only which is which."""
-    return [*names]
+    """Connections by their names."""
+    return [Connected(name) for name in names]
 
 
 def test_an_account_has_its_binds_over_all_workers(workers: Workers) -> None:

@@ -351,3 +351,33 @@ async def test_ages_are_those_of_the_oldest(stage: Stage) -> None:
     stage.now += 29.0
     assert dict(stage.courier.ages()) == {("shop", "webhook"): 30.0, ("bank", "webhook"): 0.0}
     assert dict(stage.courier.bounds()) == {("shop", "webhook"): 100_000, ("bank", "webhook"): 100_000}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_what_is_dropped_is_posted_no_more_and_the_rest_keeps_its_order(stage: Stage, seed: int) -> None:
+    """Wherever it waits: new, loaded, behind another of its handset, failed, or ready to go again."""
+    chance = random.Random(seed)
+    stage.endpoint.judge = lambda delivery: chance.choice([TAKEN, LATER, LATER])
+    stage.add(*(owed(number, number % 5) for number in range(120)), owed(900, 1, account="bank"))
+    for _ in range(chance.randrange(20)):
+        stage.courier.offer_now("shop")
+        await asyncio.sleep(0)
+    chosen = {number: "receipt" for number in (*range(0, 120, 3), 900) if number in stage.store.kept}
+    on_its_way = set(stage.store.kept) - {*chosen}
+    dropped = stage.courier.drop("shop", chosen)
+    gone = {*chosen} - set(stage.store.kept)
+    assert (len(gone), stage.count("dropped")) == (dropped, dropped)
+    assert dropped >= 20
+    assert 900 not in gone  # another account's, whatever is said
+    before = len(stage.endpoint.tries)
+    while any(depth for _, depth in stage.courier.depths()):
+        stage.courier.offer_now("shop")
+        stage.courier.offer_now("bank")
+        await asyncio.sleep(0)
+    assert gone.isdisjoint(stage.endpoint.tries[before:])
+    assert on_its_way <= set(stage.endpoint.taken)
+    for handset in range(5):
+        taken = [number for number in stage.endpoint.taken if number < 900 and number % 5 == handset]
+        assert taken == sorted(taken)
+    assert stage.courier.drop("nobody", chosen) == 0
+    assert (stage.courier.knows("shop"), stage.courier.knows("nobody")) == (True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -408,3 +409,19 @@ async def test_one_that_waited_for_another_can_be_dropped(stages: Any) -> None:
     it.answer(bind)
     await asyncio.sleep(0)
     assert bind.ids == [1]
+
+
+async def test_what_waits_costs_eight_octets_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    count = 50_000
+    stage.store.kept = dict.fromkeys((number << 20 for number in range(count)), owed(1))
+    monkeypatch.setattr(stage.store, "owed", lambda: ((number << 20, "shop") for number in range(count)))
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        stage.outbox.start()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 12 * count
+    stage.outbox.stop()

@@ -14,7 +14,7 @@ from gatewayd.config import schema
 from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.http_problems import KINDS, Problem, problem_of
-from gatewayd.senders.http_shapes import Send, Template
+from gatewayd.senders.http_shapes import Send, Template, decoded
 from gatewayd.senders.http_submit import CHUNK, Submits, submit_of
 from gatewayd.senders.submit_rules import Refusal
 from protocol.rcs.content import Location, Text
@@ -174,3 +174,31 @@ def test_a_refusal_is_a_problem(status: Status, word: str, kind: str, has_retry:
     assert (problem.kind, problem.document.reason) == (kind, word)
     assert ("Retry-After" in problem.headers) is has_retry
     assert problem.status == KINDS[kind].status
+
+
+@pytest.mark.parametrize(
+    ("kind", "element"),
+    [
+        ("sender_not_allowed", "from"),
+        ("no_route", "to"),
+        ("class_not_allowed", "class"),
+        ("schedule_past", "schedule_at"),
+        ("expired", "validity_s"),
+        ("rate", ""),
+    ],
+)
+def test_a_problem_says_where_it_is(kind: str, element: str) -> None:
+    assert problem_of(Refusal(Status.ESME_RSYSERR, kind)).document.element == element
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        (b'{"to" 1}', "bad-json", "JSON is malformed: expected ':' (byte 6)"),
+        (b'{"to":"06","from":"x"}', "bad-shape", "Expected `str` matching regex '^\\+?[1-9][0-9]{6,14}$'"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_place(body: bytes, kind: str, detail: str) -> None:
+    with pytest.raises(Problem) as caught:
+        decoded(msgspec.json.Decoder(Send).decode, body)
+    assert (caught.value.kind, caught.value.document.detail) == (kind, detail)

@@ -23,7 +23,7 @@ TERMS = Terms(
 class Guest:
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.faults: list[WireFault] = []
+        self.faults: list[Exception] = []
         self.watch = Watch()
 
     async def connected(self, wire: Wire) -> None:
@@ -126,13 +126,18 @@ async def test_it_comes_back_with_longer_and_longer_waits(line: Line, guest: Gue
     await broker.stop(1.0)
 
 
-async def test_a_guest_that_is_refused_costs_the_connection(line: Line, guest: Guest) -> None:
+@pytest.mark.parametrize(
+    ("fault", "word"), [(WireFault("subscription_refused"), "subscription_refused"), (ValueError("ours"), "internal")]
+)
+async def test_a_guest_that_fails_costs_the_connection_alone(
+    line: Line, guest: Guest, fault: Exception, word: str
+) -> None:
     metrics = Metrics("0")
     broker = Broker(TERMS, "5", metrics)
-    guest.faults = [WireFault("subscription_refused")]
+    guest.faults = [fault]
     broker.start([guest])
     await met(guest, 2)
-    assert metrics.mqtt_connections.labels("subscription_refused").value == 1
+    assert metrics.mqtt_connections.labels(word).value == 1
     assert line.wires[0].has_ended
     await broker.stop(1.0)
 

@@ -130,12 +130,25 @@ async def test_what_is_no_message_is_told_and_forgotten(room: Room, content: Any
     assert room.intake.unacknowledged == 0
 
 
+async def test_what_is_too_big_names_the_key_of_this_side(room: Room) -> None:
+    room.come(b"x" * 2_001)
+    await room.acknowledged(1)
+    ((_, report),) = room.wire.published
+    assert "mqtt.message_size_max" in report["problem"]["title"]
+
+
 async def test_only_accounts_that_may(room: Room) -> None:
     room.come(message(), 1, account="bank")
     room.come(message(), 2, account="nobody")
     await room.acknowledged(1, 2)
     assert (room.fault("not_allowed"), room.wire.published, room.desk.batches) == (2, [], [])
     assert not room.intake.received(cast("Wire", room.wire), incoming({}, account="a/b"))
+
+
+async def test_what_the_broker_keeps_is_not_sent_with_each_connection(room: Room) -> None:
+    room.come(message(), 1, is_old=True)
+    await room.acknowledged(1)
+    assert (room.fault("retained"), room.wire.published, room.desk.batches) == (1, [], [])
 
 
 async def test_what_is_too_fast_waits_in_its_order(room: Room) -> None:

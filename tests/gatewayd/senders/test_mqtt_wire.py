@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -62,9 +63,9 @@ async def packet(reader: asyncio.StreamReader) -> bytes:
     return head + await reader.readexactly(head[1])
 
 
-def publish(number: int, topic: bytes = b"t") -> bytes:
+def publish(number: int, topic: bytes = b"t", retain: int = 0) -> bytes:
     body = len(topic).to_bytes(2, "big") + topic + number.to_bytes(2, "big") + b"x"
-    return bytes((0x32, len(body))) + body
+    return bytes((0x32 | retain, len(body))) + body
 
 
 def says(octets: bytes) -> Act:
@@ -86,20 +87,20 @@ async def script() -> AsyncIterator[Script]:
     await made.stop()
 
 
-async def wire_to(script: Script, **terms: Any) -> Wire:
+async def wire_to(script: Script, version: str = "3.1.1", **terms: Any) -> Wire:
     usual = Terms(
         host="127.0.0.1", port=await script.start(), tls=None, username="", password="", client_id="x", keepalive_s=60,
         window=10, receive_max=10, size_max=1_000, session_s=0,
     )  # fmt: skip
-    return Wire(msgspec.structs.replace(usual, **terms), "3.1.1", script.on_message, script.on_end)
+    return Wire(msgspec.structs.replace(usual, **terms), version, script.on_message, script.on_end)
 
 
 async def test_acknowledgements_leave_in_the_order_of_the_messages(script: Script) -> None:
-    script.acts = [says(CONNACK + publish(1) + publish(2) + publish(3))]
+    script.acts = [says(CONNACK + publish(1) + publish(2, retain=1) + publish(3))]
     wire = await wire_to(script)
     await wire.open()
     await script.watch.until(lambda: len(script.heard) == 3)
-    assert script.heard[0] == Incoming("t", b"x", 1, "", b"")
+    assert script.heard[:2] == [Incoming("t", b"x", 1, "", b""), Incoming("t", b"x", 2, "", b"", is_old=True)]
     wire.acknowledge(3)
     wire.acknowledge(2)
     was_behind = wire.is_behind
@@ -166,11 +167,40 @@ async def test_why_there_is_no_connection(script: Script, act: Act, word: str) -
     with pytest.raises(WireFault) as caught:
         await wire.open()
     assert (caught.value.word, script.ends) == (word, 0)
+    assert ("may want mqtt.tls" in str(caught.value)) == (word == "unanswered")
 
 
-async def test_nobody_is_there(script: Script) -> None:
-    wire = await wire_to(script)
+@pytest.mark.parametrize(
+    ("act", "word"),
+    [
+        (says(b"\x20\x02\x00\x01"), "version_refused"),  # an old broker, in its own words
+        (says(b"\x20\x03\x00\x84\x00"), "version_refused"),
+        (hangs_up, "unanswered"),
+    ],
+)
+async def test_how_brokers_refuse_mqtt_5(script: Script, act: Act, word: str) -> None:
+    script.acts = [act]
+    wire = await wire_to(script, "5")
+    with pytest.raises(WireFault) as caught:
+        await wire.open()
+    assert caught.value.word == word
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no..name"])
+async def test_nobody_is_there(script: Script, host: str) -> None:
+    wire = await wire_to(script, host=host)
     await script.stop()
     with pytest.raises(WireFault) as caught:
         await wire.open()
     assert caught.value.word == "unreachable"
+
+
+async def test_what_tls_does_not_like_is_told_apart(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(*terms: Any) -> None:
+        raise ssl.SSLCertVerificationError(1, "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+
+    monkeypatch.setattr("paho.mqtt.client.Client.connect", connect)
+    wire = await wire_to(script)
+    with pytest.raises(WireFault, match="certificate verify failed") as caught:
+        await wire.open()
+    assert caught.value.word == "tls"

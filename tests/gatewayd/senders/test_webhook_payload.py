@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import pytest
+
 from gatewayd.message import Attachment, Channel, Encoding, State
 from gatewayd.policy.billing import Record
 from gatewayd.senders.webhook_payload import event, moment, signature
@@ -106,5 +108,15 @@ def test_signatures_are_one_for_each_secret() -> None:
     assert both.startswith("v1,")
 
 
-def test_moments() -> None:
-    assert moment(0.0) == "1970-01-01T00:00:00.000Z"
+@pytest.mark.parametrize(
+    ("unix", "text"),
+    [
+        (0.0, "1970-01-01T00:00:00.000Z"),
+        (1795683600.25, "2026-11-26T09:00:00.250Z"),
+        (1795683600.251, "2026-11-26T09:00:00.251Z"),
+        (1795683600.9999999, "2026-11-26T09:00:01.000Z"),
+        (1795683599.9996, "2026-11-26T08:59:59.999Z"),
+    ],
+)
+def test_moments(unix: float, text: str) -> None:
+    assert moment(unix) == text

@@ -53,6 +53,18 @@ def test_a_message_that_ends_with_a_receipt() -> None:
     assert story.deliveries == {R}
 
 
+def test_what_waits_for_its_time_and_is_held_meanwhile() -> None:
+    later = {**PROGRESS, "stage": "scheduled", "queue": "", "due": 60.0}
+    story = told(
+        (1.1, [("message", M, MESSAGE), ("progress", M, later)]),
+        (2.0, [("progress", M, {**later, "stage": "held", "due": 0.0})]),
+        (3.0, [("progress", M, later)]),
+        (60.0, [("progress", M, PROGRESS)]),
+    )
+    assert words(story)[3:] == ["waits_for_its_time", "held", "released", "waits_for_its_time", "queued"]
+    assert story.events[3].facts == {"until": 60.0}
+
+
 def test_what_no_record_says_is_in_notes() -> None:
     moved = {**PROGRESS, "position": 1, "queue": "carrier", "fallback": "http_404"}
     story = begun(
@@ -68,6 +80,14 @@ def test_causes_come_before_what_came_of_them_and_requests_after_what_asked_for_
     late = {**PROGRESS, "stage": "revoking", "queue": "", "rcs_link": "rcs"}
     story = begun((2.0, [("note", M, {"word": "revoke_asked", "link": "rcs"}), ("progress", M, late)]))
     assert words(story)[4:] == ["revokes", "revoke_asked"]
+
+
+def test_the_end_comes_behind_what_led_to_it() -> None:
+    taken = {**PROGRESS, "stage": "sent", "queue": "", "links": ["carrier"], "segments": [{"carrier_id": "a"}]}
+    ended = ("note", M, {"word": "ended", "state": "DELIVRD", "error": "000"})
+    story = begun((2.0, [("progress", M, taken), ended]), (2.0, [("message", M, None), ("progress", M, None)]))
+    assert words(story)[4:] == ["taken", "ended"]
+    assert story.state == "DELIVRD"
 
 
 def test_segments_are_told_one_by_one() -> None:

@@ -1,4 +1,4 @@
-"""Every event has a sentence, no gap of which shows, and no number is in clear unless it is wanted so."""
+"""Every event has a sentence, no gap of which shows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from gatewayd.flow import notes
-from gatewayd.runtime.masking import Masker, shown_address
 from gatewayd.tracing import timeline
 from gatewayd.tracing.timeline import Event, Story
 from gatewayd.tracing.words import SENTENCES, end_of, offset, plain, sentence
@@ -40,41 +39,34 @@ def test_every_event_has_a_sentence(path: str) -> None:
 
 
 def test_facts_that_are_missing_leave_no_gap() -> None:
-    assert sentence(Event(1.0, "refused", {"link": "rcs", "error": "http_404"}), str) == "rcs refused it: http_404"
-    assert sentence(Event(1.0, "refused", {"link": "rcs", "segment": "1 of 2", "error": "x"}), str) == (
+    assert sentence(Event(1.0, "refused", {"link": "rcs", "error": "http_404"})) == "rcs refused it: http_404"
+    assert sentence(Event(1.0, "refused", {"link": "rcs", "segment": "1 of 2", "error": "x"})) == (
         "rcs refused it, segment 1 of 2: x"
     )
-    assert sentence(Event(1.0, "refused", {}), str) == "? refused it: ?"
-    assert sentence(Event(1.0, "ended", {"state": "DELIVRD", "error": "000"}), str) == "end: DELIVRD"
-    assert sentence(Event(1.0, "something_new", {"a": 1}), str) == "something_new a=1"
+    assert sentence(Event(1.0, "refused", {})) == "? refused it: ?"
+    assert sentence(Event(1.0, "ended", {"state": "DELIVRD", "error": "000"})) == "end: DELIVRD"
+    assert sentence(Event(1.0, "something_new", {"a": 1})) == "something_new a=1"
 
 
 @pytest.mark.parametrize("word", SENTENCES)
 def test_sentences_are_sound(word: str) -> None:
     assert SENTENCES[word].count("[") == SENTENCES[word].count("]")
-    shown = sentence(Event(1.0, word, {}), str)
+    shown = sentence(Event(1.0, word, {}))
     assert not re.search(r"[\[\]{}]", shown)
 
 
-def test_numbers_are_shown_as_wanted() -> None:
-    event = Event(1.0, "accepted", {"account": "shop", "source": "SHOP", "handset": NUMBER, "receipt": "final"})
-    masker = Masker(b"k" * 32)
-    assert NUMBER not in sentence(event, masker)
-    assert masker(NUMBER) in sentence(event, masker)
-    assert "SHOP to" in sentence(event, masker)
-    assert NUMBER in sentence(event, str)
-    assert shown_address("36180", masker) == "36180"
-    story = Story(1, [event], {"destination": NUMBER, "account": "shop"})
-    assert NUMBER not in str(plain(story, masker))
-    assert plain(story, str)["handset"] == NUMBER
-    assert plain(story, str, "hello")["text"] == "hello"
-    assert "text" not in plain(story, str)
+def test_a_text_is_told_where_there_is_one() -> None:
+    story = Story(1, [Event(1.0, "accepted", {})], {"destination": NUMBER, "account": "shop"})
+    assert plain(story)["handset"] == NUMBER
+    assert "text" not in plain(story)
+    story.text = "hello"
+    assert plain(story)["text"] == "hello"
 
 
 def test_moments_and_spans() -> None:
     facts = {"link": "rcs", "error": "429", "retry_s": 30.0, "scope": "agent"}
-    assert sentence(Event(1.0, "deferred", facts), str).endswith("429, again in 30 s, rests: agent")
-    told = plain(Story(1, [Event(1764124800.5, "put_off", {"link": "a", "until": 1764124801.0})]), str)
+    assert sentence(Event(1.0, "deferred", facts)).endswith("429, again in 30 s, rests: agent")
+    told = plain(Story(1, [Event(1764124800.5, "put_off", {"link": "a", "until": 1764124801.0})]))
     assert told["events"][0]["time"] == "2025-11-26T02:40:00.500Z"
     assert told["events"][0]["until"] == "2025-11-26T02:40:01.000Z"
     assert [offset(seconds) for seconds in (0.5321, 182, 18_605)] == ["+0.532 s", "+3 min 02", "+5 h 10"]

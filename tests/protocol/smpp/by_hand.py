@@ -8,7 +8,7 @@ from protocol.smpp.states import Role
 
 SENDER, HANDSET = b"33700000001\0", b"33620000077\0"
 _MINE, _THEIRS = b"\1\1" + SENDER, b"\1\1" + HANDSET
-_FLAGS = b"\0\0\0" b"\0" b"\0" b"\0\0\0\0" b"\x05hello"
+_FLAGS = b"\0\0\0\0\0\0\0\0\0\x05hello"
 _BIND = b"shop\0secret\0\0\x34\0\0\0"
 
 COMMANDS: dict[str, tuple[int, bytes]] = {
