@@ -83,7 +83,7 @@ async def test_when_errors_have_used_up_the_room_the_rest_goes_by_sms(guard: Cal
     await it.scene.settle()
     assert it.numbers == (6, 6, 0)
     assert len(it.scene.carrier.sent) == 10
-    assert it.scene.counted("fallbacks", "bot", "41200") == 6
+    assert it.scene.counted("fallbacks", "bot", "refused") == 6
     assert it.scene.counted("fallbacks", "bot", "guard_known_only") == 4
 
 
