@@ -38,7 +38,6 @@ from protocol.smpp.constants import (
 )
 from protocol.smpp.pdu import Outbind
 from protocol.smpp.records import AlertNotification, DeliverSm
-from protocol.smpp.pdu import Outbind
 from protocol.smpp.records import Bind as BindRequest
 
 # SMPP 3.4 5.2.28 and appendix B: a state as a number in its TLV and as a word in the text.
