@@ -20,6 +20,9 @@ TAG_CALLBACK: Final = 0x149B
 TAGS_OF_OURS: Final = range(0x1490, 0x14A0)
 """None of these leaves the gateway towards a carrier."""
 
+NO_NETWORK_ERROR: Final = -1
+"""No network_error_code was told (SMPP 3.4 section 5.3.2.31); else it is the TLV's three octets as a number."""
+
 
 class Channel(enum.StrEnum):
     """How a link reaches the handset."""
@@ -169,7 +172,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     case, leading zeros), to be tried in order after ``carrier_id`` itself. ``handset`` is the number that the carrier
     names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time in Unix seconds, or 0
     when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable`` as in Refused, for a
-    message that was taken first.
+    message that was taken first. ``words`` are the carrier's own, where they say more than state and error.
     """
 
     carrier_id: str
@@ -180,6 +183,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     aliases: tuple[str, ...] = ()
     handset: str = ""
     unreachable: bool = False
+    network_error: int = NO_NETWORK_ERROR
+    words: str = ""
 
 
 class Availability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

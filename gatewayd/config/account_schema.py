@@ -10,11 +10,13 @@ from gatewayd.config.values import (
     CallbackUrl,
     Count,
     CountOrNone,
+    DateDigits,
     Delay,
     DeliveryPdu,
     HostPortOrNone,
     Hours,
     HoursOrOff,
+    IdBase,
     KeyHash,
     Moment,
     NationalLanguage,
@@ -23,6 +25,11 @@ from gatewayd.config.values import (
     PasswordHash,
     Pattern,
     RateOrNone,
+    ReceiptChars,
+    ReceiptError,
+    ReceiptParts,
+    ReceiptTemplate,
+    ReceiptTlv,
     ReceiptWord,
     Scope,
     Sink,
@@ -34,6 +41,7 @@ from gatewayd.config.values import (
     Window,
     WindowOrOther,
     Word,
+    Zone,
 )
 
 
@@ -76,6 +84,15 @@ class Account(Table, frozen=True, kw_only=True):
     outbind_password_file: str = ""
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 100_000
+    message_id_base: IdBase = "hex"
+    receipt_dates: DateDigits = 10
+    receipt_zone: Zone = "UTC"
+    receipt_template: ReceiptTemplate = ""
+    receipt_text_chars: ReceiptChars = 0
+    receipt_tlvs: tuple[ReceiptTlv, ...] = ("receipted_message_id", "message_state", "network_error_code")
+    receipt_errors: dict[str, ReceiptError] = msgspec.field(default_factory=dict)
+    receipt_parts: ReceiptParts = "each"
+    receipt_parts_wait_h: Hours = 73.0
     displayed_receipts: ReceiptWord = ""
     displayed_wait_h: Hours = 168.0
     sinks: tuple[Sink, ...] = ("smpp",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from gatewayd.config.callback_urls import is_entry
 from gatewayd.config.carrier_statuses import action_of
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
+from gatewayd.config.receipt_templates import fault_of, is_error
 
 Verdict = tuple[str, str] | None
 
@@ -208,6 +210,26 @@ def _receipt_word(text: str) -> Verdict:
     return f"{shown(text)} is no word for a receipt", 'write up to 7 capital letters, such as "READ"'
 
 
+def _receipt_template(text: str) -> Verdict:
+    problem = fault_of(text) if text else ""
+    remedy = "write the words of appendix B with fields in braces, as in docs/receipts.md"
+    return (f"{shown(text)} is no template for receipts: {problem}", remedy) if problem else None
+
+
+def _receipt_error(text: str) -> Verdict:
+    if is_error(text):
+        return None
+    return f"{shown(text)} is no error code of a receipt", 'write three letters or digits: "045"'
+
+
+def _zone(text: str) -> Verdict:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return f"{shown(text)} is no time zone", 'write a name such as "UTC" or "Europe/Paris"'
+    return None
+
+
 def _topic_prefix(text: str) -> Verdict:
     if is_printable(text) and len(text) <= _TOPIC_PREFIX_MAX and all(map(_LEVEL.fullmatch, text.split("/"))):
         return None
@@ -252,6 +274,8 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "password_hash": _password_hash,
     "pattern": _pattern,
     "prefix": _prefix,
+    "receipt_error": _receipt_error,
+    "receipt_template": _receipt_template,
     "receipt_word": _receipt_word,
     "scope": _scope,
     "status_action": _status_action,
@@ -261,4 +285,5 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,
+    "zone": _zone,
 }

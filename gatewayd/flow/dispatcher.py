@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
+from typing import Final, Literal
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.desk import Desk, LinkQueue, whole
@@ -37,6 +39,9 @@ TICK_S = 0.25
 PURGE_S = 1.0
 LOOK_AHEAD_S = 20.0
 _CLASS_LANES = {"otp": 3}
+_DECIDING: Final[Mapping[str, Literal["", "first", "last"]]] = MappingProxyType(
+    {"each": "", "worst": "", "first": "first", "last": "last"}
+)
 
 
 class Dispatcher:
@@ -88,6 +93,8 @@ class Dispatcher:
             is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
+        if message.concat is None and (account := self._desk.accounts.get(message.account)) is not None:
+            progress.deciding = _DECIDING[account.receipt_parts]
         if message.deliver_at and message.deliver_at > self._desk.now():
             steps.schedule(progress, message.deliver_at)
             return progress
@@ -295,6 +302,8 @@ class Dispatcher:
         match progress.stage:
             case Stage.JOINING:
                 self._joiner.add(journey)
+            case Stage.ENDED:
+                desk.gathering.add(journey)
             case Stage.CHECKING:
                 desk.apply(journey, steps.enqueue(progress, expires_at))
             case Stage.REVOKING:
@@ -362,6 +371,9 @@ class Dispatcher:
             return
         if progress.stage is Stage.JOINING:
             self._joiner.on_due(journey)
+            return
+        if progress.stage is Stage.ENDED:
+            desk.gathering.on_due(journey)
             return
         if progress.stage is Stage.SCHEDULED:
             self._begin(journey)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
-from gatewayd.flow import displaying, notes
+from gatewayd.flow import displaying, notes, notices
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.linking import Linking
@@ -19,6 +19,7 @@ from gatewayd.message import Channel, Inbound, Linked, Receipt, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
 from gatewayd.policy.numbering import handset_of
+from gatewayd.policy.receipt_wishes import INTERMEDIATE
 from gatewayd.store.kinds import PARKED, SEEN
 from gatewayd.store.records import Delivery, Facts, Parked, Seen, Session
 from gatewayd.store.spool import Journey
@@ -89,6 +90,8 @@ class InboundDesk:
         journey = None if sent.ended else desk.journey(sent.message_id)
         if desk.ledger is not None:
             self._account(link, journey, sent.message_id, receipt)
+        if receipt.words:
+            notes.of_words(desk.spool, link.name, sent.message_id, receipt.words)
         if journey is None:
             self._count_ended(link, receipt)
             notes.of_late_receipt(desk.spool, link.name, sent.message_id, receipt)
@@ -130,6 +133,8 @@ class InboundDesk:
                 self._learn(link.name, journey, receipt)
         else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
+            if journey.message.registered_delivery & INTERMEDIATE and step.event == "intermediate" and not step.is_old:
+                notices.tell(desk, journey, receipt.state, receipt.error, receipt.at, receipt.network_error)
         desk.apply(journey, step, was_queued)
 
     def _learn(self, link: str, journey: Journey, receipt: Receipt) -> None:

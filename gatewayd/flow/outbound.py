@@ -11,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
-from gatewayd.flow import calling, notes
+from gatewayd.flow import calling, notes, notices
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import ALONE, Limits
@@ -379,6 +379,7 @@ class Outbound:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)
         if progress.stage is Stage.SENT:
+            notices.on_sent(desk, link.channel, journey, was_sent)
             desk.spool.cool(progress.id)
         if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Attachment, Channel, Encoding, Receipt, State
+from gatewayd.message import NO_NETWORK_ERROR, Attachment, Channel, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
 from gatewayd.policy.callbacks import Call
 
@@ -55,7 +55,7 @@ class Delivery(_Record):
     ``sink`` is empty for SMPP. A session's news: ``submitted_at`` and ``done_at`` are its begin and its end,
     ``session_sequence`` counts its replies.
     ``displayed`` makes a receipt one of a message that was read: the account's word for it. It never goes while the
-    delivery that it ``follows`` is still owed.
+    delivery that it ``follows`` is still owed. A receipt whose state is not final is news from on the way.
     """
 
     id: int
@@ -96,8 +96,9 @@ class Delivery(_Record):
     # for other sinks than SMPP
     sink: str = ""
     facts: Facts | None = None
-    # of a receipt: as in Message
+    # of a receipt: as in Message and Receipt; ``payload`` is then the beginning of the message's text
     known_as: str = ""
+    network_error: int = NO_NETWORK_ERROR
 
     @property
     def box(self) -> str:

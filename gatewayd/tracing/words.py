@@ -47,6 +47,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "replaced": "its sender put another text of {octets} octets in its place",
     "held": "held by a person[ on {link}]",
     "receipt": "receipt from {link}[, segment {segment}]: {state}[ {error}]",
+    "carrier_words": "{link} writes: {words}",
+    "notice_owed": "{account} is told on the way: {state}[ {error}]",
     "late_receipt": "{link} says {state} [{error} ]when it no longer counts",
     "displayed": "{link} says that it was read",
     "link_wait": "everything for {link} waits {wait_s}: its limits",
