@@ -24,6 +24,8 @@ _LOOSE_KEYS: Final = (
     "on_unknown",
     "retry_max",
     "parked_receipt_ttl_s",
+    "receipts",
+    "receipts_without_mark",
     "statuses",
     "throttle_pause_s",
     "throttle_climb_s",
@@ -130,7 +132,9 @@ class Reloading:
         link = self._worker.own_links.get(name)
         try:
             if isinstance(link, SmppLink):
-                link.learn(self._worker.config.links[name])
+                settings = self._worker.config.links[name]
+                link.reader = self._worker.reader_of(name, settings)
+                link.learn(settings)
         except (OSError, ValueError) as error:
             return f"links.{name}: the new certificates are not taken: {error}"
         return ""

@@ -19,6 +19,7 @@ from gatewayd.cli import (
     lockouts,
     numbers,
     outbox,
+    receipts,
     send,
     simulate,
     status,
@@ -69,6 +70,7 @@ app.add_typer(simulate.app, name="simulate")
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(billing.app, name="billing")
 app.add_typer(templates.app, name="template")
+app.add_typer(receipts.app, name="receipts")
 
 
 def main() -> None:

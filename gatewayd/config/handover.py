@@ -47,6 +47,7 @@ def pack(loaded: Loaded) -> dict[str, Any]:
         "secrets": dict(loaded.secrets),
         "templates": dict(loaded.templates),
         "media": dict(loaded.media),
+        "receipts": dict(loaded.receipts),
     }
 
 
@@ -59,6 +60,7 @@ def unpack(packed: Mapping[str, Any]) -> Loaded:
         secrets=packed["secrets"],
         templates=packed["templates"],
         media=packed["media"],
+        receipts=packed["receipts"],
     )
 
 

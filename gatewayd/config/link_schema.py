@@ -94,6 +94,8 @@ class Link(Table, frozen=True, kw_only=True):
     transliterate: Transliteration = "off"
     long_messages: LongMessages = "udh8"
     message_id_mode: MessageIdMode = "auto"
+    receipts: str = ""
+    receipts_without_mark: bool = False
     parked_receipt_ttl_s: Seconds = 86_400.0
     # gsma and rbm
     provider: str = ""

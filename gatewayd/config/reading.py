@@ -144,7 +144,7 @@ def _remedy(kind: _Kind, manner: str = "") -> str:
     if kind.items and kind.of is str:
         return 'write a list of texts: ["a", "b"]'
     if kind.choices:
-        return "give one of " + ", ".join(kind.choices)
+        return "give one of " + ", ".join(map(str, kind.choices))
     if kind.meta.le is None:
         return _REMEDIES[kind.of]
     words = "".join(f", or {shown(word)}" for word in kind.words)
