@@ -68,6 +68,17 @@ class State(enum.StrEnum):
         return self not in (State.ENROUTE, State.ACCEPTD)
 
 
+class Addresses(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """From whom and to whom, as an application wrote it; by the same names as in Message."""
+
+    source_ton: int = 0
+    source_npi: int = 0
+    source: str = ""
+    destination_ton: int = 0
+    destination_npi: int = 0
+    destination: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one submit_sm asked for; never changed after it was accepted.
 
@@ -77,7 +88,9 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Times are Unix seconds; ``expires_at`` 0 means that no validity period was given, ``deliver_at`` 0 that it is to go
     at once. ``known_as`` is the name under which its application knows it, where that is not its id in hexadecimal: a
     short one, or that of all messages of one submit_multi. ``transliterate`` says how far its text may be changed to
-    fit the alphabet of an SMS link; empty: not at all.
+    fit the alphabet of an SMS link; empty: not at all. ``written`` are the addresses as the application wrote them, and
+    is to be told them, where they are not those that hold. ``replaces``: it takes the place of a waiting one of the
+    same application, addresses and service_type; ``is_replaceable``: such a one may take its place.
     """
 
     id: int
@@ -105,6 +118,14 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     deliver_at: float = 0.0
     known_as: str = ""
     transliterate: str = ""
+    written: Addresses | None = None
+    replaces: bool = False
+    is_replaceable: bool = False
+
+    @property
+    def told(self) -> Message | Addresses:
+        """Where the addresses are that its application knows."""
+        return self.written or self
 
 
 Scope = Literal["", "user", "agent", "application"]

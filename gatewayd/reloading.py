@@ -29,6 +29,13 @@ _LOOSE_KEYS: Final = (
     "statuses",
     "throttle_pause_s",
     "throttle_climb_s",
+    "destination_form",
+    "country",
+    "source_ton",
+    "source_npi",
+    "source_map",
+    "source_fallback",
+    "service_type",
     "deadline_s",
     "billing",
     "capability_yes_h",
@@ -62,6 +69,7 @@ class Reloading:
         troubles += worker.doors.configure(loaded)
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
+        worker.submits.default_messages = loaded.config.smpp.default_messages
         self._change_accounts(loaded.config)
         worker.fronting.configure(loaded)
         if worker.brokering is not None:

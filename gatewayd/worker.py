@@ -211,6 +211,7 @@ class Worker:
         config = self.config
         accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
         self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
+        self.submits.default_messages = config.smpp.default_messages
         tls, lockout = self.doors.tls.listeners.get("smpp"), self.doors.lockout
         self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls, lockout)
         self.doors.call_for(self.server, self.outbox, self._seats, self.metrics, self.loaded)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from gatewayd.carriers.addressing import addressing_of
 from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.carriers.dialing import Admission, Dialer, burst_of
@@ -115,6 +116,7 @@ class SmppLink:
         self._rng = rng or random.Random()
         self._on_fault = on_fault
         self._manner = manner_of(settings)
+        self._addressing = addressing_of(settings)
         self.reader = reader or ReportReader(settings, on_fault)
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
@@ -189,6 +191,8 @@ class SmppLink:
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send all segments, or only those given, over one bind as long as its window has room."""
+        if self._addressing is not None:
+            message = self._addressing.of(message)
         try:
             requests, changed = prepared(message, self._manner, expires_at)
         except SmppFault as fault:
@@ -256,12 +260,13 @@ class SmppLink:
         self._failback.start()
 
     def learn(self, settings: schema.Link) -> None:
-        """What no bind need go for: other statuses, and certificates for the connections to come.
+        """What no bind need go for: other statuses and addresses, and certificates for the connections to come.
 
         Raises OSError or ValueError when these cannot be read; those read before go on to be used.
         """
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
+        self._addressing = addressing_of(settings)
         self._tls.read()
 
     def open_bind(self) -> Berth | Door:

@@ -10,6 +10,7 @@ from gatewayd.config.values import (
     CallbackUrl,
     Count,
     CountOrNone,
+    Country,
     DateDigits,
     Delay,
     DeliveryPdu,
@@ -22,6 +23,7 @@ from gatewayd.config.values import (
     NationalLanguage,
     Network,
     News,
+    NpiOrKept,
     PasswordHash,
     Pattern,
     RateOrNone,
@@ -32,10 +34,14 @@ from gatewayd.config.values import (
     ReceiptTlv,
     ReceiptWord,
     Scope,
+    Sender,
+    ServiceType,
     Sink,
     SmppVersionOrAuto,
     Table,
+    Text,
     TlsName,
+    TonOrKept,
     Transliteration,
     Weight,
     Window,
@@ -54,6 +60,15 @@ class ApiKey(Table, frozen=True, kw_only=True):
     expires: Moment = ""
 
 
+class SourceRule(Table, frozen=True, kw_only=True):
+    """What becomes of a source address of an account; the first rule that matches decides. ``*`` ends a prefix."""
+
+    match: Pattern
+    replace: Sender = ""
+    ton: TonOrKept = "keep"
+    npi: NpiOrKept = "keep"
+
+
 class Account(Table, frozen=True, kw_only=True):
     """One application: its credentials, rights and limits. The table's name is its system_id."""
 
@@ -69,6 +84,15 @@ class Account(Table, frozen=True, kw_only=True):
     per_hour: CountOrNone = 0
     per_day: CountOrNone = 0
     senders: tuple[Pattern, ...] = ("*",)
+    source_default: Sender = ""
+    sources: tuple[SourceRule, ...] = ()
+    country: Country = ""
+    check_numbers: bool = False
+    validity_default_h: HoursOrOff = 0.0
+    validity_max_h: HoursOrOff = 0.0
+    replace_service_types: tuple[ServiceType, ...] = ()
+    replace_any: bool = False
+    default_messages: dict[str, Text] = msgspec.field(default_factory=dict)
     numbers: tuple[Word, ...] = ()
     traffic_class: Word = ""
     traffic_classes: tuple[Word, ...] = ()

@@ -35,6 +35,7 @@ RESTART_KEYS: Final = (
             ("store", schema.Store),
         )
         for key in table.__struct_fields__
+        if (name, key) != ("smpp", "default_messages")  # it is looked at message by message
     ),
 )
 

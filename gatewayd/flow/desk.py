@@ -312,16 +312,17 @@ class Desk:
         now, account = self.now(), self.accounts.get(message.account)
         # The application may know its message by its beginning; nobody else needs to keep that.
         shown = account.receipt_text_chars if account is not None else 0
+        told = message.told
         return Delivery(
             id=self.spool.new_id(),
             account=message.account,
             kind="receipt",
-            source_ton=message.destination_ton,
-            source_npi=message.destination_npi,
-            source=message.destination,
-            destination_ton=message.source_ton,
-            destination_npi=message.source_npi,
-            destination=message.source,
+            source_ton=told.destination_ton,
+            source_npi=told.destination_npi,
+            source=told.destination,
+            destination_ton=told.source_ton,
+            destination_npi=told.source_npi,
+            destination=told.source,
             created_at=now,
             due=due_of(account, now),
             message_id=message.id,
@@ -343,8 +344,8 @@ class Desk:
         if keep_s:
             result = Result(
                 account=message.account,
-                source=message.source,
-                destination=message.destination,
+                source=message.told.source,
+                destination=message.told.destination,
                 state=state,
                 error=error,
                 channel=channel,

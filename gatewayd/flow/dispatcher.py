@@ -22,12 +22,13 @@ from gatewayd.flow.linking import Linking
 from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Numbers, Reach
+from gatewayd.flow.superseding import supersede
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
-from gatewayd.policy.user_data import handset_only
+from gatewayd.policy.user_data import handset_only, may_be_special
 from gatewayd.runtime.instruments import OTHER
 from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, RESULT, SEEN, SENT, SESSION, TAKEN
 from gatewayd.store.records import Capability as Known
@@ -81,7 +82,7 @@ class Dispatcher:
         talking = self._talking(decision.links, handset)
         links = (talking, *(link for link in decision.links if link != talking)) if talking else decision.links
         reason = f"{decision.reason}, open conversation" if talking else decision.reason
-        if (message.udh or message.data_coding) and (word := handset_only(message)):
+        if may_be_special(message) and (word := handset_only(message)):
             links, reason = self._without_rcs(links, reason, word)
         progress = Progress(
             id=message.id,
@@ -107,6 +108,10 @@ class Dispatcher:
         else:
             steps.enqueue(progress, message.expires_at)
         return progress
+
+    def supersede(self, message: Message) -> None:
+        """A message that is about to be stored may take the place of one that waits."""
+        supersede(self._desk, message)
 
     def _without_rcs(self, links: tuple[str, ...], reason: str, word: str) -> tuple[tuple[str, ...], str]:
         """A route for what only a handset understands; the same one where it has no SMS link, to be refused there."""
@@ -185,7 +190,9 @@ class Dispatcher:
         if decision is None:
             self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
             return
-        progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
+        word = handset_only(message)
+        way = self._without_rcs(decision.links, decision.reason, word) if word else (decision.links, decision.reason)
+        (progress.links, progress.reason), progress.position = way, 0
         progress.attempts, progress.segments, progress.is_checked = 0, [], False
         self._desk.apply(journey, steps.enqueue(progress, message.expires_at), was_queued)
 

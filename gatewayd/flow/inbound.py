@@ -12,6 +12,7 @@ from gatewayd.carriers.link import Link, Report
 from gatewayd.flow import displaying, notes, notices
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
+from gatewayd.flow.known_as import is_to_sender
 from gatewayd.flow.linking import Linking
 from gatewayd.flow.owing import due_of
 from gatewayd.flow.reach import Reach
@@ -243,16 +244,18 @@ class InboundDesk:
         return self._desk.spool.journal.get(SEEN, f"{link.name}|{inbound.dedup_id}") is not None
 
     def _delivery(self, link: Link, inbound: Inbound, account: str, session: Session | None) -> Delivery:
-        """As the application knows it: a reply to a bot comes back to the address that it had sent from."""
+        """As the application knows both: a reply to a bot comes back to the address that it had sent from."""
         now = self._desk.now()
-        to_sender = session if session is not None and link.channel is Channel.RCS else None
+        to_sender = session if session is not None and is_to_sender(link, inbound, session) else None
+        known = session.handset if session is not None else None
+        source_ton, source_npi, source = known or (inbound.source_ton, inbound.source_npi, inbound.source)
         return Delivery(
             id=self._desk.spool.new_id(),
             account=account,
             kind="mo",
-            source_ton=inbound.source_ton,
-            source_npi=inbound.source_npi,
-            source=inbound.source,
+            source_ton=source_ton,
+            source_npi=source_npi,
+            source=source,
             destination_ton=to_sender.sender_ton if to_sender else inbound.destination_ton,
             destination_npi=to_sender.sender_npi if to_sender else inbound.destination_npi,
             destination=to_sender.sender if to_sender else inbound.destination,

@@ -109,7 +109,8 @@ class Delivery(_Record):
 class Session(_Record):
     """A conversation between a sender address (or bot) and a handset. Key: ``sender|handset``.
 
-    ``sender`` and its TON/NPI are as the application wrote them, so that a reply goes back to that address.
+    ``sender`` and its TON/NPI are as the application wrote them, so that a reply goes back to that address; ``handset``
+    (TON, NPI, address) is as it wrote that one, where it is not the canonical form.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Session(_Record):
     message_id: int
     user_message_reference: int = -1
     replies: int = 0
+    handset: tuple[int, int, str] | None = None
 
 
 class Parked(_Record):
