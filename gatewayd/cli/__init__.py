@@ -19,6 +19,7 @@ from gatewayd.cli import (
     lockouts,
     numbers,
     outbox,
+    pdu,
     receipts,
     send,
     simulate,
@@ -65,6 +66,7 @@ app.command("hash-password")(daemon.hash_password_command)
 app.command("trace")(trace.trace)
 app.command("mask")(trace.mask)
 app.command("text")(text.text_command)
+app.command("pdu")(pdu.pdu_command)
 app.command("version")(daemon.version)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(numbers.app, name="numbers")

@@ -117,9 +117,11 @@ def read(tag: int, value: bytes) -> list[Said]:
     if row.form is Form.INTEGER:
         number = int.from_bytes(value, "big")
         return [Said(row.name, number, _words_of(row, number), size=len(value))]
-    if row.form is Form.BITS:
-        return list(_bits_of(row.pieces, value))
-    return list(_pieces_of(row, value)) or [Said(row.name, value, size=len(value))]
+    said = list(_bits_of(row.pieces, value) if row.form is Form.BITS else _pieces_of(row, value))
+    told = sum(one.size for one in said)
+    if told < len(value):  # it has no pieces, or more octets than they
+        said.append(Said("rest" if said else row.name, value[told:], "", told, len(value) - told))
+    return said
 
 
 def _words_of(row: Definition, number: int) -> str:
@@ -129,10 +131,10 @@ def _words_of(row: Definition, number: int) -> str:
 
 
 def _bits_of(pieces: Iterable[Piece], value: bytes) -> Iterator[Said]:
-    for piece in pieces:
+    for place, piece in enumerate(pieces):
         shift = (piece.mask & -piece.mask).bit_length() - 1
         number = (value[0] & piece.mask) >> shift
-        yield Said(piece.name, number, piece.words.get(number, ""), 0, 1)
+        yield Said(piece.name, number, piece.words.get(number, ""), 0, int(place == 0))
 
 
 def _pieces_of(row: Definition, value: bytes) -> Iterator[Said]:
