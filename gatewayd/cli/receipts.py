@@ -27,7 +27,10 @@ app = typer.Typer(help="How carriers write their receipts.", no_args_is_help=Tru
 
 @app.command("list")
 def list_command() -> None:
-    """List the dialects that come with the gateway, as links may name them in `receipts`."""
+    """List the dialects that come with the gateway, as links may name them in `receipts`.
+
+    Exit codes: 0 told.
+    """
     from gatewayd.config.receipt_dialects import decode
     from gatewayd.config.receipt_files import SHIPPED, SUFFIX, shipped_names
 

@@ -16,6 +16,7 @@ from gatewayd.config import schema
 from gatewayd.config.receipt_templates import APPENDIX_B, TEXT_MAX
 from gatewayd.message import State
 from gatewayd.senders.errors_told import error_code
+from gatewayd.senders.names import decimal_text, message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp import text
 from protocol.smpp.constants import Tag
@@ -29,6 +30,7 @@ _TAGS: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 ALL_TLVS: Final = tuple(_TAGS)
+_EXAMPLE_AT: Final = 1_795_683_600.0
 # SMPP 3.4 section 5.2.28.
 STATE_NUMBERS: Final[Mapping[State, int]] = MappingProxyType(
     {
@@ -111,6 +113,30 @@ def form_of(account: schema.Account) -> ReceiptForm | None:
         "receipt_tlvs",
     )
     return ReceiptForm(account) if any(getattr(account, key) != getattr(default, key) for key in keys) else None
+
+
+def example_of(form: ReceiptForm, account: schema.Account) -> str:
+    """What a receipt would read, for a person who writes a configuration."""
+    message_id = int(_EXAMPLE_AT * 1000) << 18
+    delivery = Delivery(
+        id=1,
+        account="",
+        kind="receipt",
+        source_ton=1,
+        source_npi=1,
+        source="33612345678",
+        destination_ton=5,
+        destination_npi=0,
+        destination="SHOP",
+        created_at=0.0,
+        due=0.0,
+        state=State.DELIVRD,
+        submitted_at=_EXAMPLE_AT,
+        done_at=_EXAMPLE_AT + 7.0,
+        payload=b"Your code is 4711, do not tell it",
+    )
+    name = decimal_text(message_id) if account.message_id_base == "decimal" else message_id_text(message_id)
+    return form.text_of(delivery, name).decode("latin-1")
 
 
 @lru_cache(maxsize=4096)
