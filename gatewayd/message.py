@@ -20,6 +20,9 @@ TAG_CALLBACK: Final = 0x149B
 TAGS_OF_OURS: Final = range(0x1490, 0x14A0)
 """None of these leaves the gateway towards a carrier."""
 
+NO_NETWORK_ERROR: Final = -1
+"""No network_error_code was told (SMPP 3.4 section 5.3.2.31); else it is the TLV's three octets as a number."""
+
 
 class Channel(enum.StrEnum):
     """How a link reaches the handset."""
@@ -65,6 +68,17 @@ class State(enum.StrEnum):
         return self not in (State.ENROUTE, State.ACCEPTD)
 
 
+class Addresses(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """From whom and to whom, as an application wrote it; by the same names as in Message."""
+
+    source_ton: int = 0
+    source_npi: int = 0
+    source: str = ""
+    destination_ton: int = 0
+    destination_npi: int = 0
+    destination: str = ""
+
+
 class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What one submit_sm asked for; never changed after it was accepted.
 
@@ -74,7 +88,9 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Times are Unix seconds; ``expires_at`` 0 means that no validity period was given, ``deliver_at`` 0 that it is to go
     at once. ``known_as`` is the name under which its application knows it, where that is not its id in hexadecimal: a
     short one, or that of all messages of one submit_multi. ``transliterate`` says how far its text may be changed to
-    fit the alphabet of an SMS link; empty: not at all.
+    fit the alphabet of an SMS link; empty: not at all. ``written`` are the addresses as the application wrote them, and
+    is to be told them, where they are not those that hold. ``replaces``: it takes the place of a waiting one of the
+    same application, addresses and service_type; ``is_replaceable``: such a one may take its place.
     """
 
     id: int
@@ -102,6 +118,14 @@ class Message(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     deliver_at: float = 0.0
     known_as: str = ""
     transliterate: str = ""
+    written: Addresses | None = None
+    replaces: bool = False
+    is_replaceable: bool = False
+
+    @property
+    def told(self) -> Message | Addresses:
+        """Where the addresses are that its application knows."""
+        return self.written or self
 
 
 Scope = Literal["", "user", "agent", "application"]
@@ -169,7 +193,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     case, leading zeros), to be tried in order after ``carrier_id`` itself. ``handset`` is the number that the carrier
     names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time in Unix seconds, or 0
     when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable`` as in Refused, for a
-    message that was taken first.
+    message that was taken first. ``words`` are the carrier's own, where they say more than state and error.
     """
 
     carrier_id: str
@@ -180,6 +204,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     aliases: tuple[str, ...] = ()
     handset: str = ""
     unreachable: bool = False
+    network_error: int = NO_NETWORK_ERROR
+    words: str = ""
 
 
 class Availability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

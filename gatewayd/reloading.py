@@ -24,9 +24,18 @@ _LOOSE_KEYS: Final = (
     "on_unknown",
     "retry_max",
     "parked_receipt_ttl_s",
+    "receipts",
+    "receipts_without_mark",
     "statuses",
     "throttle_pause_s",
     "throttle_climb_s",
+    "destination_form",
+    "country",
+    "source_ton",
+    "source_npi",
+    "source_map",
+    "source_fallback",
+    "service_type",
     "deadline_s",
     "billing",
     "capability_yes_h",
@@ -60,6 +69,7 @@ class Reloading:
         troubles += worker.doors.configure(loaded)
         worker.reaching.learn_numbers(loaded.config)
         worker.desk.learn_accounts(loaded.config.accounts)
+        worker.submits.default_messages = loaded.config.smpp.default_messages
         self._change_accounts(loaded.config)
         worker.fronting.configure(loaded)
         if worker.brokering is not None:
@@ -130,7 +140,9 @@ class Reloading:
         link = self._worker.own_links.get(name)
         try:
             if isinstance(link, SmppLink):
-                link.learn(self._worker.config.links[name])
+                settings = self._worker.config.links[name]
+                link.reader = self._worker.reader_of(name, settings)
+                link.learn(settings)
         except (OSError, ValueError) as error:
             return f"links.{name}: the new certificates are not taken: {error}"
         return ""

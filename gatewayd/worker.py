@@ -26,8 +26,11 @@ from gatewayd.billing.record_table import RecordTable
 from gatewayd.carriers.link import LinkListener
 from gatewayd.carriers.rcs_link import RcsLink
 from gatewayd.carriers.rcs_webhook import WebhookServer
+from gatewayd.carriers.receipt_dialects import Dialect
 from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
+from gatewayd.carriers.smpp_reports import ReportReader
+from gatewayd.carriers.unparsed import UnparsedReceipts
 from gatewayd.config import schema
 from gatewayd.config.faults import dotted
 from gatewayd.config.load import Loaded
@@ -208,6 +211,7 @@ class Worker:
         config = self.config
         accounts = {name: self.account(name, settings) for name, settings in config.accounts.items()}
         self.submits = SubmitDesk(self.spool, self.dispatcher, self.metrics, config.store.pending_max, self._clock)
+        self.submits.default_messages = config.smpp.default_messages
         tls, lockout = self.doors.tls.listeners.get("smpp"), self.doors.lockout
         self.server = SmppServer(config.smpp, accounts, self.submits, self.outbox, self.metrics, tls, lockout)
         self.doors.call_for(self.server, self.outbox, self._seats, self.metrics, self.loaded)
@@ -243,6 +247,7 @@ class Worker:
             self.submits.elsewhere = self.community.crossing
 
     def _build_carriers(self) -> None:
+        self.unparsed = UnparsedReceipts(Path(self.config.daemon.spool_dir), self._place.slot)
         self.own_links: dict[str, SmppLink | RcsLink] = {}
         self._rcs_links: dict[str, RcsLink] = {}
         self._keepers: dict[str, SeatKeeper] = {}
@@ -323,7 +328,13 @@ class Worker:
             admission=self.limiting.admission_of(name, settings),
             width=lambda: self.limiting.width_of(self.config, name),
             on_congestion=lambda state: self._congested(name, state),
+            reader=self.reader_of(name, settings),
         )
+
+    def reader_of(self, name: str, settings: schema.Link) -> ReportReader:
+        """What reads the reports of a link's carrier."""
+        dialect = Dialect(self.loaded.receipts[settings.receipts]) if settings.receipts else None
+        return ReportReader(settings, self._link_fault(name), dialect, partial(self.unparsed.keep, name))
 
     def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
         # To a platform each worker speaks itself, with its part of the window.

@@ -44,7 +44,8 @@ To carriers, `links.*.interface_version` is what our binds ask for. An older ver
 Many of 3.4 say nothing there, and are taken to speak what was asked for (3.4 section 5.3.2.25 would have them without
 TLVs: then write `"3.3"`). To a carrier of 3.3 no TLV goes, so a long message cannot go there in message_payload or by
 SAR.
-A carrier of 5.0 that tells more than 90 in congestion_state is treated as one that asks to slow down.
+A carrier of 5.0 that tells 100 in congestion_state makes its link half as fast, and from 90 on no faster, see
+[links](links.md).
 
 congestion_state to an application of 5.0 is the larger of two shares: of `smpp.window` in use on its bind, and of
 `store.pending_max` waiting for the disk. From 90 on it should send less; at 100 it gets ESME_RMSGQFUL.

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from gatewayd.carriers.addressing import addressing_of
 from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.carriers.dialing import Admission, Dialer, burst_of
@@ -22,7 +23,7 @@ from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, prepared
-from gatewayd.carriers.smpp_reports import availability_of, report_of
+from gatewayd.carriers.smpp_reports import ReportReader, availability_of
 from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.carriers.wording import manner_of
@@ -42,7 +43,7 @@ from protocol.smpp.connection import (
     Unanswered,
 )
 from protocol.smpp.constants import Status
-from protocol.smpp.errors import LocalFault, RemoteFault, SmppFault
+from protocol.smpp.errors import LocalFault, SmppFault
 from protocol.smpp.pdu import (
     AlertNotification,
     DataSm,
@@ -100,6 +101,7 @@ class SmppLink:
         admission: Admission | None = None,
         width: Callable[[], float] = lambda: 1.0,
         on_congestion: Callable[[int], None] = lambda state: None,
+        reader: ReportReader | None = None,
     ) -> None:
         """``width`` is the share of each window that is used for now; ``admission`` is all workers' where there are
         several; ``on_congestion`` hears of a carrier that is nearly full (SMPP 5.0)."""
@@ -114,7 +116,8 @@ class SmppLink:
         self._rng = rng or random.Random()
         self._on_fault = on_fault
         self._manner = manner_of(settings)
-        self._id_mode: str = settings.message_id_mode
+        self._addressing = addressing_of(settings)
+        self.reader = reader or ReportReader(settings, on_fault)
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
         self._opened = 0
@@ -188,6 +191,8 @@ class SmppLink:
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send all segments, or only those given, over one bind as long as its window has room."""
+        if self._addressing is not None:
+            message = self._addressing.of(message)
         try:
             requests, changed = prepared(message, self._manner, expires_at)
         except SmppFault as fault:
@@ -255,12 +260,13 @@ class SmppLink:
         self._failback.start()
 
     def learn(self, settings: schema.Link) -> None:
-        """What no bind need go for: other statuses, and certificates for the connections to come.
+        """What no bind need go for: other statuses and addresses, and certificates for the connections to come.
 
         Raises OSError or ValueError when these cannot be read; those read before go on to be used.
         """
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)
+        self._addressing = addressing_of(settings)
         self._tls.read()
 
     def open_bind(self) -> Berth | Door:
@@ -451,7 +457,7 @@ class SmppLink:
         if pdu.status:
             outcome = self._statuses.outcome_of(pdu.status)
         else:
-            outcome = Accepted(canonical_key(pdu.message_id, self._id_mode), changed=sent.changed)
+            outcome = Accepted(canonical_key(pdu.message_id, self.reader.id_mode), changed=sent.changed)
         self._results.append(Result(sent.message_id, sent.segment, outcome, event.latency_s))
 
     def _unanswered(self, event: Unanswered) -> None:
@@ -469,16 +475,7 @@ class SmppLink:
 
     def _delivered(self, seat: Seat, pdu: DeliverSm | DataSm) -> None:
         is_data = isinstance(pdu, DataSm)
-        status = int(Status.ESME_ROK)
-        try:
-            content = report_of(pdu, self._manner.alphabet, self._id_mode, self._manner.is_packed)
-        except RemoteFault as fault:
-            self._on_fault(fault.kind)
-            content, status = None, fault.status
-        else:
-            if content is None:
-                # Sent again it would be no clearer, and as a message it would puzzle a person.
-                self._on_fault("receipt_unparsed")
+        content, status = self.reader.heard(pdu)
         if content is not None:
             token = _Token(seat.pump, seat.connection, pdu.sequence, is_data)
             self._reports.append(Report(content, token))

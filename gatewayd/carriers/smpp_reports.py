@@ -5,13 +5,18 @@ Knows no connection and answers nothing: it reads one PDU.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from gatewayd.carriers.receipt_dialects import Dialect, octets_of
+from gatewayd.carriers.wording import manner_of
+from gatewayd.config import schema
 from gatewayd.message import Availability, Encoding, Inbound, Receipt, State
-from protocol.smpp.constants import Tag
-from protocol.smpp.parts import body_of, concat_of
+from protocol.smpp.constants import Status, Tag
+from protocol.smpp.errors import RemoteFault
+from protocol.smpp.parts import concat_of
 from protocol.smpp.pdu import AlertNotification, DataSm, DeliverSm
-from protocol.smpp.receipt import is_receipt, parse
+from protocol.smpp.receipt import ParsedReceipt, is_receipt, looks_like_receipt, parse
 from protocol.smpp.receipt_ids import id_keys
 from protocol.smpp.septets import fill_bits, unpack
 from protocol.smpp.text import LOOSE_ENCODINGS, TextFault, decode, encoding_of
@@ -20,21 +25,60 @@ _ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
 _STATES: Final = {state.value: state for state in State}
 
 
+class ReportReader:
+    """How the reports of one link are read; another one when its settings change."""
+
+    def __init__(
+        self,
+        settings: schema.Link,
+        on_fault: Callable[[str], None],
+        dialect: Dialect | None = None,
+        on_unparsed: Callable[[DeliverSm | DataSm], None] = lambda pdu: None,
+    ) -> None:
+        """``on_unparsed`` hears of a receipt that the ``dialect`` cannot read. What the link says of ids counts before
+        what the dialect says."""
+        self.id_mode: str = settings.message_id_mode
+        if self.id_mode == "auto" and dialect is not None:
+            self.id_mode = dialect.file.message_id_mode
+        manner = manner_of(settings)
+        self._how = (manner.alphabet, self.id_mode, manner.is_packed, dialect, settings.receipts_without_mark)
+        self._on_fault = on_fault
+        self._on_unparsed = on_unparsed
+
+    def heard(self, pdu: DeliverSm | DataSm) -> tuple[Receipt | Inbound | None, int]:
+        """What a PDU reports, if anything, and the command_status to answer it with where it does not."""
+        try:
+            content = report_of(pdu, *self._how)
+        except RemoteFault as fault:
+            self._on_fault(fault.kind)
+            return None, fault.status
+        if content is None:
+            # Sent again it would be no clearer, and as a message it would puzzle a person.
+            self._on_fault("receipt_unparsed")
+            self._on_unparsed(pdu)
+        return content, int(Status.ESME_ROK)
+
+
 def report_of(
-    pdu: DeliverSm | DataSm, alphabet: str, message_id_mode: str, is_packed: bool = False
+    pdu: DeliverSm | DataSm,
+    alphabet: str,
+    message_id_mode: str,
+    is_packed: bool = False,
+    dialect: Dialect | None = None,
+    without_mark: bool = False,
 ) -> Receipt | Inbound | None:
     """Return what a PDU reports, or None for a receipt that cannot be read: it is never taken for a message.
 
     ``alphabet`` is what data_coding 0 means on this link; ``is_packed``: its GSM texts have eight septets in seven
-    octets. Raises RemoteFault for a broken user data header.
+    octets. ``dialect`` is how its receipts are written, if not as usual. ``without_mark``: what reads like a receipt
+    is one, although nothing but its text says so. Raises RemoteFault for a broken user data header.
     """
-    short_message = pdu.short_message if isinstance(pdu, DeliverSm) else b""
-    if pdu.tlvs:
-        short_message, tlvs = body_of(short_message, pdu.tlvs)
-    else:
-        tlvs = ()
+    short_message, tlvs = octets_of(pdu)
     if is_receipt(pdu.esm_class, tlvs):
-        return _receipt_of(short_message, tlvs, message_id_mode, pdu.source_addr)
+        read = parse if dialect is None else dialect.parse
+        return _receipt_of(read(short_message, tlvs), message_id_mode, pdu.source_addr)
+    if without_mark and not pdu.esm_class and (unmarked := _unmarked(short_message, tlvs, dialect)) is not None:
+        return _receipt_of(unmarked, message_id_mode, pdu.source_addr)
     concat, udh, payload = concat_of(pdu.esm_class, short_message, tlvs)
     encoding = encoding_of(pdu.data_coding, alphabet)
     if is_packed and encoding == "gsm":
@@ -81,10 +125,24 @@ def _is_text(payload: bytes, encoding: str) -> bool:
     return True
 
 
-def _receipt_of(text: bytes, tlvs: tuple[tuple[int, bytes], ...], message_id_mode: str, handset: str) -> Receipt | None:
-    parsed = parse(text, tlvs)
+def _unmarked(text: bytes, tlvs: tuple[tuple[int, bytes], ...], dialect: Dialect | None) -> ParsedReceipt | None:
+    """A receipt that bears no mark, if it has all of the text of one: a person may write the first words of it."""
+    if dialect is not None:
+        return dialect.parse(text, tlvs) if dialect.is_written_so(text) else None
+    return parse(text, tlvs) if looks_like_receipt(text) else None
+
+
+def _receipt_of(parsed: ParsedReceipt | None, message_id_mode: str, handset: str) -> Receipt | None:
     if parsed is None:
         return None
     keys = id_keys(parsed.carrier_id, message_id_mode)
-    at = parsed.done.timestamp() if parsed.done is not None else 0.0
-    return Receipt(keys[0], _STATES[parsed.state], parsed.error, at, aliases=keys[1:], handset=handset)
+    return Receipt(
+        keys[0],
+        _STATES[parsed.state],
+        parsed.error,
+        parsed.done.timestamp() if parsed.done is not None else 0.0,
+        aliases=keys[1:],
+        handset=handset,
+        network_error=parsed.network_error,
+        words=parsed.words,
+    )

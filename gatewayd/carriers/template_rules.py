@@ -15,7 +15,6 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from gatewayd.carriers.pattern_cost import WAYS_MAX, ways
 from gatewayd.carriers.template_media import read_local_files
 from gatewayd.carriers.templates import (
     BUILT_IN,
@@ -29,6 +28,7 @@ from gatewayd.carriers.templates import (
 )
 from gatewayd.config import values
 from gatewayd.config.faults import Fault, Findings, dotted, guess, shown
+from gatewayd.config.pattern_cost import WAYS_MAX, ways
 from gatewayd.config.reading import read_table
 from protocol.rcs.content import Content, check
 from protocol.rcs.errors import ContentFault

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from gatewayd.carriers.pattern_cost import TEXT_MAX
+from gatewayd.config.pattern_cost import TEXT_MAX
 from gatewayd.message import TAG_CONTENT, Encoding, Message
 from protocol.rcs.answers import JSON_FAULTS
 from protocol.rcs.content import AnySuggestion, Content, Text

@@ -19,6 +19,8 @@ from gatewayd.cli import (
     lockouts,
     numbers,
     outbox,
+    pdu,
+    receipts,
     send,
     simulate,
     status,
@@ -64,11 +66,13 @@ app.command("hash-password")(daemon.hash_password_command)
 app.command("trace")(trace.trace)
 app.command("mask")(trace.mask)
 app.command("text")(text.text_command)
+app.command("pdu")(pdu.pdu_command)
 app.command("version")(daemon.version)
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(numbers.app, name="numbers")
 app.add_typer(billing.app, name="billing")
 app.add_typer(templates.app, name="template")
+app.add_typer(receipts.app, name="receipts")
 
 
 def main() -> None:

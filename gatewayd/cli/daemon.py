@@ -9,6 +9,7 @@ import getpass
 import platform
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ import typer
 from gatewayd import __version__
 from gatewayd.cli.calls import print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, counted, refuse
-from gatewayd.config import forms, house
+from gatewayd.config import forms, house, schema
 from gatewayd.config.effective import effective
 from gatewayd.config.faults import ConfigFaults, Fault
 from gatewayd.config.load import Loaded, load
@@ -98,6 +99,17 @@ def check_config(
         )
     )
     typer.echo(f"{path}: good ({counts})")
+    _show_receipts(config.accounts)
+
+
+def _show_receipts(accounts: Mapping[str, schema.Account]) -> None:
+    """What applications that want receipts of their own will read."""
+    from gatewayd.senders.receipt_form import example_of, form_of
+
+    for name, account in accounts.items():
+        form = form_of(account)
+        if form is not None:
+            typer.echo(f"accounts.{name}: a receipt reads {example_of(form, account)}")
 
 
 def _tell_findings(path: Path, credentials: Path | None) -> None:

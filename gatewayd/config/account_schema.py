@@ -10,30 +10,44 @@ from gatewayd.config.values import (
     CallbackUrl,
     Count,
     CountOrNone,
+    Country,
+    DateDigits,
     Delay,
     DeliveryPdu,
     HostPortOrNone,
     Hours,
     HoursOrOff,
+    IdBase,
     KeyHash,
     Moment,
     NationalLanguage,
     Network,
     News,
+    NpiOrKept,
     PasswordHash,
     Pattern,
     RateOrNone,
+    ReceiptChars,
+    ReceiptError,
+    ReceiptParts,
+    ReceiptTemplate,
+    ReceiptTlv,
     ReceiptWord,
     Scope,
+    Sender,
+    ServiceType,
     Sink,
     SmppVersionOrAuto,
     Table,
+    Text,
     TlsName,
+    TonOrKept,
     Transliteration,
     Weight,
     Window,
     WindowOrOther,
     Word,
+    Zone,
 )
 
 
@@ -44,6 +58,15 @@ class ApiKey(Table, frozen=True, kw_only=True):
     hash_file: str = ""
     scopes: tuple[Scope, ...] = ("send", "query", "cancel", "sessions", "capability")
     expires: Moment = ""
+
+
+class SourceRule(Table, frozen=True, kw_only=True):
+    """What becomes of a source address of an account; the first rule that matches decides. ``*`` ends a prefix."""
+
+    match: Pattern
+    replace: Sender = ""
+    ton: TonOrKept = "keep"
+    npi: NpiOrKept = "keep"
 
 
 class Account(Table, frozen=True, kw_only=True):
@@ -61,6 +84,15 @@ class Account(Table, frozen=True, kw_only=True):
     per_hour: CountOrNone = 0
     per_day: CountOrNone = 0
     senders: tuple[Pattern, ...] = ("*",)
+    source_default: Sender = ""
+    sources: tuple[SourceRule, ...] = ()
+    country: Country = ""
+    check_numbers: bool = False
+    validity_default_h: HoursOrOff = 0.0
+    validity_max_h: HoursOrOff = 0.0
+    replace_service_types: tuple[ServiceType, ...] = ()
+    replace_any: bool = False
+    default_messages: dict[str, Text] = msgspec.field(default_factory=dict)
     numbers: tuple[Word, ...] = ()
     traffic_class: Word = ""
     traffic_classes: tuple[Word, ...] = ()
@@ -76,6 +108,15 @@ class Account(Table, frozen=True, kw_only=True):
     outbind_password_file: str = ""
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 1_000_000
+    message_id_base: IdBase = "hex"
+    receipt_dates: DateDigits = 10
+    receipt_zone: Zone = "UTC"
+    receipt_template: ReceiptTemplate = ""
+    receipt_text_chars: ReceiptChars = 0
+    receipt_tlvs: tuple[ReceiptTlv, ...] = ("receipted_message_id", "message_state", "network_error_code")
+    receipt_errors: dict[str, ReceiptError] = msgspec.field(default_factory=dict)
+    receipt_parts: ReceiptParts = "each"
+    receipt_parts_wait_h: Hours = 73.0
     displayed_receipts: ReceiptWord = ""
     displayed_wait_h: Hours = 168.0
     sinks: tuple[Sink, ...] = ("smpp",)

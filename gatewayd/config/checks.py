@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gatewayd.config import forms, schema
+from gatewayd.config.address_checks import check_addresses
 from gatewayd.config.addresses import parse_address
 from gatewayd.config.admission_checks import check_admission
 from gatewayd.config.draft import Draft
@@ -26,6 +27,7 @@ def check(draft: Draft, findings: Findings) -> None:
     _check_listeners(draft.config, findings)
     _check_tls(draft.config, findings)
     check_admission(draft.config, findings)
+    check_addresses(draft.config, findings)
     _check_accounts(draft, findings)
     _check_numbers(draft.config, findings)
     _check_history(draft.config.history, findings)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import zoneinfo
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from gatewayd.config.callback_urls import is_entry
 from gatewayd.config.carrier_statuses import action_of
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
+from gatewayd.config.receipt_templates import fault_of, is_error
 
 Verdict = tuple[str, str] | None
 
@@ -25,6 +27,8 @@ SYSTEM_ID_MAX: Final = 15  # SMPP 3.4 section 5.2.1: 16 octets with the terminat
 PASSWORD_MAX: Final = 8  # section 5.2.2
 SYSTEM_TYPE_MAX: Final = 12  # section 5.2.3
 _SECRET_SIZES: Final = (24, 64)
+SERVICE_TYPE_MAX: Final = 5  # section 5.2.11
+_TEXT_MAX: Final = 1_000
 _ADDRESS_MAX = 20  # section 5.2.8: source_addr
 _TOPIC_PREFIX_MAX: Final = 128
 _TLS_NAME_MAX: Final = 255
@@ -36,6 +40,7 @@ _HOURS_OF_DAY = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:[01][0-9]|2[0-3]
 _SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*", re.ASCII)
 _RECEIPT_WORD = re.compile(r"[A-Z]{0,7}", re.ASCII)
 _RECEIPT_STATES = frozenset(["ENROUTE", "ACCEPTD", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"])
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _PREFIX = re.compile(r"[0-9]{0,15}\*|[0-9]{1,15}", re.ASCII)
 
 
@@ -180,6 +185,28 @@ def _pattern(text: str) -> Verdict:
     return f"{shown(text)} is not a sender", f"give up to {_ADDRESS_MAX} characters; a * may end it"
 
 
+def _sender(text: str) -> Verdict:
+    if text and len(text) <= _ADDRESS_MAX and is_printable(text) and "*" not in text:
+        return None
+    return f"{shown(text)} is not a sender", f"give up to {_ADDRESS_MAX} printable ASCII characters"
+
+
+def _service_type(text: str) -> Verdict:
+    return _octet_string(text, "a service_type", SERVICE_TYPE_MAX)
+
+
+def _country(text: str) -> Verdict:
+    if _COUNTRY.fullmatch(text):
+        return None
+    return f"{shown(text)} is not a country", 'write its two letters of ISO 3166, in capitals: "FR"'
+
+
+def _text(text: str) -> Verdict:
+    if text and len(text) <= _TEXT_MAX:
+        return None
+    return "the text is empty or too long", f"give 1 to {_TEXT_MAX} characters"
+
+
 def _prefix(text: str) -> Verdict:
     if _PREFIX.fullmatch(text):
         return None
@@ -206,6 +233,26 @@ def _receipt_word(text: str) -> Verdict:
     if _RECEIPT_WORD.fullmatch(text):
         return None
     return f"{shown(text)} is no word for a receipt", 'write up to 7 capital letters, such as "READ"'
+
+
+def _receipt_template(text: str) -> Verdict:
+    problem = fault_of(text) if text else ""
+    remedy = "write the words of appendix B with fields in braces, as in docs/receipts.md"
+    return (f"{shown(text)} is no template for receipts: {problem}", remedy) if problem else None
+
+
+def _receipt_error(text: str) -> Verdict:
+    if is_error(text):
+        return None
+    return f"{shown(text)} is no error code of a receipt", 'write three letters or digits: "045"'
+
+
+def _zone(text: str) -> Verdict:
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return f"{shown(text)} is no time zone", 'write a name such as "UTC" or "Europe/Paris"'
+    return None
 
 
 def _topic_prefix(text: str) -> Verdict:
@@ -240,6 +287,7 @@ def _tls_name(text: str) -> Verdict:
 
 FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "callback_url": _callback_url,
+    "country": _country,
     "host": _host,
     "host_port": _host_port,
     "host_port_or_none": _host_port_or_none,
@@ -252,13 +300,19 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "password_hash": _password_hash,
     "pattern": _pattern,
     "prefix": _prefix,
+    "receipt_error": _receipt_error,
+    "receipt_template": _receipt_template,
     "receipt_word": _receipt_word,
     "scope": _scope,
+    "sender": _sender,
+    "service_type": _service_type,
     "status_action": _status_action,
     "system_id": system_id,
     "system_type": _system_type,
+    "text": _text,
     "tls_name": _tls_name,
     "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,
+    "zone": _zone,
 }

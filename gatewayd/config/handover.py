@@ -35,6 +35,7 @@ RESTART_KEYS: Final = (
             ("store", schema.Store),
         )
         for key in table.__struct_fields__
+        if (name, key) != ("smpp", "default_messages")  # it is looked at message by message
     ),
 )
 
@@ -47,6 +48,7 @@ def pack(loaded: Loaded) -> dict[str, Any]:
         "secrets": dict(loaded.secrets),
         "templates": dict(loaded.templates),
         "media": dict(loaded.media),
+        "receipts": dict(loaded.receipts),
     }
 
 
@@ -59,6 +61,7 @@ def unpack(packed: Mapping[str, Any]) -> Loaded:
         secrets=packed["secrets"],
         templates=packed["templates"],
         media=packed["media"],
+        receipts=packed["receipts"],
     )
 
 

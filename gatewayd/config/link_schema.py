@@ -16,6 +16,8 @@ from gatewayd.config.values import (
     BulkSize,
     Count,
     CountOrNone,
+    Country,
+    DestinationForm,
     Host,
     HostPort,
     Hours,
@@ -27,18 +29,22 @@ from gatewayd.config.values import (
     MessageIdMode,
     NationalLanguage,
     Network,
+    NpiOrKept,
     OAuthScope,
     Port,
     Rate,
     RateOrNone,
     Seconds,
     SecondsOrOff,
+    Sender,
     Septets,
+    ServiceType,
     SmppVersion,
     StatusAction,
     SystemId,
     SystemType,
     Table,
+    TonOrKept,
     Transliteration,
     UnknownPolicy,
     Url,
@@ -94,6 +100,15 @@ class Link(Table, frozen=True, kw_only=True):
     transliterate: Transliteration = "off"
     long_messages: LongMessages = "udh8"
     message_id_mode: MessageIdMode = "auto"
+    destination_form: DestinationForm = "as_sent"
+    country: Country = ""
+    source_ton: TonOrKept = "keep"
+    source_npi: NpiOrKept = "keep"
+    source_map: dict[str, Sender] = msgspec.field(default_factory=dict)
+    source_fallback: Sender = ""
+    service_type: ServiceType = ""
+    receipts: str = ""
+    receipts_without_mark: bool = False
     parked_receipt_ttl_s: Seconds = 86_400.0
     # gsma and rbm
     provider: str = ""

@@ -19,6 +19,7 @@ from gatewayd.config.draft import read_draft
 from gatewayd.config.faults import ConfigFaults, Fault, Findings, dotted
 from gatewayd.config.media_files import read_media
 from gatewayd.config.number_files import check_number_files
+from gatewayd.config.receipt_files import read_receipt_dialects
 from gatewayd.config.secret_files import Places, check_tls_files, read_secrets, with_paths
 from gatewayd.config.template_files import read_templates
 
@@ -31,6 +32,7 @@ class Loaded:
 
     ``secrets`` is keyed by the dotted key that names the file: ``links.orange.password_file``. ``templates`` are the
     texts of the files in rcs.templates_dir, by their paths, in order; ``media`` the sizes of those in rcs.media_dir.
+    ``receipts`` are the texts of the dialects that links name, by the names that they use.
     """
 
     path: Path
@@ -39,6 +41,7 @@ class Loaded:
     secrets: Mapping[str, str] = dataclasses.field(repr=False)
     templates: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict)
     media: Mapping[str, int] = dataclasses.field(repr=False, default_factory=dict)
+    receipts: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict)
 
     def link_secret(self, link: str, key: str) -> str:
         """The content of one of a link's files: ``link_secret("orange", "password_file")``."""
@@ -80,6 +83,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
     check_number_files(draft.config, places.folder, findings)
     templates = read_templates(draft.config, places.folder, findings)
     media = read_media(draft.config, places.folder, findings)
+    receipts = read_receipt_dialects(draft.config, places.folder, findings)
     findings.raise_if_any()
     return Loaded(
         path=path.absolute(),
@@ -88,6 +92,7 @@ def load(path: Path, credentials: Path | None = None) -> Loaded:
         secrets=secrets,
         templates=templates,
         media=media,
+        receipts=receipts,
     )
 
 

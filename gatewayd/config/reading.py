@@ -78,6 +78,8 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         table = read_table(annotation, key, value, findings)
         return UNSET if table is None else table
+    if typing.get_origin(annotation) is tuple and isinstance(typing.get_args(annotation)[0], type(msgspec.Struct)):
+        return _read_tables(typing.get_args(annotation)[0], key, value, findings)
     kind = _kind_of(annotation)
     if not kind.items:
         # An empty text means "not given"; whether that is allowed is a question of the other keys.
@@ -88,6 +90,15 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
         return UNSET
     read = [_noted(_judge(kind, item), key, findings, item, kind) for item in value]
     return UNSET if any(item is UNSET for item in read) else tuple(read)
+
+
+def _read_tables(record: type[T], key: str, value: object, findings: Findings) -> object:
+    """A list of tables in order; the first is called ``key[1]``."""
+    if not isinstance(value, list):
+        findings.fault(key, f"{shown(value)} is not a list of tables", f"write [[{key}]] above each")
+        return UNSET
+    read = [read_table(record, f"{key}[{number}]", item, findings) for number, item in enumerate(value, 1)]
+    return UNSET if any(table is None for table in read) else tuple(read)
 
 
 def _read_entries(annotation: object, key: str, value: object, findings: Findings) -> object:
@@ -144,7 +155,7 @@ def _remedy(kind: _Kind, manner: str = "") -> str:
     if kind.items and kind.of is str:
         return 'write a list of texts: ["a", "b"]'
     if kind.choices:
-        return "give one of " + ", ".join(kind.choices)
+        return "give one of " + ", ".join(map(str, kind.choices))
     if kind.meta.le is None:
         return _REMEDIES[kind.of]
     words = "".join(f", or {shown(word)}" for word in kind.words)

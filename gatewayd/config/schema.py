@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.config.account_schema import Account, ApiKey
+from gatewayd.config.account_schema import Account, ApiKey, SourceRule
 from gatewayd.config.link_schema import FOREIGN_LINK_KEYS, Link
 from gatewayd.config.values import (
     ApiCall,
@@ -38,6 +38,7 @@ from gatewayd.config.values import (
     ShareOrNone,
     SystemId,
     Table,
+    Text,
     TopicPrefix,
     UnknownPolicy,
     Url,
@@ -69,6 +70,7 @@ __all__ = [
     "Route",
     "Sessions",
     "SmppServer",
+    "SourceRule",
     "Store",
     "Webhooks",
 ]
@@ -141,6 +143,7 @@ class SmppServer(Table, frozen=True, kw_only=True):
     lockout_failures: CountOrNone = 10
     lockout_window_s: Seconds = 60.0
     lockout_s: Seconds = 300.0
+    default_messages: dict[str, Text] = msgspec.field(default_factory=dict)
 
 
 class Parts(Table, frozen=True, kw_only=True):

@@ -269,6 +269,8 @@ class Crossing:
             return
         if key:
             self._spool.repeats.remember(key, message)
+        if message.is_replaceable:
+            self.dispatcher.supersede(message)
         journey = self._spool.accept(message, progress)
         journal.then(self._on_durable, (peer, parcel.token, journey))
 

@@ -17,16 +17,19 @@ import msgspec
 
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
-from gatewayd.flow import calling, displaying
+from gatewayd.flow import calling, displaying, notices
 from gatewayd.flow.aside import Aside
+from gatewayd.flow.gathering import Gathering
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, copies, due_of, sinks_of, tells_sessions
-from gatewayd.message import Channel, Message, State
+from gatewayd.message import NO_NETWORK_ERROR, Channel, Encoding, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.intervention import of_cancelled
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
+from gatewayd.policy.progress import End
 from gatewayd.policy.queueing import FairQueue
+from gatewayd.policy.receipt_wishes import INTERMEDIATE, speaks, wants_final
 from gatewayd.policy.user_data import without_concat
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
@@ -42,9 +45,9 @@ log = logging.getLogger(__name__)
 ENDED_NAME_TTL_S = 86_400.0
 _HOUR_S = 3_600.0
 REVOKES_MAX = 10_000
-_FINAL_RECEIPT, _FAILURE_RECEIPT = 1, 2
 # What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
 _OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
+_CHARACTER_OCTETS = 4  # the most that one has in any encoding
 
 
 class Outbox(Protocol):
@@ -133,6 +136,7 @@ class Desk:
         self.ledger: Ledger | None = None
         self.guards = Guards(self)
         self.aside = Aside()
+        self.gathering = Gathering(self)
         self.wake: Callable[[str], None] = lambda link: None
         # For how long how a message ended is kept for accounts that have keys, where they do not say it themselves.
         self.results_s = 0.0
@@ -166,8 +170,9 @@ class Desk:
         self.settings.pop(name, None)
 
     def journey(self, message_id: int) -> Journey | None:
-        """A message by its id; what is in flight is one object for everybody."""
-        return self.flying.get(message_id) or self.spool.journey(message_id)
+        """A message by its id, until it has its end; what is in flight is one object for everybody."""
+        journey = self.flying.get(message_id) or self.spool.journey(message_id)
+        return None if journey is not None and journey.progress.stage is Stage.ENDED else journey
 
     # -- carrying out -------------------------------------------------------------------------------------------
 
@@ -177,8 +182,8 @@ class Desk:
         if progress.is_cancelled:
             step = of_cancelled(progress, step, journey.message.expires_at, self.now())
         match step:
-            case steps.Finish(state, error, at):
-                self.finish(journey, state, error, at)
+            case steps.Finish(state, error, at, network_error):
+                self.finish(journey, state, error, at, network_error)
                 return
             case steps.Queue(link) if link not in self.queues:  # it is gone from the configuration
                 gone = steps.next_link(progress, "link_gone", State.UNDELIV, "link_gone", journey.message.expires_at)
@@ -189,6 +194,8 @@ class Desk:
                     self.guards.on_left(progress.id)
                     self.in_flight.pop(progress.id, None)
                     self._count_fallback(journey)
+                    if journey.message.registered_delivery & INTERMEDIATE:
+                        notices.tell(self, journey)
                 self._queue(journey, link, front, was_queued)
             case steps.Revoke(link, carrier_id):
                 self._revoke(journey, link, carrier_id)
@@ -221,7 +228,9 @@ class Desk:
         self.metrics.fallbacks.labels(progress.links[0], _family(progress.fallback)).value += 1
         self.tell("fallback", journey, link=progress.link, reason=progress.fallback)
 
-    def finish(self, journey: Journey, state: State, error: str, at: float) -> None:
+    def finish(
+        self, journey: Journey, state: State, error: str, at: float, network_error: int = NO_NETWORK_ERROR
+    ) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
         self.guards.on_left(progress.id)
@@ -231,11 +240,8 @@ class Desk:
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
-        spool.finish(journey)
-        owed = [self._owe_receipt(journey.message, progress, channel, state, error, at)]
-        for member in members:
-            spool.finish(member)
-            owed.append(self._owe_receipt(member.message, progress, channel, state, error, at))
+        end = End(state, channel, error, at, network_error)
+        owed = [self._end(journey, progress, end), *(self._end(member, progress, end) for member in members)]
         if progress.rcs_id:
             self._keep_name(progress, owed)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
@@ -269,36 +275,61 @@ class Desk:
 
     # -- what is owed to the application ------------------------------------------------------------------------
 
-    def _owe_receipt(
-        self, message: Message, progress: Progress, channel: Channel, state: State, error: str, at: float
-    ) -> Delivery | None:
+    def _end(self, journey: Journey, head: Progress, end: End) -> Delivery | None:
+        """The end of one message; ``head`` is how far that one came in which it travelled, or itself.
+
+        Returns the receipt that is owed for it, if one is.
+        """
+        message, notice = journey.message, journey.progress.notice
         if self.results_s or self._keeps_results:
-            self._keep_result(message, channel, state, error, at)
-        if message.tlvs and calling.on_end(self, message, progress, state, error, at):
+            self._keep_result(message, end.channel, end.state, end.error, end.at)
+        is_told = bool(message.tlvs) and calling.on_end(self, message, head, end.state, end.error, end.at)
+        if not is_told and message.concat is not None:
+            if self.gathering.takes(message):
+                self.gathering.hold(journey, end)
+                return None
+            account = self.accounts.get(message.account)
+            is_told = account is not None and not speaks(account.receipt_parts, message.concat)
+            if is_told:
+                self.note_end(message.id, end)
+        self.spool.finish(journey)
+        if is_told:
             return None
-        wanted = message.registered_delivery & 3
-        if wanted != _FINAL_RECEIPT and not (wanted == _FAILURE_RECEIPT and state is not State.DELIVRD):
-            self.spool.note(message.id, "ended", channel=channel.value, state=state.value, error=error)
+        if not wants_final(message.registered_delivery, end.state):
+            self.note_end(message.id, end)
             return None
-        delivery = self.receipt_of(message, state, error, at)
-        self.owe(delivery, Facts(channel, message.concat))
+        return self.owe_end(message, end, notice)
+
+    def note_end(self, message_id: int, end: End) -> None:
+        """For those who ask later: it ended so, and nobody is told."""
+        self.spool.note(message_id, "ended", channel=end.channel.value, state=end.state.value, error=end.error)
+
+    def owe_end(self, message: Message, end: End, notice: int = 0) -> Delivery:
+        """Owe its sender the final receipt; ``notice`` is the last that it was told before."""
+        delivery = self.receipt_of(message, end.state, end.error, end.at)
+        if notice or end.network_error != NO_NETWORK_ERROR:
+            delivery.follows, delivery.network_error = notice, end.network_error
+        self.owe(delivery, Facts(end.channel, message.concat))
         return delivery
 
     def receipt_of(self, message: Message, state: State, error: str, at: float) -> Delivery:
         """What a message's sender is told of it, before anybody is told."""
-        now = self.now()
+        now, account = self.now(), self.accounts.get(message.account)
+        # The application may know its message by its beginning; nobody else needs to keep that.
+        shown = account.receipt_text_chars if account is not None else 0
+        told = message.told
         return Delivery(
             id=self.spool.new_id(),
             account=message.account,
             kind="receipt",
-            source_ton=message.destination_ton,
-            source_npi=message.destination_npi,
-            source=message.destination,
-            destination_ton=message.source_ton,
-            destination_npi=message.source_npi,
-            destination=message.source,
+            source_ton=told.destination_ton,
+            source_npi=told.destination_npi,
+            source=told.destination,
+            destination_ton=told.source_ton,
+            destination_npi=told.source_npi,
+            destination=told.source,
             created_at=now,
-            due=due_of(self.accounts.get(message.account), now),
+            due=due_of(account, now),
             message_id=message.id,
             state=state,
             error=error,
@@ -306,6 +337,8 @@ class Desk:
             done_at=_end_of(message, at, now),
             user_message_reference=reference_of(message),
             known_as=message.known_as,
+            payload=message.payload[: shown * _CHARACTER_OCTETS] if shown else b"",
+            encoding=message.encoding if shown else Encoding.GSM,
         )
 
     def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
@@ -316,8 +349,8 @@ class Desk:
         if keep_s:
             result = Result(
                 account=message.account,
-                source=message.source,
-                destination=message.destination,
+                source=message.told.source,
+                destination=message.told.destination,
                 state=state,
                 error=error,
                 channel=channel,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
+from typing import Final, Literal
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.aside import STAGES
@@ -22,13 +24,14 @@ from gatewayd.flow.linking import Linking
 from gatewayd.flow.outbound import Outbound
 from gatewayd.flow.qualifying import Bureau
 from gatewayd.flow.reach import Numbers, Reach
+from gatewayd.flow.superseding import supersede
 from gatewayd.message import Channel, Message, Receipt, State, Unknown
 from gatewayd.policy import intervention
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage, Step
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.routing import Decision, RouteTable
-from gatewayd.policy.user_data import handset_only
+from gatewayd.policy.user_data import handset_only, may_be_special
 from gatewayd.runtime.instruments import OTHER
 from gatewayd.store.kinds import ALIAS, CAPABILITY, FILE, RESULT, SEEN, SENT, SESSION, TAKEN
 from gatewayd.store.records import Capability as Known
@@ -40,6 +43,9 @@ TICK_S = 0.25
 PURGE_S = 1.0
 LOOK_AHEAD_S = 20.0
 _CLASS_LANES = {"otp": 3}
+_DECIDING: Final[Mapping[str, Literal["", "first", "last"]]] = MappingProxyType(
+    {"each": "", "worst": "", "first": "first", "last": "last"}
+)
 
 
 class Dispatcher:
@@ -80,7 +86,7 @@ class Dispatcher:
         talking = self._talking(decision.links, handset)
         links = (talking, *(link for link in decision.links if link != talking)) if talking else decision.links
         reason = f"{decision.reason}, open conversation" if talking else decision.reason
-        if (message.udh or message.data_coding) and (word := handset_only(message)):
+        if may_be_special(message) and (word := handset_only(message)):
             links, reason = self._without_rcs(links, reason, word)
         progress = Progress(
             id=message.id,
@@ -92,6 +98,8 @@ class Dispatcher:
             is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
+        if message.concat is None and (account := self._desk.accounts.get(message.account)) is not None:
+            progress.deciding = _DECIDING[account.receipt_parts]
         if message.deliver_at and message.deliver_at > self._desk.now():
             steps.schedule(progress, message.deliver_at)
             return progress
@@ -104,6 +112,10 @@ class Dispatcher:
         else:
             steps.enqueue(progress, message.expires_at)
         return progress
+
+    def supersede(self, message: Message) -> None:
+        """A message that is about to be stored may take the place of one that waits."""
+        supersede(self._desk, message)
 
     def _without_rcs(self, links: tuple[str, ...], reason: str, word: str) -> tuple[tuple[str, ...], str]:
         """A route for what only a handset understands; the same one where it has no SMS link, to be refused there."""
@@ -182,7 +194,9 @@ class Dispatcher:
         if decision is None:
             self._desk.apply(journey, steps.Finish(State.UNDELIV, "no_route"))
             return
-        progress.links, progress.reason, progress.position = decision.links, decision.reason, 0
+        word = handset_only(message)
+        way = self._without_rcs(decision.links, decision.reason, word) if word else (decision.links, decision.reason)
+        (progress.links, progress.reason), progress.position = way, 0
         progress.attempts, progress.segments, progress.is_checked = 0, [], False
         self._desk.aside.moved(progress.stage, Stage.QUEUED)
         self._desk.apply(journey, steps.enqueue(progress, message.expires_at), was_queued)
@@ -325,6 +339,8 @@ class Dispatcher:
         match progress.stage:
             case Stage.JOINING:
                 self._joiner.add(journey)
+            case Stage.ENDED:
+                desk.gathering.add(journey)
             case Stage.CHECKING:
                 desk.apply(journey, steps.enqueue(progress, expires_at))
             case Stage.REVOKING:
@@ -392,6 +408,9 @@ class Dispatcher:
             return
         if progress.stage is Stage.JOINING:
             self._joiner.on_due(journey)
+            return
+        if progress.stage is Stage.ENDED:
+            desk.gathering.on_due(journey)
             return
         if progress.stage is Stage.SCHEDULED:
             self._begin(journey)

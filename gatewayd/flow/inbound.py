@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gatewayd.carriers.link import Link, Report
-from gatewayd.flow import displaying, notes
+from gatewayd.flow import displaying, notes, notices
 from gatewayd.flow.aliases import Aliases
 from gatewayd.flow.desk import Desk
+from gatewayd.flow.known_as import is_to_sender
 from gatewayd.flow.linking import Linking
 from gatewayd.flow.owing import due_of
 from gatewayd.flow.reach import Reach
@@ -19,6 +20,7 @@ from gatewayd.message import Channel, Inbound, Linked, Receipt, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.correlation import Owner, owner_of
 from gatewayd.policy.numbering import handset_of
+from gatewayd.policy.receipt_wishes import INTERMEDIATE
 from gatewayd.store.kinds import PARKED, SEEN
 from gatewayd.store.records import Delivery, Facts, Parked, Seen, Session
 from gatewayd.store.spool import Journey
@@ -89,6 +91,8 @@ class InboundDesk:
         journey = None if sent.ended else desk.journey(sent.message_id)
         if desk.ledger is not None:
             self._account(link, journey, sent.message_id, receipt)
+        if receipt.words:
+            notes.of_words(desk.spool, link.name, sent.message_id, receipt.words)
         if journey is None:
             self._count_ended(link, receipt)
             notes.of_late_receipt(desk.spool, link.name, sent.message_id, receipt)
@@ -130,6 +134,8 @@ class InboundDesk:
                 self._learn(link.name, journey, receipt)
         else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
+            if journey.message.registered_delivery & INTERMEDIATE and step.event == "intermediate" and not step.is_old:
+                notices.tell(desk, journey, receipt.state, receipt.error, receipt.at, receipt.network_error)
         desk.apply(journey, step, was_queued)
 
     def _learn(self, link: str, journey: Journey, receipt: Receipt) -> None:
@@ -242,16 +248,18 @@ class InboundDesk:
         return self._desk.spool.journal.get(SEEN, f"{link.name}|{inbound.dedup_id}") is not None
 
     def _delivery(self, link: Link, inbound: Inbound, account: str, session: Session | None) -> Delivery:
-        """As the application knows it: a reply to a bot comes back to the address that it had sent from."""
+        """As the application knows both: a reply to a bot comes back to the address that it had sent from."""
         now = self._desk.now()
-        to_sender = session if session is not None and link.channel is Channel.RCS else None
+        to_sender = session if session is not None and is_to_sender(link, inbound, session) else None
+        known = session.handset if session is not None else None
+        source_ton, source_npi, source = known or (inbound.source_ton, inbound.source_npi, inbound.source)
         return Delivery(
             id=self._desk.spool.new_id(),
             account=account,
             kind="mo",
-            source_ton=inbound.source_ton,
-            source_npi=inbound.source_npi,
-            source=inbound.source,
+            source_ton=source_ton,
+            source_npi=source_npi,
+            source=source,
             destination_ton=to_sender.sender_ton if to_sender else inbound.destination_ton,
             destination_npi=to_sender.sender_npi if to_sender else inbound.destination_npi,
             destination=to_sender.sender if to_sender else inbound.destination,

@@ -18,12 +18,13 @@ from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow.desk import whole
+from gatewayd.flow.known_as import is_answerable, seen_as
 from gatewayd.message import Channel, Inbound, Message
 from gatewayd.policy import billing
 from gatewayd.policy.billing import BASIC_OCTETS_MAX, Event, Pair, Record
 from gatewayd.policy.billing_rules import RuleBook
 from gatewayd.policy.message_class import is_stop, utf8_length
-from gatewayd.policy.numbering import handset_of, is_repliable
+from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import BILLING
@@ -249,13 +250,11 @@ class Ledger:
 
     def _is_accounted(self, link: Link, message: Message) -> bool:
         """A name cannot be answered: SMS under one are no part of any conversation."""
-        return link.channel is Channel.RCS or is_repliable(message.source_ton, message.source)
+        return link.channel is Channel.RCS or is_answerable(self._settings[link.name], message)
 
     def _agent(self, link: Link, message: Message) -> str:
-        """Whom the handset sees: the bot over RCS, the number over SMS."""
-        if link.channel is Channel.RCS:
-            return self._settings[link.name].bot_id
-        return handset_of(message.source, message.source_ton, message.source_npi)
+        """Whom the handset sees."""
+        return seen_as(self._settings[link.name], message)
 
     def _key_of(self, link: Link, journey: Journey | None, handset: str) -> str:
         if journey is not None:

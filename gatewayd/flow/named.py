@@ -107,7 +107,8 @@ class NamedMessages:
                 if sign in (text if isinstance(text, str) else text.decode()):
                     message = decode(text)
                     to = handset_of(message.destination, message.destination_ton, message.destination_npi)
-                    is_meant = message.account == account and message.source == source and to == handset
+                    is_there = handset == to or args["destination"] == message.told.destination
+                    is_meant = message.account == account and message.told.source == source and is_there
                     journey = self._desk.journey(int(key)) if is_meant else None
                     if journey is not None and service_type in ("", message.service_type):
                         outcomes.append(self._cancel(journey))

@@ -55,6 +55,11 @@ def of_capability(spool: Spool, link: str, message_id: int, known: Capability | 
         spool.note(message_id, "capability_known", link=link, answer=answer, reason=known.reason, asked_at=known.at)
 
 
+def of_words(spool: Spool, link: str, message_id: int, words: str) -> None:
+    """What a carrier wrote in words of its own, before it became one of ours."""
+    spool.note(message_id, "carrier_words", link=link, words=words)
+
+
 def of_late_receipt(spool: Spool, link: str, message_id: int, receipt: Receipt) -> None:
     """A carrier said something that changed nothing any more."""
     word = "displayed" if receipt.displayed else "late_receipt"

@@ -11,8 +11,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
-from gatewayd.flow import calling, notes
+from gatewayd.flow import calling, notes, notices
 from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
+from gatewayd.flow.known_as import is_answerable, seen_as, written_handset
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
@@ -22,7 +23,7 @@ from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refu
 from gatewayd.policy import journey as steps
 from gatewayd.policy.error_families import family_of
 from gatewayd.policy.journey import Stage
-from gatewayd.policy.numbering import handset_of, is_repliable
+from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.ratio_guard import Verdict
 from gatewayd.store.records import Capability, Session
 from gatewayd.store.spool import Journey
@@ -383,6 +384,7 @@ class Outbound:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)
         if progress.stage is Stage.SENT:
+            notices.on_sent(desk, link.channel, journey, was_sent)
             desk.spool.cool(progress.id)
         if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)
@@ -421,7 +423,7 @@ class Outbound:
             desk.spool.name(link.name, carrier_id, message.id, segment)
         if message.tlvs:
             calling.on_accepted(desk, journey, link.name, carrier_id)
-        if link.channel is Channel.RCS or is_repliable(message.source_ton, message.source):
+        if link.channel is Channel.RCS or is_answerable(desk.settings[link.name], message):
             self._touch_session(link, message, now)
 
     def _touch_session(self, link: Link, message: Message, now: float) -> None:
@@ -430,7 +432,8 @@ class Outbound:
         handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
         known = self._desk.spool.session(sender, handset)
         due = now + self._session_window_s
-        same = known is not None and known.account == message.account and known.sender == message.source
+        told = message.told
+        same = known is not None and known.account == message.account and known.sender == told.source
         if known is not None and same:
             known.due, known.message_id = due, message.id
             known.user_message_reference = reference_of(message)
@@ -439,9 +442,9 @@ class Outbound:
             session = Session(
                 id=f"{message.id:x}",
                 account=message.account,
-                sender_ton=message.source_ton,
-                sender_npi=message.source_npi,
-                sender=message.source,
+                sender_ton=told.source_ton,
+                sender_npi=told.source_npi,
+                sender=told.source,
                 opened_at=now,
                 due=due,
                 message_id=message.id,
@@ -450,6 +453,7 @@ class Outbound:
             self._desk.metrics.sessions_opened.labels(message.account, link.channel.value).value += 1
             if self._desk.tells_sessions:
                 self.news.opened(link, sender, handset, session)
+        session.handset = written_handset(message)
         self._desk.spool.save_session(sender, handset, session)
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:
@@ -478,7 +482,5 @@ class Outbound:
 
 
 def desk_sender(desk: Desk, link: Link, message: Message) -> str:
-    """The address that the handset sees as the sender: the bot over RCS, the digits of the source over SMS."""
-    if link.channel is Channel.RCS:
-        return desk.settings[link.name].bot_id
-    return handset_of(message.source, message.source_ton, message.source_npi)
+    """The address that the handset sees as the sender."""
+    return seen_as(desk.settings[link.name], message)

@@ -270,8 +270,8 @@ class Questions:
         is_out = progress.stage in (Stage.SENT, Stage.REVOKING, Stage.SETTLING)
         return Fate(
             message_id=message.id,
-            source=message.source,
-            destination=message.destination,
+            source=message.told.source,
+            destination=message.told.destination,
             state=State.ENROUTE,
             accepted_at=message.accepted_at,
             stage=progress.stage.value,

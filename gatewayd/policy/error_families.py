@@ -32,12 +32,12 @@ _WORDS: Final = MappingProxyType(
         "content": "ESME_RINVMSGLEN ESME_RINVESMCLASS ESME_RINVDCS ESME_RINVEXPIRY ESME_RINVSCHED ESME_RINVSERTYP"
         " ESME_RINVREGDLVFLG ESME_RINVPRTFLG ESME_RINVDFTMSGID ESME_RINVREPFLAG ESME_RINVOPTPARSTREAM"
         " ESME_RINVTLVSTREAM ESME_ROPTPARNOTALLWD ESME_RINVPARLEN ESME_RMISSINGOPTPARAM ESME_RINVOPTPARAMVAL"
-        " ESME_RINVCMDLEN ESME_RINVCMDID generic_nack text_undecodable no_such_segment too_long too_large unsupported"
+        " ESME_RINVCMDLEN ESME_RINVCMDID ESME_RINVSRCADDRSUBUNIT ESME_RINVDSTADDRSUBUNIT"
+        " generic_nack text_undecodable no_such_segment too_long too_large unsupported"
         " contradiction missing empty out_of_range bad_value too_many too_few http_400 http_413 http_415 http_422",
         "throttled": "ESME_RTHROTTLED ESME_RMSGQFUL http_429 no_credit window_full",
         "access": "ESME_RINVPASWD ESME_RINVSYSID ESME_RINVSYSTYP ESME_RBINDFAIL ESME_RALYBND ESME_RINVBNDSTS"
-        " ESME_RSERTYPUNAUTH ESME_RPROHIBITED ESME_RSERTYPDENIED http_401"
-        " http_403 bad_key no_token token_refused",
+        " ESME_RPROHIBITED ESME_RSERTYPUNAUTH ESME_RSERTYPDENIED http_401 http_403 bad_key no_token token_refused",
         "carrier": "ESME_RSYSERR ESME_RX_T_APPN ESME_RX_P_APPN ESME_RX_R_APPN ESME_RSUBMITFAIL ESME_RDELIVERYFAILURE"
         " ESME_RUNKNOWNERR ESME_RQUERYFAIL ESME_RSERTYPUNAVAIL",
         "connection": "connect_failed connect_timeout closed link_down link_gone worker_lost",

@@ -54,7 +54,7 @@ from gatewayd.policy.rcs_leg import (
     on_revoked,
     revoke,
 )
-from gatewayd.policy.sms_leg import intend, on_sms_receipt, on_sms_result, to_send, unsent
+from gatewayd.policy.sms_leg import intend, on_no_receipt, on_sms_receipt, on_sms_result, to_send, unsent
 from gatewayd.policy.turns import BACKOFF_MAX_S, enqueue, next_link, schedule, skip_rcs, take
 
 __all__ = [
@@ -135,7 +135,7 @@ def on_due(progress: Progress, expires_at: float, now: float) -> Step:
         case Stage.SENT if is_on_rcs(progress):
             return revoke(progress, expires_at, now)
         case Stage.SENT:
-            return Finish(State.UNKNOWN, "no_receipt")
+            return on_no_receipt(progress)
         case Stage.REVOKING:
             return on_revoke_due(progress, expires_at, now)
         case Stage.SETTLING if progress.on_unknown == "prefer_duplicate":

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Channel, State
+from gatewayd.message import NO_NETWORK_ERROR, Channel, State
 
 OnUnknown = Literal["prefer_duplicate", "prefer_silence"]
 
@@ -29,6 +29,7 @@ class Stage(enum.StrEnum):
     SETTLING = "settling"  # the platform could not say what became of it
     SCHEDULED = "scheduled"  # its sender wants it to go later, when due
     HELD = "held"  # a person holds it back, see policy.intervention
+    ENDED = "ended"  # a part whose end is known, and told once the others' are, too
 
 
 class Segment(msgspec.Struct, omit_defaults=True, gc=False):
@@ -45,6 +46,17 @@ class Segment(msgspec.Struct, omit_defaults=True, gc=False):
     is_taken: bool = False
     is_intended: bool = False
     is_barred: bool = False
+    network_error: int = NO_NETWORK_ERROR
+
+
+class End(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """How a message ended, while its sender is not told yet. ``at`` is the carrier's time, 0 for none."""
+
+    state: State
+    channel: Channel
+    error: str = "000"
+    at: float = 0.0
+    network_error: int = NO_NETWORK_ERROR
 
 
 class Progress(msgspec.Struct, omit_defaults=True, gc=False):
@@ -57,6 +69,9 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     text was sent, or perhaps sent, over RCS. ``revoke_until``: how long a revoke may be asked for; ``revokes_again``:
     it was not looked at, and is asked for again when due. ``is_cancelled``: a person took it back, and nothing more of
     it is to be sent, see ``policy.intervention``. ``begins_at``: when one that is held is to begin, if it has not.
+    ``notices`` counts what its sender was told from on the way, and ``notice`` is the id of the last of these
+    deliveries. ``deciding``: the segment that speaks for all that we cut it into; empty: the worst. ``end`` is set at
+    stage ENDED.
     """
 
     id: int
@@ -85,6 +100,10 @@ class Progress(msgspec.Struct, omit_defaults=True, gc=False):
     revoke_until: float = 0.0
     revokes_again: bool = False
     begins_at: float = 0.0
+    notices: int = 0
+    notice: int = 0
+    deciding: Literal["", "first", "last"] = ""
+    end: End | None = None
 
     @property
     def link(self) -> str:
@@ -131,12 +150,14 @@ class Finish(msgspec.Struct, frozen=True):
     state: State
     error: str = "000"
     at: float = 0.0
+    network_error: int = NO_NETWORK_ERROR
 
 
 class Ignore(msgspec.Struct, frozen=True):
-    """Only worth counting, under this word."""
+    """Only worth counting, under this word. ``is_old``: it says what was known already."""
 
     event: str
+    is_old: bool = False
 
 
 Step = Queue | Wait | Revoke | Finish | Ignore

@@ -11,6 +11,7 @@ import msgspec
 
 from gatewayd.message import Accepted, Deferred, Outcome, Receipt, Refused, State, Unknown
 from gatewayd.policy.progress import WAIT, Finish, Ignore, LinkTerms, Progress, Segment, Stage, Step
+from gatewayd.policy.receipt_wishes import worst
 from gatewayd.policy.turns import again_later, enqueue, is_a_try, next_link
 
 
@@ -73,11 +74,25 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
     mine = _segment(progress, segment)
     if mine.state.is_final:
         return Ignore("duplicate")
+    is_news = (mine.state, mine.error) != (receipt.state, receipt.error)
     mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
+    mine.network_error = receipt.network_error
     if not receipt.state.is_final:
-        return Ignore("intermediate")
+        return Ignore("intermediate", is_old=not is_news)
     step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
     return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
+
+
+def on_no_receipt(progress: Progress) -> Finish:
+    """No more is heard of what was taken: what is not known yet is unknown, and the worst of all counts."""
+    states = [segment.state if segment.state.is_final else State.UNKNOWN for segment in progress.segments]
+    if not states:
+        return Finish(State.UNKNOWN, "no_receipt")
+    number = {"first": 0, "last": len(states) - 1}.get(progress.deciding, worst(states))
+    segment = progress.segments[number]
+    if not segment.state.is_final:
+        return Finish(State.UNKNOWN, "no_receipt")
+    return Finish(segment.state, segment.error, network_error=segment.network_error)
 
 
 def _segment(progress: Progress, segment: int) -> Segment:
@@ -105,8 +120,13 @@ def _sms_end(progress: Progress) -> Step:
     segments = progress.segments
     if len(segments) == 1:
         only = segments[0]
-        return Finish(only.state, only.error) if only.state.is_final else WAIT
-    if not all(segment.state.is_final for segment in segments):
+        return Finish(only.state, only.error, network_error=only.network_error) if only.state.is_final else WAIT
+    if progress.deciding:
+        decisive = segments[0 if progress.deciding == "first" else -1]
+    elif not all(segment.state.is_final for segment in segments):
         return WAIT
-    failed = next((s for s in segments if s.state is not State.DELIVRD), segments[-1])
-    return Finish(failed.state, failed.error)
+    else:
+        decisive = segments[worst(segment.state for segment in segments)]
+    if not decisive.state.is_final:
+        return WAIT
+    return Finish(decisive.state, decisive.error, network_error=decisive.network_error)

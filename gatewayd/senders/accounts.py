@@ -18,6 +18,7 @@ from gatewayd.policy.numbering import matches
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.shared_budgets import SharedBudgets
 from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.senders.address_rules import rules_of
 from gatewayd.senders.allowance import Allowance
 from gatewayd.senders.networks import Networks
 from protocol.smpp.constants import Status
@@ -55,6 +56,7 @@ class Account:
         self._networks = Networks(settings.networks)
         self.tls_names = frozenset(settings.tls_names)
         self.allowance = Allowance(self.name, settings, self._limits, self._budgets)
+        self.address_rules = rules_of(settings)
         self._any_sender = "*" in settings.senders
         self._sender_known: dict[str, bool] = {}
         if self._seats is not None:

@@ -291,7 +291,7 @@ class Outbox:
     def _send(self, box: Box, bind: EsmeConnection, delivery: Delivery, context: Delivery | Guest) -> bool:
         """Send it over a bind; False when that cannot take it after all."""
         try:
-            bind.deliver(deliver_sm(delivery, bind.account_settings), context)
+            bind.deliver(deliver_sm(delivery, bind.account_settings, bind.receipt_form), context)
         except LocalFault as fault:
             if fault.kind in ("wrong_state", "window_full", "closed"):
                 return False

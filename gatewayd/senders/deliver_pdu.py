@@ -6,12 +6,14 @@ import functools
 from datetime import UTC, datetime
 
 from gatewayd.config import schema
-from gatewayd.message import Encoding
+from gatewayd.message import NO_NETWORK_ERROR, Encoding
 from gatewayd.policy.correlation import session_info
+from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.names import name_of
+from gatewayd.senders.receipt_form import ReceiptForm
 from gatewayd.store.records import Delivery
 from protocol.smpp import receipt, text
-from protocol.smpp.constants import ESM_RECEIPT, ESM_UDHI, Status, Tag
+from protocol.smpp.constants import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_UDHI, Tag
 from protocol.smpp.fields import SHORT_MESSAGE_MAX
 from protocol.smpp.headers import NO_SHIFT, SHIFT_ELEMENTS, Shift, shift_of, without
 from protocol.smpp.pdu import DeliverSm
@@ -28,21 +30,28 @@ TAG_DISPLAYED = 0x1496
 _POSTBACK_MAX = 2_048
 _MEDIA_TYPE_MAX, _MEDIA_NAME_MAX = 127, 255
 _SIZE_MAX = 0xFFFF_FFFF
-_ERROR_SIZE = 3
 
 _Tlvs = tuple[tuple[int, bytes], ...]
 
 
-def deliver_sm(delivery: Delivery, account: schema.Account) -> DeliverSm:
-    """The PDU, without its sequence number. Raises LocalFault when the delivery does not fit one."""
-    return _receipt(delivery) if delivery.kind == "receipt" else _mo(delivery, account)
+def deliver_sm(delivery: Delivery, account: schema.Account, form: ReceiptForm | None = None) -> DeliverSm:
+    """The PDU, without its sequence number; ``form`` is how the account's receipts are written, if not as always.
+
+    Raises LocalFault when the delivery does not fit one.
+    """
+    return _receipt(delivery, form) if delivery.kind == "receipt" else _mo(delivery, account)
 
 
-def _receipt(delivery: Delivery) -> DeliverSm:
+def _receipt(delivery: Delivery, form: ReceiptForm | None) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
     message_id = name_of(delivery.message_id, delivery.known_as)
-    state = delivery.state.value
-    tlvs = receipt.build_tlvs(message_id, state) + _reference(delivery)
+    state = delivery.state
+    tlvs = receipt.build_tlvs(message_id, state.value)
+    if delivery.network_error != NO_NETWORK_ERROR:
+        tlvs += ((Tag.NETWORK_ERROR_CODE, delivery.network_error.to_bytes(3, "big")),)
+    if form is not None:
+        tlvs = form.tlvs_of(tlvs)
+    tlvs += _reference(delivery)
     if delivery.displayed:
         tlvs += ((TAG_DISPLAYED, b"\x01"),)
     return DeliverSm(
@@ -52,8 +61,8 @@ def _receipt(delivery: Delivery) -> DeliverSm:
         dest_addr_ton=delivery.destination_ton,
         dest_addr_npi=delivery.destination_npi,
         destination_addr=delivery.destination,
-        esm_class=ESM_RECEIPT,
-        short_message=receipt_text(delivery, message_id),
+        esm_class=ESM_RECEIPT if state.is_final else ESM_INTERMEDIATE,
+        short_message=receipt_text(delivery, message_id) if form is None else form.text_of(delivery, message_id),
         tlvs=tlvs,
     )
 
@@ -68,18 +77,6 @@ def receipt_text(delivery: Delivery, name: str) -> bytes:
         error_code(delivery.error),
         word=delivery.displayed,
     )
-
-
-@functools.lru_cache(maxsize=1024)
-def error_code(error: str) -> str:
-    """The three characters of ``err`` (appendix B): a carrier's own code, a command_status in hexadecimal, or 000.
-
-    Words of our own and of RCS platforms have no place there: they are in the trail.
-    """
-    if 0 < len(error) <= _ERROR_SIZE and error.isascii() and error.isalnum():
-        return error
-    status = Status.__members__.get(error)
-    return f"{status:03X}" if status is not None and status < 0x1000 else "000"
 
 
 @functools.lru_cache(maxsize=4096)

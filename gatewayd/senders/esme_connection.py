@@ -18,10 +18,11 @@ from gatewayd.runtime.trail import say
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.joint import Joint
-from gatewayd.senders.names import message_id_text, short_name
+from gatewayd.senders.names import decimal_text, message_id_text, short_name
 from gatewayd.senders.patience import Patience
+from gatewayd.senders.receipt_form import ReceiptForm, form_of
 from gatewayd.senders.reshaping import bare_parts, data_sm_of
-from gatewayd.senders.several import Rename
+from gatewayd.senders.several import Rename, rename_decimally
 from gatewayd.senders.sharing import Guest
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.records import Delivery
@@ -64,7 +65,8 @@ class EsmeConnection:
             on_error=lambda error: server.count_fault("internal"),
         )
         self.name_of = message_id_text
-        self._rename: Rename | None = None
+        self.rename: Rename | None = None
+        self.receipt_form: ReceiptForm | None = None
         self._is_bare = self._tells_congestion = False
         self.response_timing: Timing
         self.taken: Tally
@@ -198,7 +200,7 @@ class EsmeConnection:
         submits = [event for event in events if type(event) is SubmitSm]
         if submits:
             if self._patience is None:
-                self._server.submits.take(self, submits, self._rename)
+                self._server.submits.take(self, submits, self.rename)
             else:
                 self._patience.take(submits)
             self._rest_when_full()
@@ -219,7 +221,7 @@ class EsmeConnection:
         return self.engine.owed >= self._window or not self.pump.is_writable or bool(self._patience)
 
     def _hand_in(self, submits: Sequence[SubmitSm], granted: int) -> None:
-        self._server.submits.take(self, submits, self._rename, granted)
+        self._server.submits.take(self, submits, self.rename, granted)
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -275,8 +277,6 @@ class EsmeConnection:
         self.engine.accept_bind(asked, self._server.settings.system_id, time.monotonic(), wanted)
         self._is_bare = self.version == OLDEST
         self._tells_congestion = self.version == NEWEST
-        if self._is_bare:
-            self.name_of, self._rename = short_name, self._server.rename_shortly
         self.learn()
         self.settled.set()
         self.pump.flush()
@@ -288,12 +288,23 @@ class EsmeConnection:
         account, metrics = self.account, self._server.metrics
         assert account is not None  # it is one of the account's binds
         self._window = account.settings.submit_window or self._server.settings.window
+        self._learn_words(account.settings)
         if self._patience:
             return  # those that wait go first; then this is asked again
         self._patience = None
         if account.settings.throttle_delay_s and account.allowance.is_limited:
             delayed = metrics.submits_delayed.labels(account.name)
             self._patience = Patience(account, self._hand_in, self._on_patience_ended, delayed)
+
+    def _learn_words(self, settings: schema.Account) -> None:
+        """What messages are called, and how receipts are written. SMPP 3.3 has no room for long ids."""
+        self.receipt_form = form_of(settings)
+        if self._is_bare:
+            self.name_of, self.rename = short_name, self._server.rename_shortly
+        elif settings.message_id_base == "decimal":
+            self.name_of, self.rename = decimal_text, rename_decimally
+        else:
+            self.name_of, self.rename = message_id_text, None
 
     def _on_patience_ended(self) -> None:
         self.learn()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
-from gatewayd.message import TAG_CONTENT, Encoding
+from gatewayd.message import TAG_CONTENT, Encoding, Message
 from gatewayd.policy.answers import HomeAway, NamedFate
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
@@ -67,6 +67,10 @@ class Asker(Protocol):
     @property
     def version(self) -> int:
         """The version of SMPP that it speaks."""
+
+    @property
+    def rename(self) -> Callable[[Message], Message] | None:
+        """What gives messages their names, where these are not their ids in hexadecimal."""
 
     def name_of(self, message_id: int) -> str:
         """What a message is called over this bind."""

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote
 
 from gatewayd.policy.callbacks import ACCEPTED, REFUSED, Call
-from gatewayd.senders.deliver_pdu import error_code
+from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.product_ids import uuid_of
 from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Status

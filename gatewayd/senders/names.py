@@ -1,4 +1,5 @@
-"""The names by which applications know their messages: an id in hexadecimal, or a short form of it for SMPP 3.3.
+"""The names by which applications know their messages: an id in hexadecimal, or in decimal where an account wants that;
+or a short form of it for SMPP 3.3.
 
 Knows no message.
 """
@@ -9,15 +10,21 @@ from typing import Final
 
 from gatewayd.policy.short_ids import ids_named, short_name
 
-__all__ = ["ids_of", "message_id_text", "name_of", "short_name"]
+__all__ = ["decimal_text", "ids_of", "message_id_text", "name_of", "short_name"]
 
 SHORT_MAX: Final = 8
 _LONG_MAX: Final = 16
+_DECIMAL_MAX: Final = 20
 
 
 def message_id_text(message_id: int) -> str:
     """A message id as applications see it, in submit_sm_resp and in receipts alike."""
     return f"{message_id:x}"
+
+
+def decimal_text(message_id: int) -> str:
+    """The same for an application that takes ids for decimal numbers; kept with the message (Message.known_as)."""
+    return str(message_id)
 
 
 def name_of(message_id: int, known_as: str) -> str:
@@ -28,9 +35,12 @@ def name_of(message_id: int, known_as: str) -> str:
 def ids_of(text: str, sequence_now: int) -> tuple[str, tuple[int, ...]]:
     """The name that an application wrote, as we write it, and the ids that it may stand for; none for no name of ours.
 
-    Capitals and leading zeros do not matter. ``sequence_now`` is about where ids are now (Spool.sequence_now).
+    Capitals and leading zeros do not matter. ``sequence_now`` is about where ids are now (Spool.sequence_now). More
+    digits than a hexadecimal id can have are a decimal one, whatever the account is told now.
     """
     digits = text.strip().lower().lstrip("0")
+    if _LONG_MAX < len(digits) <= _DECIMAL_MAX and digits.isascii() and digits.isdigit():
+        return digits, (int(digits),)
     if not digits or len(digits) > _LONG_MAX or not digits.isascii() or not digits.isalnum():
         return "", ()
     try:

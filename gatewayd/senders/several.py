@@ -14,7 +14,7 @@ import msgspec
 from gatewayd.message import Message
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.names import message_id_text, short_name
+from gatewayd.senders.names import decimal_text, short_name
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.spool import Spool
 from protocol.smpp.constants import VERSION_3_3, Status, Tag
@@ -39,6 +39,11 @@ def rename_shortly(spool: Spool) -> Rename:
         return msgspec.structs.replace(message, id=message_id, known_as=short_name(message_id))
 
     return rename
+
+
+def rename_decimally(message: Message) -> Message:
+    """The id stays what it is, and is known in decimal."""
+    return msgspec.structs.replace(message, known_as=decimal_text(message.id))
 
 
 class _Applicant:
@@ -82,8 +87,8 @@ class DataApplicant(_Applicant):
         self.submit = _submit_of(pdu)
 
     def rename(self, spool: Spool) -> Rename | None:
-        """A peer of 3.3 cannot know this command; one that uses it all the same needs its short ids."""
-        return rename_shortly(spool) if self._asker.version <= VERSION_3_3 else None
+        """As over this bind. A peer of 3.3 cannot know this command; one that uses it all the same needs short ids."""
+        return self._asker.rename
 
     def answer_submit(self, sequence: int, message_id: int) -> None:
         """It is durable."""
@@ -119,7 +124,7 @@ class MultiApplicant(_Applicant):
                     self._name = short_name(message_id)
                     message = msgspec.structs.replace(message, id=message_id)
                 else:
-                    self._name = message_id_text(message.id)
+                    self._name = self._asker.name_of(message.id)
             self._made.add(message.id)
             return msgspec.structs.replace(message, known_as=self._name)
 

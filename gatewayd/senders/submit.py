@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -18,7 +18,17 @@ from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import say
 from gatewayd.senders.accounts import Account
-from gatewayd.senders.submit_rules import Refusal, check_addresses, check_own_tlvs, check_text, delivery_moment
+from gatewayd.senders.address_rules import readdressed
+from gatewayd.senders.default_messages import with_text
+from gatewayd.senders.replacing import replacing
+from gatewayd.senders.submit_rules import (
+    Refusal,
+    check_addresses,
+    check_own_tlvs,
+    check_text,
+    delivery_moment,
+    lifetime,
+)
 from gatewayd.store.repeats import key_of
 from gatewayd.store.spool import Journey, Spool
 from protocol.rcs.limits import Limits
@@ -46,6 +56,9 @@ class Intake(Protocol):
 
     def plan(self, message: Message) -> Progress | None:
         """How a message will travel, or None when no route takes it."""
+
+    def supersede(self, message: Message) -> None:
+        """This one, which is about to be taken, may take the place of another, and be replaced itself."""
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable and acknowledged: bring them on their way."""
@@ -113,6 +126,7 @@ class SubmitDesk:
         self._pending_max = pending_max
         self._clock = clock
         self.elsewhere: Elsewhere | None = None
+        self.default_messages: Mapping[str, str] = {}
         self.content_limits = Limits(needs_media_facts=False, needs_postback=False)
         self.accepted = 0
         self._encodings = {str(encoding): encoding for encoding in Encoding}
@@ -178,6 +192,8 @@ class SubmitDesk:
             raise Refusal(Status.ESME_RINVDSTADR, "no_route")
         if key:
             self._spool.repeats.remember(key, message)
+        if message.is_replaceable:
+            self._intake.supersede(message)
         journey = self._spool.accept(message, progress)
         journal.then(self._stored, (applicant, pdu.sequence, journey, began))
 
@@ -202,9 +218,10 @@ class SubmitDesk:
 
     def _read(self, account: Account, pdu: SubmitSm) -> Message:
         """The message that a submit_sm stands for; raises Refusal."""
-        check_addresses(account, pdu)
+        addresses = check_addresses(account, pdu)
+        settings = account.settings
         if pdu.sm_default_msg_id:
-            raise Refusal(Status.ESME_RINVDFTMSGID, "default_message")
+            pdu = with_text(pdu, settings, self.default_messages)
         now = self._clock()
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY) if pdu.validity_period else 0.0
@@ -222,10 +239,12 @@ class SubmitDesk:
         deliver_at = delivery_moment(pdu, account, now) if pdu.schedule_delivery_time else 0.0
         if 0 < expires_at <= deliver_at:
             raise Refusal(Status.ESME_RINVEXPIRY, "expires_before_schedule")
-        encoding = self._encodings[text.encoding_of(pdu.data_coding, account.settings.data_coding_0)]
+        if settings.validity_default_h or settings.validity_max_h:
+            expires_at = lifetime(account, expires_at, deliver_at or now)
+        encoding = self._encodings[text.encoding_of(pdu.data_coding, settings.data_coding_0)]
         encoding = check_text(payload, encoding, concat is not None, udh)
         traffic_class = check_own_tlvs(tlvs, account, self.content_limits) if tlvs else ""
-        return Message(
+        message = Message(
             id=self._spool.new_id(),
             account=account.name,
             source_ton=pdu.source_addr_ton,
@@ -244,13 +263,18 @@ class SubmitDesk:
             priority=pdu.priority_flag,
             registered_delivery=pdu.registered_delivery,
             service_type=pdu.service_type,
-            traffic_class=traffic_class or account.settings.traffic_class,
+            traffic_class=traffic_class or settings.traffic_class,
             udh=udh,
             concat=concat,
             tlvs=tlvs,
             deliver_at=deliver_at,
-            transliterate="" if (level := account.settings.transliterate) == "off" else level,
+            transliterate="" if (level := settings.transliterate) == "off" else level,
         )
+        if addresses is not None:
+            message = readdressed(message, addresses)
+        if pdu.replace_if_present_flag or settings.replace_any or settings.replace_service_types:
+            message = replacing(message, pdu.replace_if_present_flag != 0, settings)
+        return message
 
     def _refuse(self, applicant: Applicant, account: Account, pdu: SubmitSm, refusal: Refusal) -> None:
         self._metrics.submits.labels(account.name, status_name(refusal.status)).value += 1

@@ -15,6 +15,8 @@ from gatewayd.config.callback_urls import is_allowed
 from gatewayd.message import TAG_CALLBACK, TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, TAGS_OF_OURS, Encoding
 from gatewayd.policy.callbacks import read
 from gatewayd.policy.numbering import is_valid_destination
+from gatewayd.policy.sources import Source
+from gatewayd.senders.address_rules import AddressRules, Resolved
 from protocol.rcs.content import Content, check
 from protocol.rcs.errors import ContentFault
 from protocol.rcs.limits import Limits
@@ -52,13 +54,17 @@ class Sender(Protocol):
     """The account, as far as the rules ask for it."""
 
     settings: schema.Account
+    address_rules: AddressRules | None
 
     def may_send_as(self, sender: str) -> bool:
         """Whether a source address is one of the account's."""
 
 
-def check_addresses(account: Sender, pdu: SubmitSm) -> None:
-    """From whom, to whom. Raises Refusal."""
+def check_addresses(account: Sender, pdu: SubmitSm) -> Resolved | None:
+    """From whom, to whom; what the account's rules make of it, if it has any. Raises Refusal."""
+    rules = account.address_rules
+    if rules is not None:
+        return _resolved(account, rules, pdu)
     source = pdu.source_addr
     if not account.may_send_as(source) or not source.isprintable():
         raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
@@ -66,6 +72,36 @@ def check_addresses(account: Sender, pdu: SubmitSm) -> None:
         raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
     if not is_valid_destination(pdu.destination_addr, pdu.dest_addr_ton, pdu.dest_addr_npi):
         raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
+    return None
+
+
+def _resolved(account: Sender, rules: AddressRules, pdu: SubmitSm) -> Resolved:
+    """An application's rights are to what it writes; how that looks to a carrier matters after the rules."""
+    written: Source = rules.source_of(pdu)
+    if not account.may_send_as(written.address):
+        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
+    resolved = rules.resolve(written, pdu)
+    if resolved is None:
+        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
+    source, to = resolved.source, resolved.destination
+    if not source.address.isprintable():
+        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
+    if source.ton == _TON_ALPHANUMERIC and not 0 < len(source.address) <= _ALPHANUMERIC_MAX:
+        raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
+    if not is_valid_destination(to.address, to.ton, to.npi):
+        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
+    return resolved
+
+
+def lifetime(account: Sender, expires_at: float, begins_at: float) -> float:
+    """Until when a message lives that is to go at ``begins_at``, by what its account allows; 0: for ever."""
+    settings = account.settings
+    if not expires_at and settings.validity_default_h:
+        expires_at = begins_at + settings.validity_default_h * _HOUR_S
+    if settings.validity_max_h:
+        latest = begins_at + settings.validity_max_h * _HOUR_S
+        return min(expires_at or latest, latest)
+    return expires_at
 
 
 def check_text(payload: bytes, encoding: Encoding, is_part: bool, udh: bytes = b"") -> Encoding:

@@ -50,7 +50,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 INTERRUPTED = "!"
-_UNANSWERED = (Stage.SENDING, Stage.CHECKING, Stage.REVOKING, Stage.JOINING)
+_UNANSWERED = (Stage.SENDING, Stage.CHECKING, Stage.REVOKING, Stage.JOINING, Stage.ENDED)
 
 
 def _queue_of(progress: Progress) -> str | None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from gatewayd.message import Attachment, Channel, Encoding, Receipt, State
+from gatewayd.message import NO_NETWORK_ERROR, Attachment, Channel, Encoding, Receipt, State
 from gatewayd.policy.billing import Record
 from gatewayd.policy.callbacks import Call
 
@@ -55,7 +55,7 @@ class Delivery(_Record):
     ``sink`` is empty for SMPP. A session's news: ``submitted_at`` and ``done_at`` are its begin and its end,
     ``session_sequence`` counts its replies.
     ``displayed`` makes a receipt one of a message that was read: the account's word for it. It never goes while the
-    delivery that it ``follows`` is still owed.
+    delivery that it ``follows`` is still owed. A receipt whose state is not final is news from on the way.
     """
 
     id: int
@@ -96,8 +96,9 @@ class Delivery(_Record):
     # for other sinks than SMPP
     sink: str = ""
     facts: Facts | None = None
-    # of a receipt: as in Message
+    # of a receipt: as in Message and Receipt; ``payload`` is then the beginning of the message's text
     known_as: str = ""
+    network_error: int = NO_NETWORK_ERROR
 
     @property
     def box(self) -> str:
@@ -119,7 +120,8 @@ class Delivery(_Record):
 class Session(_Record):
     """A conversation between a sender address (or bot) and a handset. Key: ``sender|handset``.
 
-    ``sender`` and its TON/NPI are as the application wrote them, so that a reply goes back to that address.
+    ``sender`` and its TON/NPI are as the application wrote them, so that a reply goes back to that address; ``handset``
+    (TON, NPI, address) is as it wrote that one, where it is not the canonical form.
     """
 
     id: str
@@ -132,6 +134,7 @@ class Session(_Record):
     message_id: int
     user_message_reference: int = -1
     replies: int = 0
+    handset: tuple[int, int, str] | None = None
 
 
 class Parked(_Record):

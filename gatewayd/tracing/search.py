@@ -36,13 +36,14 @@ _SLACK_S: Final = 300.0
 _ID_SHIFT: Final = 18
 _STEP_BITS: Final = 10
 _SHORT: Final = re.compile(r"0x([0-9a-fA-F]{8})|(?=.*[a-fA-F])([0-9a-fA-F]{8})")
+_DECIMAL: Final = re.compile(r"[0-9]{17,20}")  # more digits than a hexadecimal id has, or a number
 _SINCE_2020_MS: Final = 1_577_836_800_000
 _UNTIL_2100_MS: Final = 4_102_444_800_000
 _PARTS_APART_S: Final = 600.0
 
 
 def id_of(text: str, now: float = 0.0) -> int | None:
-    """A message's id as applications know it (hexadecimal, or a UUID of ours), or None: it must be a number then.
+    """A message's id as applications know it (hexadecimal, decimal, or a UUID of ours), or None: it is a number then.
 
     A short one, of SMPP 3.3, has eight digits; where none of them is a letter it is written with 0x. It is the last of
     that name before ``now`` (Unix seconds).
@@ -51,7 +52,7 @@ def id_of(text: str, now: float = 0.0) -> int | None:
     if short is not None and now:
         return ids_named(int(short[1] or short[2], 16), int(now * 1000) << _STEP_BITS)[0]
     try:
-        number = product_ids.id_of(text) or int(text, 16)
+        number = product_ids.id_of(text) or int(text, 10 if _DECIMAL.fullmatch(text) else 16)
     except ValueError:
         return None
     return number if _SINCE_2020_MS <= number >> _ID_SHIFT <= _UNTIL_2100_MS else None

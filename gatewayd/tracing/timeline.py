@@ -15,7 +15,7 @@ Facts = dict[str, Any]
 HANDSETS: Final = frozenset({"handset", "source", "destination"})
 """Facts that are numbers, or may be."""
 
-_RECEIPTS: Final = {0: "none", 1: "final", 2: "on failure", 3: "none"}
+_RECEIPTS: Final = {0: "none", 1: "final", 2: "on failure", 3: "on success"}
 _FINISHED: Final = ("", "ENROUTE", "ACCEPTD")
 # Within a commit, causes before what came of them; records of other kinds come last.
 _ORDER: Final = {kind: place for place, kind in enumerate(("note", "message", "progress", "session", "delivery"))}
@@ -268,7 +268,12 @@ class _Telling:
                 self._say("delivery_put_off", attempts=delivery["attempts"], **self._which(number))
             return
         if delivery["kind"] == "receipt" and delivery.get("state") == "ACCEPTD":  # no end, and some want to hear of it
-            self._say("callback_owed", account=delivery["account"])
+            if delivery.get("sink"):
+                self._say("callback_owed", account=delivery["account"])
+            else:
+                self._say("notice_owed", account=delivery["account"], state="ACCEPTD", error=delivery.get("error"))
+        elif delivery["kind"] == "receipt" and delivery.get("state", "ENROUTE") == "ENROUTE":
+            self._say("notice_owed", account=delivery["account"], state="ENROUTE", error=delivery.get("error"))
         elif delivery["kind"] == "receipt":
             self.story.state, self.story.error = delivery.get("state", "ENROUTE"), delivery.get("error", "000")
             if not any(event.word == "ended" for event in self.story.events):

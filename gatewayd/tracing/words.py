@@ -44,6 +44,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "released": "let go again",
     "waits_for_its_time": "waits for the time that its sender named: {until}",
     "receipt": "receipt from {link}[, segment {segment}]: {state}[ {error}]",
+    "carrier_words": "{link} writes: {words}",
+    "notice_owed": "{account} is told on the way: {state}[ {error}]",
     "late_receipt": "{link} says {state} [{error} ]when it no longer counts",
     "displayed": "{link} says that it was read",
     "link_wait": "everything for {link} waits {wait_s}: its limits",

@@ -12,7 +12,15 @@ from typing import Final
 
 import msgspec
 
-from protocol.smpp.constants import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE_MASK, Tag
+from protocol.smpp.constants import (
+    ESM_CONVERSATION_ABORT,
+    ESM_DELIVERY_ACK,
+    ESM_INTERMEDIATE,
+    ESM_RECEIPT,
+    ESM_TYPE_MASK,
+    ESM_USER_ACK,
+    Tag,
+)
 from protocol.smpp.errors import LocalFault
 
 Tlvs = tuple[tuple[int, bytes], ...]
@@ -23,9 +31,13 @@ _ID_MAX: Final = 255
 _RECEIPTED_MESSAGE_ID: Final = int(Tag.RECEIPTED_MESSAGE_ID)
 _MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _NETWORK_ERROR_CODE: Final = int(Tag.NETWORK_ERROR_CODE)
+_OF_HANDSETS: Final = (ESM_DELIVERY_ACK, ESM_USER_ACK, ESM_CONVERSATION_ABORT)
 
 # 5.2.28 message_state, 0 and 9 as later versions of SMPP have them.
-_WORD_OF_STATE: Final = {
+NO_NETWORK_ERROR: Final = -1
+"""No network_error_code came; else it is its three octets as a number: the network's type, and the code."""
+
+STATE_OF_NUMBER: Final = {
     0: "ENROUTE",
     1: "ENROUTE",
     2: "DELIVRD",
@@ -37,7 +49,7 @@ _WORD_OF_STATE: Final = {
     8: "REJECTD",
     9: "UNDELIV",
 }
-_STATE_OF_WORD: Final = {word: state for state, word in _WORD_OF_STATE.items() if 0 < state < 9}
+_STATE_OF_WORD: Final = {word: state for state, word in STATE_OF_NUMBER.items() if 0 < state < 9}
 
 # Carriers shorten and lengthen the words of appendix B; each begins with one of these, the longest match counts.
 _WORD_STEMS: Final = (
@@ -71,12 +83,15 @@ class ParsedReceipt(msgspec.Struct, frozen=True, gc=False):
     """What a receipt says. ``state`` is a word of appendix B; ``error`` is the carrier's own code, ``000`` for none.
 
     ``done`` is when the carrier was done with it: receipts name no time zone, so it is taken as UTC.
+    ``network_error`` is that of the TLV. ``words`` are the carrier's own where they are none of appendix B.
     """
 
     carrier_id: str
     state: str
     error: str
     done: datetime | None
+    network_error: int = NO_NETWORK_ERROR
+    words: str = ""
 
 
 def build_text(
@@ -118,14 +133,27 @@ def build_tlvs(message_id: str, state: str, network_error: tuple[int, int] | Non
     return *tlvs, (_NETWORK_ERROR_CODE, bytes((network & 0xFF,)) + (code & 0xFFFF).to_bytes(2, "big"))
 
 
+def looks_like_receipt(short_message: bytes) -> bool:
+    """Return whether a text is one of appendix B to the letter: for carriers that mark receipts by nothing else."""
+    return _USUAL.match(short_message) is not None
+
+
+def state_of_word(word: str) -> str:
+    """Return the word of appendix B that a carrier's word stands for, or an empty text."""
+    return _state_of(word.encode("latin-1", "replace"))[0] or ""
+
+
 def is_receipt(esm_class: int, tlvs: Tlvs) -> bool:
     """Return whether a deliver_sm or data_sm is a report of the carrier and not a handset's message (5.2.12).
 
-    The text is never asked: a handset can write whatever it likes.
+    The text is never asked: a handset can write whatever it likes. Acknowledgements that a handset sends are its own,
+    although they name the message that they are about.
     """
     kind = esm_class & ESM_TYPE_MASK
     if kind in (ESM_RECEIPT, ESM_INTERMEDIATE):
         return True
+    if kind in _OF_HANDSETS:
+        return False
     return bool(tlvs) and any(tag == _RECEIPTED_MESSAGE_ID for tag, _ in tlvs)
 
 
@@ -141,17 +169,22 @@ def parse(short_message: bytes, tlvs: Tlvs) -> ParsedReceipt | None:
         fields = _fields_of(short_message)
         carrier_id, word = fields.get("id", b""), fields.get("stat", b"")
         done, error = fields.get("donedate", b""), fields.get("err", b"")
-    state = _state_of(word)
+    state, words = _state_of(word)
+    network_error = NO_NETWORK_ERROR
     for tag, value in tlvs:
         if tag == _RECEIPTED_MESSAGE_ID:
             carrier_id = value.split(b"\x00", 1)[0] or carrier_id
         elif tag == _MESSAGE_STATE and len(value) == 1:
-            state = _WORD_OF_STATE.get(value[0])
+            state = STATE_OF_NUMBER.get(value[0])
         elif tag == _NETWORK_ERROR_CODE and len(value) == 3:
-            error = b"%03d" % int.from_bytes(value[1:], "big")
+            network_error = int.from_bytes(value, "big")
+            error = b"%03d" % (network_error & 0xFFFF)
     if state is None or not 1 <= len(carrier_id) <= _ID_MAX:
         return None
-    return ParsedReceipt(carrier_id.decode("latin-1"), state, error.decode("latin-1") or "000", _done_of(done))
+    code = error.decode("latin-1") or "000"
+    return ParsedReceipt(
+        carrier_id.decode("latin-1"), state, code, _done_of(done), network_error, words and f"{words} {code}"
+    )
 
 
 def _fields_of(short_message: bytes) -> dict[str, bytes]:
@@ -176,12 +209,14 @@ def _fields_of(short_message: bytes) -> dict[str, bytes]:
 
 
 @functools.lru_cache(maxsize=256)
-def _state_of(word: bytes) -> str | None:
-    upper = word.decode("latin-1").upper()
+def _state_of(word: bytes) -> tuple[str | None, str]:
+    """The state, and the carrier's word unless it is the state's."""
+    own = word.decode("latin-1")
+    upper = own.upper()
     for stem, state in _WORD_STEMS:
         if upper.startswith(stem):
-            return state
-    return None
+            return state, "" if own == state else own
+    return None, own
 
 
 @functools.lru_cache(maxsize=1024)

@@ -42,9 +42,10 @@ class Application:
         self._client.connect()
         return str(self._client.bind_transceiver(**self._identity).system_id.decode())
 
-    def send(self, handset: str, text: bytes) -> None:
+    def send(self, handset: str, text: bytes, esm_class: int = 0) -> None:
         """Submit with a receipt."""
         self._client.send_message(
+            esm_class=esm_class,
             source_addr_ton=INTERNATIONAL,
             source_addr_npi=ISDN,
             source_addr="33700000001",

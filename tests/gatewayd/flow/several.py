@@ -162,6 +162,7 @@ class Bind:
     def __init__(self, worker: Worker, account: str) -> None:
         self.account_name = account
         self.account_settings = ACCOUNTS[account]
+        self.receipt_form = None
         self.pump = SimpleNamespace(peername="192.0.2.1")
         self.can_deliver = True
         self.worker = worker

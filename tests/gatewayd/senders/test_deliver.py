@@ -76,6 +76,7 @@ class Bind:
     def __init__(self, account: str = "shop") -> None:
         self.account_name = account
         self.account_settings = schema.Account()
+        self.receipt_form = None
         self.can_deliver = True
         self.given: list[Delivery] = []
         self.open: list[Delivery] = []

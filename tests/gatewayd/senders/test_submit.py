@@ -16,6 +16,7 @@ from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, Encoding, 
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.senders.address_rules import rules_of
 from gatewayd.senders.submit import FLOOD, FLOOD_REST_S, PAYLOAD_OCTETS_MAX, SubmitDesk
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.repeats import Repeats
@@ -77,11 +78,15 @@ class Flow:
 
     def __init__(self) -> None:
         self.journeys: list[Journey] = []
+        self.superseding: list[Message] = []
 
     def plan(self, message: Message) -> Progress | None:
         if message.destination.startswith("49"):
             return None
         return Progress(id=message.id, account=message.account, stage=Stage.QUEUED, links=("carrier",))
+
+    def supersede(self, message: Message) -> None:
+        self.superseding.append(message)
 
     def accepted(self, journeys: list[Journey]) -> None:
         self.journeys += journeys
@@ -93,6 +98,7 @@ class Account:
     def __init__(self, **fields: Any) -> None:
         self.name = "shop"
         self.settings = schema.Account(**fields)
+        self.address_rules = rules_of(self.settings)
         self.granted = 1_000_000
         self.given_back = 0
 
@@ -353,7 +359,8 @@ def test_message_payload_becomes_the_payload() -> None:
         ({"tlvs": ((TAG_CONTENT, b"{"),)}, Status.ESME_RINVOPTPARAMVAL, "content_bad_shape"),
         ({"tlvs": ((TAG_CONTENT, b"[" * 60_000),)}, Status.ESME_RINVOPTPARAMVAL, "content_bad_shape"),
         ({"tlvs": ((TAG_CONTENT, b'{"type":"text","text":""}'),)}, Status.ESME_RINVOPTPARAMVAL, "content_empty"),
-        ({"sm_default_msg_id": 1}, Status.ESME_RINVDFTMSGID, "default_message"),
+        ({"sm_default_msg_id": 1, "short_message": b""}, Status.ESME_RINVDFTMSGID, "default_message"),
+        ({"sm_default_msg_id": 1}, Status.ESME_RINVDFTMSGID, "default_message_and_text"),
         ({"validity_period": "251231235959000+"}, Status.ESME_RINVEXPIRY, "expired"),
         ({"validity_period": "000000000000000R"}, Status.ESME_RINVEXPIRY, "expired"),
         ({"validity_period": "soon"}, Status.ESME_RINVEXPIRY, "bad_time"),

@@ -23,7 +23,8 @@ NO_TEXTS = {
     "fallback", "link", "error", "session_id", "sink", "sender", "id", "agent", "user", "request_id", "alias", "rules",
     "open_as", "encoding", "on_unknown", "stage", "state", "kind", "awaited", "concat", "links", "segments", "parts",
     "receipts", "handsets", "record", "events", "facts", "waiting", "active",
-    "unanswered", "fingerprint", "channel", "told", "displayed", "owner", "ref", "file_id", "mime_type",
+    "unanswered", "fingerprint", "channel", "told", "displayed", "owner", "ref", "file_id", "mime_type", "written",
+    "handset", "end", "deciding",
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_build_tlvs() -> None:
 def test_what_we_build_is_read_back(state: str) -> None:
     expected = ParsedReceipt("id-1", state, "042", DONE)
     assert parse(build_text("id-1", state, SUBMITTED, DONE, "042"), ()) == expected
-    assert parse(b"", build_tlvs("id-1", state, (3, 42))) == ParsedReceipt("id-1", state, "042", None)
+    assert parse(b"", build_tlvs("id-1", state, (3, 42))) == ParsedReceipt("id-1", state, "042", None, 0x03002A)
 
 
 @pytest.mark.parametrize(

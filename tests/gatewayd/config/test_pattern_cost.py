@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.carriers.pattern_cost import TEXT_MAX, WAYS_MAX, ways
+from gatewayd.config.pattern_cost import TEXT_MAX, WAYS_MAX, ways
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """How long the search for a regular expression can take at worst, told from the expression alone.
 
 Python's engine goes back and tries anew wherever a part of a pattern may take more or less; nested or one behind the
-other, such parts multiply. Knows no text and no template.
+other, such parts multiply. Knows no text and nobody who searches.
 """
 
 from __future__ import annotations

@@ -1,0 +1,100 @@
+"""Parts of a long message that its sender cut, where the account wants one receipt for all of them: the worst end.
+
+A part whose end is known stays in the store and waits for the others; all that is known is in its record, so a restart
+loses nothing. Knows no carrier and no wire format.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gatewayd.message import Message
+from gatewayd.policy.progress import End, Stage
+from gatewayd.policy.receipt_wishes import wants_final, worst
+from gatewayd.store.spool import Journey
+
+if TYPE_CHECKING:
+    from gatewayd.flow.desk import Desk
+
+GATHERED_MAX: Final = 100_000
+_HOUR_S: Final = 3_600.0
+
+_Key = tuple[str, str, str, int, int]
+
+
+class Gathering:
+    """The long messages of which some parts have ended and others not."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._groups: dict[_Key, dict[int, int]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def takes(self, message: Message) -> bool:
+        """Whether a part that has ended waits for the others. Where too many wait already, each is told by itself."""
+        account = self._desk.accounts.get(message.account)
+        return account is not None and account.receipt_parts == "worst" and self._count < GATHERED_MAX
+
+    def hold(self, journey: Journey, end: End) -> None:
+        """A part has its end."""
+        desk, progress = self._desk, journey.progress
+        account = desk.accounts[journey.message.account]
+        progress.stage, progress.queue, progress.end = Stage.ENDED, "", end
+        progress.due = desk.now() + account.receipt_parts_wait_h * _HOUR_S
+        desk.spool.save(journey)
+        desk.spool.cool(progress.id)
+        self.add(journey)
+
+    def add(self, journey: Journey) -> None:
+        """One more, in the store already."""
+        message = journey.message
+        assert message.concat is not None  # only parts are given here
+        _, total, sequence = message.concat
+        key = _key(message)
+        group = self._groups.get(key)
+        if group is not None and sequence in group:
+            # It came again under another id, or its reference was used again: what is known is told.
+            self._tell(key)
+            group = None
+        if group is None:
+            group = self._groups[key] = {}
+        group[sequence] = journey.progress.id
+        self._count += 1
+        if len(group) == total:
+            self._tell(key)
+
+    def on_due(self, journey: Journey) -> None:
+        """It has waited long enough: the others never came, or nobody knows what became of them."""
+        key = _key(journey.message)
+        if journey.progress.id in self._groups.get(key, {}).values():
+            self._tell(key)
+        elif self._desk.spool.journey(journey.progress.id) is not None:  # else it was told with the others just now
+            self._tell_of([journey])
+
+    def _tell(self, key: _Key) -> None:
+        group = self._groups.pop(key)
+        self._count -= len(group)
+        self._tell_of(self._desk.spool.journeys([group[sequence] for sequence in sorted(group)]))
+
+    def _tell_of(self, parts: list[Journey]) -> None:
+        """One receipt, under the id of the first part, if any of them asked for it."""
+        desk, ends = self._desk, [part.progress.end for part in parts if part.progress.end is not None]
+        for part in parts:
+            desk.spool.finish(part)
+        if not ends:
+            return
+        end = ends[worst(end.state for end in ends)]
+        first = parts[0].message
+        if any(wants_final(part.message.registered_delivery, end.state) for part in parts):
+            desk.owe_end(first, end)
+        else:
+            desk.note_end(first.id, end)
+
+
+def _key(message: Message) -> _Key:
+    assert message.concat is not None
+    reference, total, _ = message.concat
+    return message.account, message.source, message.destination, reference, total

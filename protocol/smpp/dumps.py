@@ -1,0 +1,104 @@
+"""Octets from a hexadecimal dump in whatever form people have one.
+
+Plain digits with spaces, colons, commas, ``0x`` or ``\\x``; and dumps with offsets: ``hexdump -C``, ``xxd``,
+``tcpdump -x`` and ``-X``, and what Wireshark copies. Knows nothing of what the octets are.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_OFFSET: Final = re.compile(r"^\s*(?:0[xX])?([0-9a-fA-F]{3,8})(?::\s*|\s+)(?=\S)(.*)$")
+_GROUP: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_JUNK: Final = re.compile(r"\bb(?=[\"'])|0[xX]|\\[xX]|[\s:,;.{}()\[\]\"'|<>_-]")
+_RUN: Final = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){16,}")
+_WIDTH_MAX: Final = 64
+_GAP: Final = 3
+
+
+def octets_of(text: str) -> list[bytes]:
+    """The octets of each dump in ``text``, in order: a dump with offsets ends where the next begins at 0.
+
+    Raises ValueError, with words for a person, when nothing in it can be read as octets.
+    """
+    lines = text.splitlines()
+    dumped = _with_offsets(lines)
+    if dumped:
+        return dumped
+    found = []
+    for line in _joined(lines):
+        digits = _JUNK.sub("", line)
+        if not digits:
+            continue
+        if len(digits) % 2 or re.fullmatch(r"[0-9a-fA-F]+", digits) is None:
+            # A line of a log, perhaps, with the octets somewhere in it.
+            runs = [re.sub(r"[ :]", "", run) for run in _RUN.findall(line)]
+            if not runs:
+                raise ValueError(_complaint(digits))
+            found += [bytes.fromhex(run) for run in runs]
+            continue
+        found.append(bytes.fromhex(digits))
+    if not found:
+        raise ValueError("there is nothing in it")
+    return found
+
+
+def _complaint(digits: str) -> str:
+    stranger = re.search(r"[^0-9a-fA-F]", digits)
+    if stranger:
+        return f"{stranger.group()!r} is no hexadecimal digit"
+    return f"{len(digits)} hexadecimal digits make no whole octets"
+
+
+def _joined(lines: list[str]) -> list[str]:
+    """Lines that are nothing but digits belong together, unless an empty line or words stand between."""
+    found: list[str] = [""]
+    for line in lines:
+        digits = _JUNK.sub("", line)
+        if digits and re.fullmatch(r"[0-9a-fA-F]+", digits):
+            found[-1] += " " + line
+        else:
+            found += [line, ""]
+    return [line for line in found if line.strip()]
+
+
+def _with_offsets(lines: list[str]) -> list[bytes]:
+    """Dumps whose offsets count what stands in their lines; nothing where they do not."""
+    matches = [match for line in lines if (match := _OFFSET.match(line))]
+    rows = [(int(match[1], 16), match[2]) for match in matches]
+    if not rows or rows[0][0] != 0:
+        return []
+    found: list[bytearray] = []
+    width = 0
+    for place, (offset, rest) in enumerate(rows):
+        if offset == 0:
+            found.append(bytearray())
+        elif not found or offset != len(found[-1]):
+            return []
+        following = rows[place + 1][0] if place + 1 < len(rows) else 0
+        wanted = following - offset if following else (width or _WIDTH_MAX)
+        if not 0 < wanted <= _WIDTH_MAX:
+            return []
+        width = max(width, wanted) if following else width
+        octets = _row(rest, wanted)
+        if (following and len(octets) != wanted) or not octets:
+            return []
+        found[-1] += octets
+    return [bytes(dump) for dump in found]
+
+
+def _row(rest: str, wanted: int) -> bytes:
+    """So many octets of a line at most, up to the gap before its characters."""
+    octets = bytearray()
+    at = 0
+    while len(octets) < wanted:
+        group = _GROUP.match(rest, at)
+        if group is None:
+            break
+        octets += bytes.fromhex(group.group())
+        spaces = len(rest) - group.end() - len(rest[group.end() :].lstrip(" "))
+        if not spaces or spaces >= _GAP:
+            break
+        at = group.end() + spaces
+    return bytes(octets[:wanted])
