@@ -158,7 +158,8 @@ class Dialling:
 
     def _as_it_is(self, digits: str, ton: int) -> Place | None:
         """A short code, or a number that the rules cannot place."""
-        if _SHORT_CODE_MIN <= len(digits) <= _SHORT_CODE_MAX and ton != TON_INTERNATIONAL:
+        is_short = _SHORT_CODE_MIN <= len(digits) <= _SHORT_CODE_MAX and ton != TON_INTERNATIONAL
+        if is_short and not (self._checks and digits[0] == "0"):
             return Place(digits, False)
         if ton == TON_INTERNATIONAL or len(digits) > _E164_MAX or len(digits) < _SHORT_CODE_MIN:
             return None
