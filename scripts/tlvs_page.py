@@ -26,6 +26,22 @@ Whatever an application sends with a message is kept with it, in order, known or
 of its parts; whatever a carrier sends with a handset's message goes to the application. Only message_payload becomes
 the text, qos_time_to_live of a data_sm its validity, and the three of SAR its place in a long message.
 
+| key | says |
+|---|---|
+| `accounts.*.tlvs_pass` | which TLVs go on from an application's messages, and which of a reply's reach it |
+| `links.*.tlvs_pass` | which go to a carrier with a message, and which are taken from its replies |
+| `links.*.tlvs_rename` | which have another tag at that carrier: `{"0x1400" = "0x1501"}`, in both directions |
+| `accounts.*.tlvs_strict` | that a message with a TLV of a wrong size or value is refused |
+
+Each of the first two is a list of names, tags (`"0x1400"`), ranges (`"0x1400-0x14FF"`) or `"all"`, as it is at first;
+`[]` lets none go on. A link's are about our tags, not the carrier's. message_payload, the three of SAR and the tags
+0x1490 to 0x149F, in which the gateway itself is told things, are not asked.
+
+At first the size of a TLV is nobody's business: applications have sent message ids without their NUL and references of
+one octet for decades, and it passes what it does not need. With `tlvs_strict` a wrong size is answered with
+ESME_RINVPARLEN, and a C-octet string without its NUL or a number out of its range with ESME_RINVOPTPARAMVAL
+(3.4 section 5.1.3); they are counted as `tlv_size` and `tlv_value`. `gatewayd pdu` tells them always.
+
 ## By number
 
 Sizes are octets of the value, the NUL of a C-octet string included. What stands in other PDUs than those listed is

@@ -29,6 +29,7 @@ from gatewayd.config import schema
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.aliases import is_pseudonym
 from gatewayd.policy.numbering import handset_of
+from gatewayd.policy.user_data import handset_only, may_be_special
 from gatewayd.runtime.tasks import spawn
 from protocol.rcs import answers, tokens
 from protocol.rcs.content import Content, Text
@@ -291,6 +292,8 @@ class RcsLink:
                 self._checked(job, None, error)
 
     async def _send(self, job: Send) -> Outcome:
+        if may_be_special(job.message) and (word := handset_only(job.message)):
+            return Refused(word)  # no route should have led it here: it has no SMS link
         try:
             outgoing, request = self._request_of(job)
         except RcsFault as fault:

@@ -5,6 +5,7 @@ Pure: a text and its TLVs in, what it says out. Knows no link and no store.
 
 from __future__ import annotations
 
+import functools
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -104,7 +105,7 @@ class Dialect:
             error = f"{reading.network_error & 0xFFFF:03d}"
         reading.error = error or "000"
         reading.meaning = self.file.errors.get(error, "") or self.file.errors.get(error.lstrip("0"), "")
-        reading.done = self._moment(fields.get("done", "")) or reading.done
+        reading.done = _moment(fields.get("done", ""), self.file.dates, self._zone) or reading.done
         if not state:
             word = fields.get("stat", "")
             reading.refusal = f"the status {word!r} is not in [statuses]" if word else "nothing tells the state"
@@ -118,13 +119,16 @@ class Dialect:
             return ""
         return self._statuses.get(word.upper()) or state_of_word(word) or self.file.otherwise
 
-    def _moment(self, text: str) -> datetime | None:
-        for layout in self.file.dates if text.strip("0") else ():
-            try:
-                return datetime.strptime(text, layout).replace(tzinfo=self._zone)
-            except ValueError:
-                continue
-        return None
+
+@functools.lru_cache(maxsize=4096)
+def _moment(text: str, layouts: tuple[str, ...], zone: zoneinfo.ZoneInfo) -> datetime | None:
+    """Receipts come in crowds of the same seconds."""
+    for layout in layouts if text.strip("0") else ():
+        try:
+            return datetime.strptime(text, layout).replace(tzinfo=zone)
+        except ValueError:
+            continue
+    return None
 
 
 def octets_of(pdu: DeliverSm | DataSm) -> tuple[bytes, Tlvs]:
@@ -174,18 +178,20 @@ def _by_words(form: Form) -> Callable[[str], _Fields | None]:
     """``word:value``, in any order and case; a word may have blanks, and a value ends at one."""
     words = sorted(form.words.items(), key=lambda item: -len(item[1]))
     names = {_bare(word): name for name, word in words}
-    alternatives = "|".join(re.escape(word).replace(r"\ ", r"[ _\r\n]") for _, word in words)
+    # Searching a text in small letters takes half the time of searching whatever the case.
+    alternatives = "|".join(re.escape(word.lower()).replace(r"\ ", r"[ _\r\n]") for _, word in words)
     field = rf"(?<![^\W_])({alternatives})[ ]?[:=][ ]?(?!(?:{alternatives})[:=])([^\s;,]+)"
-    finditer = re.compile(field, re.IGNORECASE).finditer
+    finditer = re.compile(field).finditer
 
     def by_words(text: str) -> _Fields | None:
         fields: _Fields = {}
-        for found in finditer(text):
-            fields.setdefault(names[_bare(found[1])], found[2])
+        for found in finditer(text.lower()):
+            fields.setdefault(names[_bare(found[1])], text[slice(*found.span(2))])
         return fields if "stat" in fields else None
 
     return by_words
 
 
+@functools.lru_cache(maxsize=1024)
 def _bare(word: str) -> str:
     return re.sub(r"[ _\r\n]", "", word).lower()

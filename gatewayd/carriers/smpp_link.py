@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from gatewayd.carriers import tlv_rules
 from gatewayd.carriers.addressing import addressing_of
 from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.carrier_tls import CarrierTls
@@ -117,6 +118,7 @@ class SmppLink:
         self._on_fault = on_fault
         self._manner = manner_of(settings)
         self._addressing = addressing_of(settings)
+        self._tlv_rule = tlv_rules.outgoing(settings)
         self.reader = reader or ReportReader(settings, on_fault)
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
@@ -199,6 +201,8 @@ class SmppLink:
             for segment in segments or (0,):
                 self._owe(message.id, segment, Refused(fault.kind))
             return
+        if self._tlv_rule is not None:
+            tlv_rules.apply(self._tlv_rule, requests)
         seat, free = self._roomiest()
         for segment in range(len(requests)) if segments is None else segments:
             if segment >= len(requests):

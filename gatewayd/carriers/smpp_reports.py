@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from gatewayd.carriers.receipt_dialects import Dialect, octets_of
+from gatewayd.carriers.tlv_rules import incoming
 from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
 from gatewayd.message import Availability, Encoding, Inbound, Receipt, State
@@ -42,6 +45,7 @@ class ReportReader:
             self.id_mode = dialect.file.message_id_mode
         manner = manner_of(settings)
         self._how = (manner.alphabet, self.id_mode, manner.is_packed, dialect, settings.receipts_without_mark)
+        self._tlv_rule = incoming(settings)
         self._on_fault = on_fault
         self._on_unparsed = on_unparsed
 
@@ -52,6 +56,8 @@ class ReportReader:
         except RemoteFault as fault:
             self._on_fault(fault.kind)
             return None, fault.status
+        if self._tlv_rule is not None and isinstance(content, Inbound) and content.tlvs:
+            content = msgspec.structs.replace(content, tlvs=self._tlv_rule(content.tlvs))
         if content is None:
             # Sent again it would be no clearer, and as a message it would puzzle a person.
             self._on_fault("receipt_unparsed")

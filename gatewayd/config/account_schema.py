@@ -41,6 +41,7 @@ from gatewayd.config.values import (
     Table,
     Text,
     TlsName,
+    Tlvs,
     TonOrKept,
     Transliteration,
     Weight,
@@ -128,4 +129,6 @@ class Account(Table, frozen=True, kw_only=True):
     dlr_allow_private: bool = False
     interface_version: SmppVersionOrAuto = "auto"
     deliver_as: DeliveryPdu = "deliver_sm"
+    tlvs_pass: tuple[Tlvs, ...] = ("all",)
+    tlvs_strict: bool = False
     results_h: HoursOrOff = 0.0

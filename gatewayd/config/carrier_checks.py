@@ -10,6 +10,7 @@ from typing import Final
 from gatewayd.config import schema
 from gatewayd.config.carrier_statuses import NUMBERS, span_of
 from gatewayd.config.faults import Findings, dotted, guess, shown
+from gatewayd.config.tlv_names import is_tag
 
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 _DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
@@ -25,6 +26,7 @@ def check_carrier(where: str, link: schema.Link, given: frozenset[str], findings
     _check_tls(where, link, findings)
     _check_statuses(where, link, findings)
     _check_text(where, link, findings)
+    _check_tlvs(where, link, findings)
     for low, high in (("reconnect_min_s", "reconnect_max_s"), ("bind_refused_wait_s", "bind_refused_wait_max_s")):
         least, most = getattr(link, low), getattr(link, high)
         if least > most:
@@ -64,6 +66,17 @@ def _check_text(where: str, link: schema.Link, findings: Findings) -> None:
     if link.interface_version == "3.3" and link.long_messages in ("sar", "payload"):
         problem = f"{shown(link.long_messages)} is a TLV, and interface_version 3.3 has none"
         findings.fault(f"{where}.long_messages", problem, 'write "udh8", or another version')
+
+
+def _check_tlvs(where: str, link: schema.Link, findings: Findings) -> None:
+    for ours in link.tlvs_rename:
+        if not is_tag(ours):
+            remedy = 'write a name of docs/tlvs.md or its tag: "0x1400"'
+            findings.fault(f"{where}.tlvs_rename", f"{shown(ours)} names no TLV", remedy)
+    theirs = list(link.tlvs_rename.values())
+    if len(set(theirs)) < len(theirs):
+        problem = "gives two TLVs the same tag, and replies could not be told apart"
+        findings.fault(f"{where}.tlvs_rename", problem, "give each its own")
 
 
 def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:

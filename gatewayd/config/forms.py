@@ -20,6 +20,7 @@ from gatewayd.config.carrier_statuses import action_of
 from gatewayd.config.faults import shown
 from gatewayd.config.passwords import is_password_hash
 from gatewayd.config.receipt_templates import fault_of, is_error
+from gatewayd.config.tlv_names import is_tag, is_tags
 
 Verdict = tuple[str, str] | None
 
@@ -195,6 +196,18 @@ def _service_type(text: str) -> Verdict:
     return _octet_string(text, "a service_type", SERVICE_TYPE_MAX)
 
 
+def _tlvs(text: str) -> Verdict:
+    if is_tags(text):
+        return None
+    return f"{shown(text)} names no TLV", 'write a name of docs/tlvs.md, "0x1400", "0x1400-0x14FF" or "all"'
+
+
+def _tlv(text: str) -> Verdict:
+    if is_tag(text):
+        return None
+    return f"{shown(text)} names no TLV", 'write a name of docs/tlvs.md or its tag: "0x1400"'
+
+
 def _country(text: str) -> Verdict:
     if _COUNTRY.fullmatch(text):
         return None
@@ -311,6 +324,8 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "system_type": _system_type,
     "text": _text,
     "tls_name": _tls_name,
+    "tlv": _tlv,
+    "tlvs": _tlvs,
     "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,

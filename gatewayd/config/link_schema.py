@@ -44,6 +44,8 @@ from gatewayd.config.values import (
     SystemId,
     SystemType,
     Table,
+    Tlv,
+    Tlvs,
     TonOrKept,
     Transliteration,
     UnknownPolicy,
@@ -107,6 +109,8 @@ class Link(Table, frozen=True, kw_only=True):
     source_map: dict[str, Sender] = msgspec.field(default_factory=dict)
     source_fallback: Sender = ""
     service_type: ServiceType = ""
+    tlvs_pass: tuple[Tlvs, ...] = ("all",)
+    tlvs_rename: dict[str, Tlv] = msgspec.field(default_factory=dict)
     receipts: str = ""
     receipts_without_mark: bool = False
     parked_receipt_ttl_s: Seconds = 86_400.0

@@ -10,6 +10,8 @@ import functools
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import regex
+
 if TYPE_CHECKING:
     from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
@@ -26,6 +28,7 @@ _TYPES: Final = (
     "uan",
     "voicemail",
 )
+_SHORTEST: Final = 7
 # One plan, dialled with one trunk prefix, but each with a calling code of its own: who lives in one of them writes the
 # numbers of all others as if they were its own.
 _FAMILIES: Final = (("FR", "GP", "GF", "MQ", "RE", "YT", "PM"),)
@@ -34,7 +37,8 @@ _FAMILIES: Final = (("FR", "GP", "GF", "MQ", "RE", "YT", "PM"),)
 class Plan(NamedTuple):
     """One country's numbers. ``calling_code`` and ``trunk`` are digits; ``trunk`` is what stands before a national
     number, or empty. ``trunk_rule`` finds it, ``trunk_form`` is what a number becomes without it, where that is more
-    than to drop it. ``exit_rule`` finds what is dialled to leave the country."""
+    than to drop it. ``exit_rule`` finds what is dialled to leave the country. ``heads`` are the first three digits of
+    numbers that fit ``valid``, where somebody needs them."""
 
     region: str
     calling_code: str
@@ -43,6 +47,7 @@ class Plan(NamedTuple):
     trunk_form: str
     exit_rule: re.Pattern[str] | None
     valid: re.Pattern[str]
+    heads: frozenset[str] = frozenset()
 
 
 def is_country(region: str) -> bool:
@@ -65,11 +70,28 @@ def plan_of(region: str) -> Plan:
 
 @functools.cache
 def family_of(region: str) -> tuple[Plan, ...]:
-    """The country's plan, and those of the countries whose numbers are written there as its own."""
+    """The country's plan, and those of the countries whose numbers are written there as its own; of these with their
+    heads, where the calling code is another."""
     home = plan_of(region)
     others = [plan.region for plan in plans_of(home.calling_code)]
     others += next((family for family in _FAMILIES if region in family), ())
-    return (home, *(plan_of(other) for other in dict.fromkeys(others) if other != region))
+    plans = [plan_of(other) for other in dict.fromkeys(others) if other != region]
+    return (home, *(plan if plan.calling_code == home.calling_code else _with_heads(plan) for plan in plans))
+
+
+def _with_heads(plan: Plan) -> Plan:
+    """Tried one by one: what could go on to be a number. ``re`` cannot say that of a part."""
+    from phonenumbers import PhoneMetadata
+
+    metadata = PhoneMetadata.metadata_for_region(plan.region, None)
+    descs = [getattr(metadata, name) for name in _TYPES]
+    # Without the lengths: before a lookahead the partial match knows no better than yes.
+    kinds = [desc.national_number_pattern for desc in descs if _pattern(desc)]
+    if metadata is None or metadata.general_desc is None or min(metadata.general_desc.possible_length) < _SHORTEST:
+        return plan  # nearly everything begins like one of its short numbers
+    fits = regex.compile("|".join(kinds)).fullmatch
+    heads = (f"{head:03}" for head in range(1_000))
+    return plan._replace(heads=frozenset(head for head in heads if fits(head, partial=True)))
 
 
 @functools.cache

@@ -50,6 +50,10 @@ class Plan(Protocol):
     def valid(self) -> re.Pattern[str]:
         """Takes a national number, without what stands before it, if there is such a number."""
 
+    @property
+    def heads(self) -> frozenset[str]:
+        """The first three digits of such numbers; of a family's others that have a calling code of their own."""
+
 
 class Place(NamedTuple):
     """A number in its one form: ``digits`` with country code where ``is_international``, else a short code, or a number
@@ -66,7 +70,7 @@ class Dialling:
     country. ``plans_of`` gives all that share a calling code. ``checks``: numbers that nobody can have are refused.
     """
 
-    __slots__ = ("_by_code", "_checks", "_family", "_home", "_is_open", "_plans_of")
+    __slots__ = ("_by_code", "_checks", "_family", "_heads", "_home", "_is_open", "_plans_of", "_start")
 
     def __init__(
         self, family: Sequence[Plan], plans_of: Callable[[str], Sequence[Plan]], *, checks: bool = False
@@ -77,7 +81,10 @@ class Dialling:
         self._checks = checks
         # Where nothing need be dialled before a number of one's own country, one without is more likely of here.
         self._is_open = self._home is not None and self._home.trunk in ("", self._home.calling_code)
-        self._by_code = self._home.calling_code if self._home is not None and len(self._family) > 1 else "x"
+        # Numbers of others behind the home's code begin so: all that come with their own code are let by with one look.
+        self._by_code = self._home.calling_code if self._home is not None else "x"
+        self._start = len(self._by_code)
+        self._heads = frozenset(head for plan in self._family for head in plan.heads)
 
     def read(self, address: str, ton: int) -> Place | None:
         """The one form of a destination; None for what is no number, or cannot be one."""
@@ -110,8 +117,9 @@ class Dialling:
     def _international(self, digits: str) -> Place | None:
         if not _INTERNATIONAL_MIN <= len(digits) <= _E164_MAX or digits[0] == "0":
             return None
-        if digits.startswith(self._by_code) and (strayed := self._strayed(digits)):
-            return Place(strayed, True)
+        start = self._start
+        if digits[start : start + 3] in self._heads and digits.startswith(self._by_code):
+            digits = self._strayed(digits) or digits
         if self._checks and not self._is_valid(digits):
             return None
         return Place(digits, True)
@@ -158,7 +166,8 @@ class Dialling:
 
     def _as_it_is(self, digits: str, ton: int) -> Place | None:
         """A short code, or a number that the rules cannot place."""
-        if _SHORT_CODE_MIN <= len(digits) <= _SHORT_CODE_MAX and ton != TON_INTERNATIONAL:
+        is_short = _SHORT_CODE_MIN <= len(digits) <= _SHORT_CODE_MAX and ton != TON_INTERNATIONAL
+        if is_short and not (self._checks and digits[0] == "0"):
             return Place(digits, False)
         if ton == TON_INTERNATIONAL or len(digits) > _E164_MAX or len(digits) < _SHORT_CODE_MIN:
             return None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gatewayd.message import Availability
-from protocol.smpp.constants import Tag
 from protocol.smpp.pdu import AlertNotification
+from protocol.smpp.tlvs import write
 
 
 def alert_notification(alert: Availability) -> AlertNotification:
@@ -17,5 +17,5 @@ def alert_notification(alert: Availability) -> AlertNotification:
         esme_addr_ton=alert.address_ton,
         esme_addr_npi=alert.address_npi,
         esme_addr=alert.address,
-        tlvs=((Tag.MS_AVAILABILITY_STATUS, bytes((alert.status,))),) if known else (),
+        tlvs=(write("ms_availability_status", alert.status),) if known else (),
     )

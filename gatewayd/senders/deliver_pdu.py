@@ -11,6 +11,7 @@ from gatewayd.policy.correlation import session_info
 from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.names import name_of
 from gatewayd.senders.receipt_form import ReceiptForm
+from gatewayd.senders.tlv_rules import told
 from gatewayd.store.records import Delivery
 from protocol.smpp import receipt, text
 from protocol.smpp.constants import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_UDHI, Tag
@@ -90,7 +91,7 @@ def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
     body = udh + payload
     own = _reference(delivery) + _session(delivery) + _media(delivery)
     tags = {tag for tag, _ in own}
-    tlvs = tuple(tlv for tlv in delivery.tlvs if tlv[0] not in tags) + own
+    tlvs = tuple(tlv for tlv in told(delivery.tlvs, account) if tlv[0] not in tags) + own
     if len(body) > SHORT_MESSAGE_MAX:
         tlvs = ((Tag.MESSAGE_PAYLOAD, body), *tlvs)
         body = b""

@@ -23,9 +23,10 @@ from gatewayd.senders.submit import SubmitDesk
 from gatewayd.senders.submit_rules import Refusal
 from protocol.rcs.content import Content, Text, plain_text
 from protocol.smpp import text as alphabets
-from protocol.smpp.constants import Status, Tag
+from protocol.smpp.constants import Status
 from protocol.smpp.pdu import SubmitSm
 from protocol.smpp.times import format_absolute
+from protocol.smpp.tlvs import write
 
 ACCEPTED: Final = 202
 CHUNK: Final = 100
@@ -194,7 +195,7 @@ def _moment(unix: float, element: str) -> str:
 def _tlvs_of(send: Send, content: Content | None, key: str) -> tuple[tuple[int, bytes], ...]:
     tlvs: list[tuple[int, bytes]] = []
     if send.reference is not None:
-        tlvs.append((int(Tag.USER_MESSAGE_REFERENCE), send.reference.to_bytes(2, "big")))
+        tlvs.append(write("user_message_reference", send.reference))
     if content is not None:
         octets = msgspec.json.encode(content)
         if len(octets) > CONTENT_OCTETS_MAX:

@@ -17,6 +17,7 @@ from gatewayd.policy.journey import Progress
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import say
+from gatewayd.senders import tlv_rules
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.address_rules import readdressed
 from gatewayd.senders.default_messages import with_text
@@ -244,6 +245,7 @@ class SubmitDesk:
         encoding = self._encodings[text.encoding_of(pdu.data_coding, settings.data_coding_0)]
         encoding = check_text(payload, encoding, concat is not None, udh)
         traffic_class = check_own_tlvs(tlvs, account, self.content_limits) if tlvs else ""
+        tlvs = tlv_rules.taken(tlvs, settings) if tlvs else tlvs
         message = Message(
             id=self._spool.new_id(),
             account=account.name,

@@ -12,7 +12,7 @@ import msgspec
 
 from gatewayd.simulate.watch import Watch
 from protocol.smpp import text as alphabets
-from protocol.smpp.constants import ESM_RECEIPT, ESM_TYPE_MASK, ESM_UDHI, Tag
+from protocol.smpp.constants import ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE_MASK, ESM_UDHI, Tag
 from protocol.smpp.records import AlertNotification, DataSm, DeliverSm, Request, Response, SubmitSm
 
 ENTRIES_MAX = 200_000
@@ -86,12 +86,13 @@ class Text(msgspec.Struct):
 class Ledger(Watch):
     """Everything in the order in which it happened, the oldest forgotten beyond ``ENTRIES_MAX``."""
 
-    __slots__ = ("_incomplete", "alerts", "counts", "faults", "receipts", "submits", "texts")
+    __slots__ = ("_incomplete", "alerts", "counts", "faults", "notices", "receipts", "submits", "texts")
 
     def __init__(self) -> None:
         super().__init__()
         self.submits: deque[Submitted] = deque(maxlen=ENTRIES_MAX)
         self.receipts: deque[Receipt] = deque(maxlen=ENTRIES_MAX)
+        self.notices: deque[Receipt] = deque(maxlen=ENTRIES_MAX)
         self.texts: deque[Text] = deque(maxlen=ENTRIES_MAX)
         self.alerts: deque[AlertNotification] = deque(maxlen=1_000)
         self.faults: deque[tuple[str, int]] = deque(maxlen=1_000)
@@ -103,6 +104,10 @@ class Ledger(Watch):
         if pdu.esm_class & ESM_TYPE_MASK == ESM_RECEIPT:
             self.receipts.append(read_receipt(pdu, at))
             self.counts["receipts"] += 1
+            return
+        if pdu.esm_class & ESM_TYPE_MASK == ESM_INTERMEDIATE:
+            self.notices.append(read_receipt(pdu, at))
+            self.counts["notices"] += 1
             return
         reference, total, sequence = part_of(pdu)
         key = (pdu.source_addr, pdu.destination_addr, reference)

@@ -5,6 +5,7 @@ Stands on ``tlv_table``; knows no PDU's body and no peer, so whether a breach is
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -22,9 +23,10 @@ TAGS: Final[dict[str, int]] = {row.name: row.tag for row in DEFINITIONS.values()
 """Name → tag."""
 
 TAG_MAX: Final = 0xFFFF
-_NEEDED: Final = frozenset(
-    TAGS[name] for name in ("sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum", "qos_time_to_live")
+ALWAYS_PASS: Final = frozenset(
+    TAGS[name] for name in ("message_payload", "sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum")
 )
+"""What makes a message what it is: no rule takes these away, nor gives them another tag."""
 
 
 class Said(msgspec.Struct, frozen=True, gc=False):
@@ -69,20 +71,9 @@ def fault_of(tag: int, value: bytes) -> RemoteFault | None:
     return None if is_well else RemoteFault("tlv_value", Status.ESME_RINVOPTPARAMVAL, detail=row.name)
 
 
-def first_fault(tlvs: Iterable[tuple[int, bytes]], is_strict: bool) -> RemoteFault | None:
-    """The first TLV that must not be taken.
-
-    Without ``is_strict`` only those count whose misreading would change the message: the three of SAR, where a part
-    would arrive as a message of its own, and qos_time_to_live, by their size alone. The rest have been sent wrongly
-    for decades (a message id without its NUL, a reference of one octet) and nothing of ours depends on them.
-    """
-    for tag, value in tlvs:
-        if not is_strict and tag not in _NEEDED:
-            continue
-        fault = fault_of(tag, value)
-        if fault is not None and (is_strict or fault.kind == "tlv_size"):
-            return fault
-    return None
+def first_fault(tlvs: Iterable[tuple[int, bytes]]) -> RemoteFault | None:
+    """The first thing that is wrong with any of them, if anything."""
+    return next((fault for tag, value in tlvs if (fault := fault_of(tag, value)) is not None), None)
 
 
 def write(name: str, value: int | str | bytes) -> tuple[int, bytes]:
@@ -169,7 +160,7 @@ def ranges_of(words: Iterable[str]) -> tuple[tuple[int, int], ...]:
         elif word in TAGS:
             found.append((TAGS[word], TAGS[word]))
         else:
-            pair = (tag_of(first), tag_of(last or first))
+            pair = (tag_of(first), tag_of(last if "-" in word else first))
             if pair[0] > pair[1]:
                 raise ValueError(word)
             found.append(pair)
@@ -189,17 +180,25 @@ def tag_of(word: str) -> int:
     return tag
 
 
-def rule_of(passing: Iterable[str], renames: Iterable[tuple[int, int]] = ()) -> Rule | None:
-    """What makes of a message's TLVs those that may go on, under the names that they go on with; None when it would
-    change nothing. ``renames``: (tag here, tag there); passing is asked about the tag here."""
+@functools.lru_cache(maxsize=1024)
+def rule_of(
+    passing: tuple[str, ...], renames: tuple[tuple[int, int], ...] = (), is_incoming: bool = False
+) -> Rule | None:
+    """What makes of a message's TLVs those that may go on, under the tags that they go on with; None when it would
+    change nothing. ``passing`` is as ``ranges_of`` reads it, and about our tags; ``renames``: (our tag, the peer's).
+    Raises ValueError as ``ranges_of`` does."""
     ranges = ranges_of(passing)
-    names = dict(renames)
+    names = {theirs: ours for ours, theirs in renames} if is_incoming else dict(renames)
     if (0, TAG_MAX) in ranges and not names:
         return None
 
     def apply(tlvs: Tlvs) -> Tlvs:
-        return tuple(
-            (names.get(tag, tag), value) for tag, value in tlvs if any(first <= tag <= last for first, last in ranges)
-        )
+        found = []
+        for tag, value in tlvs:
+            other = tag if tag in ALWAYS_PASS else names.get(tag, tag)
+            ours = other if is_incoming else tag
+            if tag in ALWAYS_PASS or any(first <= ours <= last for first, last in ranges):
+                found.append((other, value))
+        return tuple(found)
 
     return apply

@@ -14,6 +14,7 @@ from protocol.smpp.constants import INTERFACE_VERSION, VERSION_3_3, VERSION_5_0,
 from protocol.smpp.errors import LocalFault
 from protocol.smpp.fields import Tlvs
 from protocol.smpp.pdu import AlertNotification, DataSm, Pdu, build
+from protocol.smpp.tlvs import write
 
 NAMES: Final[dict[str, int]] = {"3.3": VERSION_3_3, "3.4": INTERFACE_VERSION, "5.0": VERSION_5_0}
 """The versions that we speak, by the names that people use."""
@@ -42,7 +43,7 @@ def spoken(ours: int, said: int) -> int:
 
 def bind_answer_tlvs(version: int) -> Tlvs:
     """sc_interface_version (3.4 section 5.3.2.25) for a peer that knows what a TLV is (3.4 section 3.3)."""
-    return ((Tag.SC_INTERFACE_VERSION, bytes((version,))),) if version > VERSION_3_3 else ()
+    return (write("sc_interface_version", version),) if version > VERSION_3_3 else ()
 
 
 def said_version(tlvs: Tlvs) -> int:

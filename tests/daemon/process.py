@@ -210,7 +210,14 @@ def _table(name: str, table: Tables) -> list[str]:
     for inner, content in table.items():
         if isinstance(content, Mapping):
             lines += _table(f"{name}.{inner}", content)
+        elif _is_tables(content):
+            for entry in content:
+                lines += [f"[[{name}.{inner}]]", *_keys(entry)]
     return lines
+
+
+def _is_tables(content: object) -> bool:
+    return isinstance(content, list) and bool(content) and isinstance(content[0], Mapping)
 
 
 def secret_file(path: Path, secret: str) -> str:
@@ -221,7 +228,8 @@ def secret_file(path: Path, secret: str) -> str:
 
 
 def _keys(table: Tables) -> list[str]:
-    return [f"{key} = {_written(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    plain = {key: value for key, value in table.items() if not (isinstance(value, Mapping) or _is_tables(value))}
+    return [f"{key} = {_written(value)}" for key, value in plain.items()]
 
 
 def _written(value: Any) -> str:

@@ -200,3 +200,24 @@ async def test_a_restart_between_rcs_and_its_receipt_loses_nothing(stage: Stage)
     again = await scene.esme()
     assert await scene.final(again, message_id) == "DELIVRD"
     assert carried(scene) == [b"?"]
+
+
+async def test_who_asks_hears_that_rcs_has_it_and_that_sms_takes_over(stage: Stage) -> None:
+    """SMPP 3.4 section 5.2.17, bit 4: before the final receipt, in order."""
+    scene = await stage(SOON)
+    scene.tell_handsets(NEVER)
+    esme = await scene.esme()
+    to = HANDSET.removeprefix("+")
+    submitted = esme.submit(
+        SubmitSm(
+            source_addr="33700000001",
+            destination_addr=to,
+            dest_addr_ton=1,
+            registered_delivery=0x11,
+            short_message=b"where is it",
+        )
+    )
+    await esme.wait_for(lambda: bool(esme.ledger.receipts), WAIT_S)
+    assert [(each.message_id, each.state) for each in esme.ledger.notices] == [(submitted.message_id, "ENROUTE")] * 2
+    assert [receipt.state for receipt in esme.ledger.receipts] == ["DELIVRD"]
+    assert not esme.ledger.texts

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gatewayd.config.load import Loaded, load
@@ -478,3 +479,20 @@ async def test_limits_outlive_a_reload(tmp_path: Path) -> None:
         limits = SharedLimits.open(tmp_path / "run" / "limits")
         assert "link:a" in limits.names()
         limits.close()
+
+
+async def test_how_receipts_are_read_and_written_changes_and_every_bind_stays(tmp_path: Path) -> None:
+    async with house_of(tmp_path, "a") as house:
+        (bind,) = await house.bound("a")
+        esme = await house.esme()
+        smsc = house.smscs["a"]
+        columns = "00,{done},{submitted},,33620000001,33700000001,{id}"
+        smsc.behaviour = msgspec.structs.replace(smsc.behaviour, receipt_text=columns, receipt_tlvs=False)
+        account = {"receipt_template": "{id}={stat}", "message_id_base": "decimal"}
+        assert await house.reload({"links": {"a": {"receipts": "vodafone_csv"}}, "accounts": {"shop": account}}) == []
+        submitted = await house.sent(esme)
+        assert submitted.message_id.isdigit()
+        await esme.wait_for(lambda: bool(esme.ledger.receipts), WAIT_S)
+        assert esme.ledger.receipts[-1].pdu.short_message == f"{submitted.message_id}=DELIVRD".encode()
+        assert await house.bound("a") == [bind]
+        assert esme.is_bound

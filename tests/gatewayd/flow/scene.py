@@ -285,6 +285,8 @@ class Scene:
         for message in messages:
             progress = self.dispatcher.plan(message)
             assert progress is not None
+            if message.is_replaceable:
+                self.dispatcher.supersede(message)
             self.journal.then(self.dispatcher.accepted, self.spool.accept(message, progress))
         await self.settle()
         return [message.id for message in messages]

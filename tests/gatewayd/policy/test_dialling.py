@@ -97,6 +97,8 @@ def test_numbers_that_nobody_has_are_refused_where_that_is_asked_for() -> None:
         assert read(STRICT, address, ton) is None, address
     assert read(PARIS, "999123456789", 1) == "+999123456789"
     assert read(STRICT, "0699999", 0) is None
+    assert read(STRICT, "0712", 0) is None
+    assert read(PARIS, "0712", 0) == "0712"
     assert read(PARIS, "0699999", 0) == "0699999"  # as without a country: it is the carrier's to judge
     assert read(NOWHERE, "33612345678", 1) == "+33612345678"
     assert read(NOWHERE, "33112345", 1) is None

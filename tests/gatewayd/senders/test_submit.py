@@ -453,3 +453,22 @@ def test_who_floods_is_not_listened_to_for_a_while(beyond: int, rests: list[floa
     desk.take(*(submit() for _ in range(3 + beyond)))
     assert desk.rests == rests
     assert Counter(status for _, status, _ in desk.answers) == {Status.ESME_RTHROTTLED: beyond}
+
+
+@pytest.mark.parametrize(
+    ("account", "fields", "expires_in"),
+    [
+        ({}, {}, None),
+        ({"validity_default_h": 2}, {}, 7_200),
+        ({"validity_default_h": 2}, {"validity_period": "000000030000000R"}, 10_800),
+        ({"validity_default_h": 2}, {"schedule_delivery_time": "000000010000000R"}, 3_600 + 7_200),
+        ({"validity_max_h": 1}, {}, 3_600),
+        ({"validity_max_h": 1}, {"validity_period": "000000030000000R"}, 3_600),
+        ({"validity_max_h": 1}, {"validity_period": "000000001000000R"}, 600),
+        ({"validity_max_h": 1, "validity_default_h": 0.5}, {}, 1_800),
+    ],
+)
+def test_lives_have_a_default_and_a_bound(
+    account: dict[str, Any], fields: dict[str, Any], expires_in: float | None
+) -> None:
+    assert Desk(**account).read(**fields).expires_at == (NOW + expires_in if expires_in is not None else 0.0)

@@ -24,7 +24,7 @@ NO_TEXTS = {
     "open_as", "encoding", "on_unknown", "stage", "state", "kind", "awaited", "concat", "links", "segments", "parts",
     "receipts", "handsets", "record", "events", "facts", "waiting", "active",
     "unanswered", "fingerprint", "channel", "told", "displayed", "owner", "ref", "file_id", "mime_type", "written",
-    "handset", "end", "deciding",
+    "handset", "end", "deciding", "known_as", "transliterate",
 }  # fmt: skip
 
 
