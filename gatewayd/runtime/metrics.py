@@ -35,7 +35,8 @@ LABELS: Final[dict[str, str]] = {
     "family": "what an error comes down to: see [families](#families-of-errors)",
     "fate": "`session` or `number` (delivered to the account, and why), `duplicate`, `unrouted`, `outbox_full`",
     "key": "the configuration key that names the file",
-    "kind": "of a delivery: `receipt`, `mo`, `session`, and `any` of those that a full outbox dropped; of a fault: a short word for what was wrong",
+    "kind": "of a delivery: `receipt`, `mo`, `session`, and `any` of those that a full outbox dropped; of a "
+    "fault: a short word for what was wrong",
     "level": "`warn`, `known_only`, `stop`: where the guard changes its state; `max`: what the operator allows",
     "limit": "whose limit: `link:NAME`, `application:NAME`, `provider:NAME`, `account:NAME`; `gate:…` is that of a "
     "second. Of `gatewayd_limiter_waits_total` and `_pauses_total`: the link",
