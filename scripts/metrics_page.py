@@ -48,10 +48,10 @@ worker's death, and over a restart as long as the runtime directory is kept.
 
 - Units are base units: seconds, bytes, shares of 1. Names of counters end with `_total`.
 - Labels are of the configuration or of fixed sets, never a number or a message's id; at most 1,000 values of a label
-  are told apart.
+  are told apart in each worker, and none is longer than 100 characters.
 - Accounts and links are shown from the start, at zero.
-- Histograms are classic ones, with fixed buckets that are the same for every series, so that workers and machines add up
-  exactly. Native histograms travel in protobuf only, which is not spoken here: a page that `curl` shows and every
+- Histograms are classic ones, with fixed buckets that are the same for every series, so that workers and machines add
+  up exactly. Native histograms travel in protobuf only, which is not spoken here: a page that `curl` shows and every
   Prometheus reads is worth more. Prometheus 3 makes native ones of ours, with these buckets, where
   `convert_classic_histograms_to_nhcb` is set. Our dashboards and rules ask for the classic ones (`_bucket`), which it
   then keeps only with `always_scrape_classic_histograms`.
@@ -89,8 +89,8 @@ def _sections() -> Iterator[str]:
             yield f"| `{name}` | {kind} | {words} | {unit_of(name)} | {meaning} |"
         yield ""
         yield from _bounds(here)
-    yield "Of the workers' processes, by the system, added up over all of them (of the start the earliest; of descriptors,"
-    yield "those of the worker with the most):"
+    yield "Of the workers' processes, by the system, added up over all of them (of the start the earliest; of"
+    yield "descriptors, those of the worker with the most):"
     yield ""
     yield from (f"- `{name}{'_total' if name == 'process_cpu_seconds' else ''}`" for name in sorted(PROCESS))
     yield ""

@@ -116,7 +116,9 @@ def configure_logging(
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # At debug a web server shows what strangers sent it, tokens included: no level of ours may.
-    logging.getLogger("aiohttp").setLevel(max(logging.INFO, logging.getLogger().level))
+    # And the loop's own debug lines are of no use to anybody here.
+    for talker in ("aiohttp", "asyncio"):
+        logging.getLogger(talker).setLevel(max(logging.INFO, logging.getLogger().level))
     logging.getLogger("aiohttp.server").addFilter(_without_octets)
 
 

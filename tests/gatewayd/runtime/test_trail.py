@@ -33,7 +33,8 @@ def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
-    logging.getLogger("aiohttp").setLevel(logging.NOTSET)
+    for talker in ("aiohttp", "asyncio"):
+        logging.getLogger(talker).setLevel(logging.NOTSET)
     logging.getLogger("aiohttp.server").filters.clear()
 
 
@@ -119,6 +120,7 @@ def test_the_web_server_shows_at_no_level_what_strangers_sent(root: logging.Logg
     configure_logging(level, stream)
     server = logging.getLogger("aiohttp.server")
     server.debug("Authorization: secret")
+    logging.getLogger("asyncio").debug("the loop's secret")
     server.info("nothing new")
     assert "secret" not in stream.getvalue()
     assert ("nothing new" in stream.getvalue()) == (level in ("debug", "info"))
