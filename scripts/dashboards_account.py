@@ -115,7 +115,7 @@ def _owed() -> tuple[Figure | Graph, ...]:
     return (
         Graph(
             "Waiting for the application",
-            "Receipts and replies that nobody has taken yet, by sink, and how many may wait in each worker.",
+            "Receipts and replies that nobody has taken yet, by sink, and how many may wait.",
             "short",
             (
                 Query(total("account, sink", select("gatewayd_outbox_deliveries", MINE)), "{{account}} {{sink}}"),

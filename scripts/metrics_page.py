@@ -48,10 +48,13 @@ worker's death, and over a restart as long as the runtime directory is kept.
 
 - Units are base units: seconds, bytes, shares of 1. Names of counters end with `_total`.
 - Labels are of the configuration or of fixed sets, never a number or a message's id; at most 1,000 values of a label
-  are told apart.
+  are told apart in each worker, and none is longer than 100 characters.
 - Accounts and links are shown from the start, at zero.
-- Histograms have fixed buckets, the same for every series, so that they can be added up; Prometheus 3 turns them into
-  native histograms where `convert_classic_histograms_to_nhcb` is set.
+- Histograms are classic ones, with fixed buckets that are the same for every series, so that workers and machines add
+  up exactly. Native histograms travel in protobuf only, which is not spoken here: a page that `curl` shows and every
+  Prometheus reads is worth more. Prometheus 3 makes native ones of ours, with these buckets, where
+  `convert_classic_histograms_to_nhcb` is set. Our dashboards and rules ask for the classic ones (`_bucket`), which it
+  then keeps only with `always_scrape_classic_histograms`.
 - `conf/prometheus/` has rules and alerts over them, `conf/grafana/` dashboards; [runbook.md](runbook.md) says what to
   do when one rings.
 """

@@ -31,7 +31,8 @@ LABELS: Final[dict[str, str]] = {
     "command": "a request by its name in SMPP",
     "class": "a class of the rule set that the link is billed by",
     "endpoint": "an endpoint by its table `[endpoints.NAME]`; of the sink `mqtt`: `broker`, of `callback`: the account",
-    "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart, the rest is `other`",
+    "error": f"the carrier's or platform's code, or our word for it; {ERRORS_MAX} are told apart in a worker, the rest "
+    "is `other`",
     "event": "what was out of the ordinary, one of the words in the metric's meaning",
     "family": "what an error comes down to: see [families](#families-of-errors)",
     "fate": "`session` or `number` (delivered to the account, and why), `duplicate`, `unrouted`, `outbox_full`",

@@ -116,7 +116,20 @@ def configure_logging(
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
     # At debug a web server shows what strangers sent it, tokens included: no level of ours may.
-    logging.getLogger("aiohttp").setLevel(max(logging.INFO, logging.getLogger().level))
+    # And the loop's own debug lines are of no use to anybody here.
+    for talker in ("aiohttp", "asyncio"):
+        logging.getLogger(talker).setLevel(max(logging.INFO, logging.getLogger().level))
+    logging.getLogger("aiohttp.server").addFilter(_without_octets)
+
+
+def _without_octets(record: logging.LogRecord) -> bool:
+    """Of what is no HTTP, a web server tells with its octets: a text, a number or a secret may be in them."""
+    fault = record.exc_info[1] if record.exc_info else None
+    if fault is not None and type(fault).__module__ == "aiohttp.http_exceptions":
+        record.levelno, record.levelname = logging.INFO, "INFO"
+        record.msg, record.args = f"< {record.getMessage()}: no HTTP, {type(fault).__name__}", ()
+        record.exc_info = record.exc_text = None
+    return record.levelno >= logging.getLogger().level
 
 
 class _TerminalFormatter(logging.Formatter):

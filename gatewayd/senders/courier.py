@@ -16,6 +16,7 @@ from typing import Final
 
 from gatewayd.policy.breaker import BreakerState
 from gatewayd.policy.retry import post_delay_s
+from gatewayd.runtime.alarms import Alarm
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.trail import Trail
@@ -65,7 +66,7 @@ class Courier:
         self._hot: dict[int, Delivery] = {}
         self._later: list[tuple[float, int, Lane]] = []
         self._dirty: set[str] = set()
-        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._alarms: dict[str, Alarm] = {}
         self._still = asyncio.Event()
         self._is_stopping = False
         self.graveyard = Graveyard(spool, clock)
@@ -109,8 +110,8 @@ class Courier:
     async def stop(self, drain_s: float) -> None:
         """Begin nothing more, and let what is on its way come to its end for a while; the rest stays in the store."""
         self._is_stopping = True
-        for timer in self._timers.values():
-            timer.cancel()
+        for alarm in self._alarms.values():
+            alarm.cancel()
         try:
             async with asyncio.timeout(drain_s):
                 while any(gate.flying for gate in self._gates.values()):
@@ -241,7 +242,7 @@ class Courier:
                 return
         until = gate.breaker.waits_until(self._loop.time())
         if until is not None:
-            self._set_timer(f"gate {gate.name}", until, lambda: self._wake_gate(gate))
+            self._set_alarm(f"gate {gate.name}", until, lambda: self._wake_gate(gate))
 
     def _gather(self, gate: Gate, batch_max: int) -> tuple[_Batch, int]:
         """The next ones, of each lane in turn; and how many were looked at for that."""
@@ -359,7 +360,7 @@ class Courier:
         lane.postponed[delivery.id] = (handset_in(delivery), at)
         self._keep(delivery)
         heapq.heappush(self._later, (at, delivery.id, lane))
-        self._set_timer("retry", self._later[0][0], self._retry_now)
+        self._set_alarm("retry", self._later[0][0], self._retry_now)
 
     def _retry_now(self) -> None:
         now = self._loop.time()
@@ -371,21 +372,14 @@ class Courier:
                 lane.put_ready(delivery_id, handset)
                 self._wake(lane)
         if self._later:
-            self._set_timer("retry", self._later[0][0], self._retry_now)
+            self._set_alarm("retry", self._later[0][0], self._retry_now)
 
-    def _set_timer(self, name: str, at: float, act: Callable[[], None]) -> None:
-        """Do it then, or before, if it is to be done earlier already. One that comes too early looks again."""
-        timer = self._timers.get(name)
-        if timer is not None:
-            if timer.when() <= at:
-                return
-            timer.cancel()
+    def _set_alarm(self, name: str, at: float, act: Callable[[], None]) -> None:
+        alarm = self._alarms.get(name)
+        if alarm is None:
+            alarm = self._alarms[name] = Alarm(self._loop, act)
         if not self._is_stopping:
-            self._timers[name] = self._loop.call_at(at, self._fire, name, act)
-
-    def _fire(self, name: str, act: Callable[[], None]) -> None:
-        del self._timers[name]
-        act()
+            alarm.set(at)
 
     def _expire(self, lane: Lane, delivery: Delivery) -> bool:
         """Whether its time is over; then it is a dead letter, and its handset is free."""
@@ -419,7 +413,7 @@ class Courier:
             self.graveyard.sweep(lane, SWEEP_MAX)
             if swept:
                 self._wake(lane)
-        self._set_timer("sweep", self._loop.time() + (SWEEP_S if is_done else SWEEP_AGAIN_S), self._sweep)
+        self._set_alarm("sweep", self._loop.time() + (SWEEP_S if is_done else SWEEP_AGAIN_S), self._sweep)
 
     def _is_overdue(self, lane: Lane) -> bool:
         """Whether the time of the one that would go next is over."""

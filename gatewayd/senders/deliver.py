@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from gatewayd.policy.retry import is_worth_retrying, retry_delay_s
+from gatewayd.runtime.alarms import Alarm
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
 from gatewayd.senders.box import Box
@@ -36,6 +37,8 @@ SMPP = "smpp"
 HOT_MAX = 2_000
 LOAD_MAX = 200
 SWEEP_S = 30.0
+# Of one account, so that a million that expire at once do not hold up the loop; the next ones soon after.
+SWEEP_MAX, SWEEP_AGAIN_S = 500, 0.1
 
 
 class Outbox:
@@ -58,8 +61,8 @@ class Outbox:
         self._boxes = {name: Box(name, depth, window) for name, (depth, window) in depths.items()}
         self._dirty: set[str] = set()
         self._later: list[tuple[float, int, str]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._retries = Alarm(self._loop, self._retry_now)
+        self._sweeps = Alarm(self._loop, self._sweep)
         self._is_stopping = False
         self.sharing: Sharing | None = None
 
@@ -78,9 +81,8 @@ class Outbox:
     def stop(self) -> None:
         """Deliver nothing more; what is owed stays in the store."""
         self._is_stopping = True
-        for timer in (self._timer, self._sweep_timer):
-            if timer is not None:
-                timer.cancel()
+        for alarm in (self._retries, self._sweeps):
+            alarm.cancel()
 
     # -- from flow ------------------------------------------------------------------------------------------------
 
@@ -343,18 +345,11 @@ class Outbox:
         self._arm()
 
     def _arm(self) -> None:
-        """See that the timer fires by the first retry; one that fires too early looks again."""
-        if not self._later or self._is_stopping:
-            return
-        at = self._later[0][0]
-        if self._timer is not None:
-            if self._timer.when() <= at:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(at, self._retry_now)
+        """See that the alarm rings by the first retry."""
+        if self._later and not self._is_stopping:
+            self._retries.set(self._later[0][0])
 
     def _retry_now(self) -> None:
-        self._timer = None
         now = self._loop.time()
         while self._later and self._later[0][0] <= now:
             _, delivery_id, account = heapq.heappop(self._later)
@@ -367,17 +362,27 @@ class Outbox:
 
     def _sweep(self) -> None:
         """End what waits for an account that stays away: the oldest first, as all of an account live equally long."""
-        now = self._clock()
+        is_done = True
         for box in self._boxes.values():
-            while box.depth:
-                delivery_id = box.oldest()
-                found = self._spool.deliveries([delivery_id])
-                if found and found[0].due > now:
+            for _ in range(SWEEP_MAX):
+                if not self._ends_oldest(box):
                     break
-                box.forget(delivery_id)
-                if found:
-                    self._end(box, delivery_id, found[0].kind, "expired")
-        self._sweep_timer = self._loop.call_later(SWEEP_S, self._sweep)
+            else:
+                is_done = False
+        self._sweeps.set(self._loop.time() + (SWEEP_S if is_done else SWEEP_AGAIN_S))
+
+    def _ends_oldest(self, box: Box) -> bool:
+        """Whether the oldest one was over, and is forgotten."""
+        if not box.depth:
+            return False
+        delivery_id = box.oldest()
+        found = self._spool.deliveries([delivery_id])
+        if found and found[0].due > self._clock():
+            return False
+        box.forget(delivery_id)
+        if found:
+            self._end(box, delivery_id, found[0].kind, "expired")
+        return True
 
     # -- for people -----------------------------------------------------------------------------------------------
 

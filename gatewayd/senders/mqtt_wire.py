@@ -3,7 +3,8 @@
 The only module that knows aiomqtt, and the paho client under it: aiomqtt connects, reads and writes on the loop, while
 what it hides is taken from paho. Those are the reason code in a PUBACK (an ACL's refusal looks like success otherwise),
 acknowledging a message later than when it was read, and the end of a connection for those who wait for an answer.
-Its socket callbacks are looked after, too: aiomqtt may watch a socket that was closed a moment ago.
+Its socket callbacks are looked after, too: aiomqtt may watch a socket that was closed a moment ago, and may not hear
+that one was reset.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import select
 import socket
 import ssl
 import threading
@@ -33,6 +35,9 @@ _unheard.setLevel(logging.CRITICAL)
 
 CONNECT_TIMEOUT_S: Final = 10.0
 PUBLISH_TIMEOUT_S: Final = 30.0
+READS_MAX: Final = 1_000
+"""Packets that are read in one turn of the loop; a broker has fewer under way, but for QoS 0."""
+
 QOS: Final = 1
 FAILED: Final = 0x80
 """Reason codes from here on are refusals (MQTT 5 section 2.4)."""
@@ -226,6 +231,29 @@ class Wire:
     def _watch_reads(self, client: Any, opened: socket.socket) -> None:
         if opened.fileno() >= 0 and self._tell_opened is not None:
             self._tell_opened(client, None, opened)
+            self._loop.call_soon(self._read_all_of, opened)
+
+    def _read_all_of(self, opened: socket.socket) -> None:
+        """In place of aiomqtt, which reads a packet and waits for the next event: there is none after a reset, whatever
+        lies unread, as uvloop watches no further; the end would be noticed by the keep-alive alone."""
+        if opened.fileno() >= 0:
+            more = select.poll()
+            more.register(opened, select.POLLIN)
+            self._loop.add_reader(opened.fileno(), self._read, opened, more)
+
+    def _read(self, opened: socket.socket, more: select.poll) -> None:
+        try:
+            for _ in range(READS_MAX):
+                if self._paho.loop_read() != MQTTErrorCode.MQTT_ERR_SUCCESS or opened.fileno() < 0:
+                    return
+                if not (isinstance(opened, ssl.SSLSocket) and opened.pending()) and not more.poll(0):
+                    return
+        except Exception:
+            log.exception("= mqtt: what the broker sends cannot be read; the connection is cut")
+            connected, disconnected = self._client._connected, self._client._disconnected
+            ending = disconnected if connected.done() else connected
+            if not ending.done():
+                ending.set_exception(aiomqtt.MqttError("what it sends cannot be read"))
 
     def _socket_closed(self, client: Any, userdata: Any, closed: Any) -> None:
         if threading.get_ident() == self._thread and self._tell_closed is not None:  # else nobody watches it yet
@@ -237,7 +265,10 @@ class Wire:
     def _watch_writes(self, full: socket.socket) -> None:
         """Unless it was closed, or emptied, since."""
         if full.fileno() >= 0 and self._paho.want_write():
-            self._loop.add_writer(full.fileno(), self._paho.loop_write)
+            try:
+                self._loop.add_writer(full.fileno(), self._paho.loop_write)
+            except RuntimeError:  # the broker's end reset it, and uvloop has stopped watching: it will never be heard
+                self.drop()
 
     # -- paho's callbacks: all on the loop ----------------------------------------------------------------------------
 

@@ -452,4 +452,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         MIGRATIONS[step](connection)
         connection.execute(f"PRAGMA user_version = {step + 1}")
         connection.execute("COMMIT")
-        log.info("= store %s: schema brought to version %d", path.name, step + 1)
+    if version < SCHEMA_VERSION:
+        what = f"schema brought from version {version} to" if version else "begun, with schema version"
+        log.info("= store %s: %s %d", path.name, what, SCHEMA_VERSION)

@@ -15,6 +15,8 @@ from tests.conf.queries import families_in, labels_by_family
 
 BOARDS = {"overview", "account", "link", "rcs", "sessions", "internals"}
 COLUMNS = 24
+# As Grafana calls shares, seconds, octets, counts a second, plain numbers.
+UNITS = {"percentunit", "s", "bytes", "cps", "short"}
 EVERYWHERE = {"instance", "job"}
 
 _SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
@@ -77,13 +79,41 @@ def test_variables_and_links(path: Path) -> None:
     assert [link["includeVars"] and link["keepTime"] for link in board["links"]] == [True]
 
 
-def test_lines_lead_to_boards_that_there_are() -> None:
-    urls = [link["url"] for path in FILES for panel in panels_of(board_of(path)) for link in _data_links(panel)]
-    assert urls
-    assert {re.findall(r"/d/([\w-]+)\?", url)[0] for url in urls} <= {path.stem for path in FILES}
+def test_lines_lead_to_boards_and_variables_that_there_are() -> None:
+    """Each link of a line: its board is there, with the variables that it sets, from labels that the line has."""
+    boards = {board["uid"]: board for board in map(board_of, FILES)}
+    assert boards.keys() == {path.stem for path in FILES}, "uids are what links name"
+    links = [(panel, link["url"]) for path in FILES for panel in panels_of(board_of(path)) for link in _links_of(panel)]
+    assert links
+    for panel, url in links:
+        target, _, query = url.removeprefix("/d/").partition("?")
+        variables = {variable["name"] for variable in boards[target]["templating"]["list"]}
+        assert query.startswith("${datasource:queryparam}&")
+        assert query.endswith("&${__url_time_range}")
+        assert set(re.findall(r"var-(\w+)=", query)) <= variables, panel["title"]
+        for label in re.findall(r"\$\{__field\.labels\.(\w+)\}", query):
+            assert all(label in " ".join(_BY.findall(target["expr"])) for target in panel["targets"]), panel["title"]
 
 
-def _data_links(panel: dict[str, Any]) -> list[dict[str, Any]]:
+def test_boards_are_made_for_grafana_as_it_reads_them() -> None:
+    """What an import needs: no id of somebody's own, one data source that is chosen, and units that Grafana has."""
+    for board in map(board_of, FILES):
+        assert board.get("id") is None
+        assert board["schemaVersion"] >= 36
+        (source,) = [variable for variable in board["templating"]["list"] if variable["type"] == "datasource"]
+        assert (source["name"], source["query"]) == ("datasource", "prometheus")
+        for panel in panels_of(board):
+            assert panel["type"] in {"stat", "timeseries"}
+            defaults = panel["fieldConfig"]["defaults"]
+            assert defaults["unit"] in UNITS, panel["title"]
+            steps = [step["value"] for step in defaults["thresholds"]["steps"]]
+            assert steps[0] is None, "Grafana paints from minus infinity on"
+            assert steps[1:] == sorted(steps[1:]), panel["title"]
+            refs = [target["refId"] for target in panel["targets"]]
+            assert len(set(refs)) == len(refs)
+
+
+def _links_of(panel: dict[str, Any]) -> list[dict[str, Any]]:
     links: list[dict[str, Any]] = panel["fieldConfig"]["defaults"].get("links", [])
     return links
 

@@ -15,7 +15,8 @@ import subprocess
 import threading
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ class Prometheus:
     def __init__(self, folder: Path, target: tuple[str, int], rules: Sequence[Path]) -> None:
         self._folder = folder
         self._rules = rules
-        self._target = target
+        self.target = target
         self._port = 0
         self._process: subprocess.Popen[str] | None = None
         self._said: list[str] = []
@@ -43,7 +44,7 @@ class Prometheus:
         self._folder.mkdir()
         config = self._folder / "prometheus.yml"
         config.write_text(json.dumps(self._config()), encoding="utf-8")
-        self._port = _free_port()
+        self._port = free_port()
         self._process = subprocess.Popen(
             [
                 "prometheus",
@@ -89,6 +90,16 @@ class Prometheus:
         """Whether a query finds any number."""
         return any(not math.isnan(float(sample["value"][1])) for sample in self.ask(expr))
 
+    def without_data(self, queries: Mapping[str, str], timeout_s: float) -> dict[str, str]:
+        """Those of some queries that found nothing all the time."""
+        deadline, pause = time.monotonic() + timeout_s, threading.Event()
+        left = dict(queries)
+        while (left := {name: expr for name, expr in left.items() if not self.has_data(expr)}) and (
+            time.monotonic() < deadline
+        ):
+            pause.wait(0.2)
+        return left
+
     def alerting_rules(self) -> dict[str, str]:
         """The query of each alert, by its name."""
         groups = self._get("/api/v1/rules", type="alert")["groups"]
@@ -111,16 +122,17 @@ class Prometheus:
             assert time.monotonic() < deadline, f"{expr} is {value} and does not become {least}"
             pause.wait(0.2)
 
-    def wait_for_alert(self, name: str, timeout_s: float) -> dict[str, str]:
-        """The texts of an alert once it rings."""
+    def wait_for_alerts(self, names: AbstractSet[str], timeout_s: float) -> dict[str, dict[str, str]]:
+        """The texts of alerts once each of them has rung, if only for a moment."""
         deadline, pause = time.monotonic() + timeout_s, threading.Event()
-        while name not in (ringing := self.ringing()):
-            assert time.monotonic() < deadline, f"{name} does not ring, only {', '.join(ringing) or 'none'}"
+        rung: dict[str, dict[str, str]] = {}
+        while left := names - (rung := rung | self.ringing()).keys():
+            assert time.monotonic() < deadline, f"these do not ring: {', '.join(sorted(left))}"
             pause.wait(0.2)
-        return ringing[name]
+        return rung
 
     def _config(self) -> dict[str, Any]:
-        target = ":".join(map(str, self._target))
+        target = ":".join(map(str, self.target))
         job = {"job_name": "gatewayd", "static_configs": [{"targets": [target]}]}
         intervals = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
         return {"global": intervals, "rule_files": [str(path) for path in self._rules], "scrape_configs": [job]}
@@ -146,13 +158,16 @@ class Prometheus:
 
 
 def impatient(rules: Path, folder: Path) -> Path:
-    """A copy of a file of rules whose alerts do not wait before they ring."""
+    """A copy of a file of rules whose alerts do not wait before they ring, and find old what has waited a second."""
+    text = re.sub(r"(?m)^ +for: \w+\n", "", rules.read_text(encoding="utf-8"))
+    text = re.sub(r"(_oldest_age_seconds\S* >) \d+", r"\1 1", text)
     copy = folder / rules.name
-    copy.write_text(re.sub(r"(?m)^ +for: \w+\n", "", rules.read_text(encoding="utf-8")), encoding="utf-8")
+    copy.write_text(text, encoding="utf-8")
     return copy
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that is free now."""
     # It cannot be told to take any: somebody else may be quicker at this one, and the test says so then.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

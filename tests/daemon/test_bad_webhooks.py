@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -114,6 +115,12 @@ def test_no_http_at_all(daemon: Daemon) -> None:
     with socket.create_connection(daemon.webhooks, 10) as stranger:
         stranger.sendall(b"\x16\x03\x01 no HTTP \r\n\r\n")
         assert b"400" in stranger.recv(1_024)
+    begins_at = len(daemon.lines)
+    with socket.create_connection(daemon.webhooks, 10) as stranger:
+        stranger.sendall(f"POST /rcs/rcs?{TOKEN} {HANDSET} {SECRET} HTTP/1.1\r\n\r\n".encode())
+        assert b"400" in stranger.recv(1_024)
+    daemon.hear(re.compile("no HTTP, "), begins_at=begins_at)
+    assert [word for word in (SECRET, TOKEN, HANDSET, "Traceback") if word in daemon.log] == []
     assert post(daemon, Post(200, "")) == 200
 
 

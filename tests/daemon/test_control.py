@@ -229,7 +229,7 @@ async def test_what_is_owed_is_listed_offered_again_and_dropped(stage: Stage) ->
     await scene.carrier_is_bound()
     ids = await send_all(scene, esme)
     await until(scene, lambda found: found["accounts"]["shop"]["depth"] == len(ids), "outbox")
-    assert re.search(r"^shop +1 +8 +100,000", (await run(scene, "outbox")).out, re.MULTILINE)
+    assert re.search(r"^shop +1 +8 +1,000,000", (await run(scene, "outbox")).out, re.MULTILINE)
     rows = (await ask(scene, "outbox", "list", "shop"))["rows"]
     assert sorted(row["message"] for row in rows) == sorted(ids)
     assert {(row["kind"], row["state"], row["attempts"]) for row in rows} == {("receipt", "DELIVRD", 0)}

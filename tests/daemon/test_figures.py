@@ -43,7 +43,7 @@ STANDING = {
 NUMBERS = ("33610000001", "33610000002", "33700000001")
 
 
-async def test_the_metrics_after_some_traffic(stage: Stage) -> None:
+async def test_the_metrics_and_health_after_some_traffic(stage: Stage) -> None:
     scene = await stage()
     esme, forger = await scene.esme(), Esme("shop", "wrong")
     with pytest.raises(NotBoundError):
@@ -57,8 +57,4 @@ async def test_the_metrics_after_some_traffic(stage: Stage) -> None:
     assert [name for name, labels in SERIES.items() if samples.value(name, **labels) < 1] == []
     assert set(samples.families) >= STANDING
     assert [number for number in NUMBERS if number in samples.page + scene.daemon.log] == []
-
-
-async def test_health(stage: Stage) -> None:
-    scene = await stage()
     assert scene.daemon.page("/healthz") == "ok\n"

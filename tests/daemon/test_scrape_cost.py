@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from gatewayd.simulate.smsc import Smsc
 from tests.daemon.conftest import Stage
 from tests.daemon.process import PASSWORD, Samples, password_hash, secret_file
 from tests.daemon.scene import Scene
@@ -38,31 +40,33 @@ def looks(samples: Samples, bucket: str | None = None) -> float:
     return samples.value("gatewayd_loop_lag_seconds_bucket", le=bucket)
 
 
-async def test_a_scrape_is_quick_and_disturbs_nobody(stage: Stage, tmp_path: Path) -> None:
-    scene = await stage()
-    port = scene.south.port
+@pytest.fixture
+async def carrier() -> AsyncIterator[Smsc]:
+    made = Smsc()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_scrape_is_quick_and_disturbs_nobody(stage: Stage, carrier: Smsc, tmp_path: Path) -> None:
     link = {
         "kind": "smpp",
         "host": "127.0.0.1",
-        "port": port,
+        "port": carrier.port,
         "system_id": "example",
         "password_file": secret_file(tmp_path / "carriers.password", PASSWORD),
     }
     account = {"password_hash": password_hash(), "rate_per_s": 0}
-    await scene.terminate()
-    scene.daemon.configure(
+    scene = await stage(
         {
             "daemon": {"workers": 2},
             "accounts": {f"account-{number:03}": account for number in range(ACCOUNTS)},
             "links": {f"carrier-{number:02}": link for number in range(LINKS)},
         }
     )
-    await scene.start()
-    whole = await scene.until_samples(
-        lambda samples: (
-            samples.value("gatewayd_binds", side="carrier") == LINKS + 1 and samples.value("gatewayd_workers_up") == 2
-        )
-    )
+    await carrier.ledger.wait_for(lambda: len(carrier.binds()) == LINKS, 30)
+    whole = await scene.samples()
+    assert whole.value("gatewayd_workers_up") == 2
     assert len(whole.families["gatewayd_submits"].samples) >= ACCOUNTS
     assert len(whole.page.splitlines()) > 20_000
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -199,7 +200,8 @@ async def test_texts_and_numbers_only_where_they_may_be_seen(stage: Stage) -> No
 
 
 async def test_a_trace_is_told_whether_workers_or_the_supervisor_hang(stage: Stage) -> None:
-    scene = await stage({"history": {"text_h": 1.0}, "log": {"reveal": True}})
+    silence = {"daemon": {"worker_silence_s": 100.0}}  # it is not to be killed meanwhile
+    scene = await stage({"history": {"text_h": 1.0}, "log": {"reveal": True}} | silence)
     esme = await scene.esme()
     message_id = await scene.send(esme, HANDSET, SECRET)
     assert await scene.final(esme, message_id) == "DELIVRD"
@@ -218,5 +220,6 @@ async def test_a_trace_is_told_whether_workers_or_the_supervisor_hang(stage: Sta
         said = f"{silent}: its files are read instead\n"
         assert told == revealed + said
     finally:
-        for process in (*workers, status["pid"]):
-            os.kill(process, signal.SIGCONT)
+        for process in (status["pid"], *workers):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGCONT)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiohttp.http_exceptions import BadHttpMethod
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +33,9 @@ def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
-    logging.getLogger("aiohttp").setLevel(logging.NOTSET)
+    for talker in ("aiohttp", "asyncio"):
+        logging.getLogger(talker).setLevel(logging.NOTSET)
+    logging.getLogger("aiohttp.server").filters.clear()
 
 
 @pytest.mark.parametrize(
@@ -117,9 +120,28 @@ def test_the_web_server_shows_at_no_level_what_strangers_sent(root: logging.Logg
     configure_logging(level, stream)
     server = logging.getLogger("aiohttp.server")
     server.debug("Authorization: secret")
+    logging.getLogger("asyncio").debug("the loop's secret")
     server.info("nothing new")
     assert "secret" not in stream.getvalue()
     assert ("nothing new" in stream.getvalue()) == (level in ("debug", "info"))
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning"])
+def test_what_is_no_http_is_told_without_its_octets(root: logging.Logger, level: str) -> None:
+    """The rest of a body whose length was wrong, an address with a space in it: the server quotes them."""
+    stream = io.StringIO()
+    configure_logging(level, stream)
+    server = logging.getLogger("aiohttp.server")
+    for fault in (BadHttpMethod("GET /send?password=secret&to=33612345678"), ValueError("a fault of ours")):
+        server.error("Error handling request from %s", "192.0.2.1", exc_info=fault)
+    said = stream.getvalue()
+    assert "secret" not in said
+    assert NUMBER not in said
+    assert ("INFO aiohttp.server: < Error handling request from 192.0.2.1: no HTTP, BadHttpMethod" in said) == (
+        level != "warning"
+    )
+    assert "ERROR aiohttp.server: Error handling request" in said
+    assert "ValueError: a fault of ours" in said
 
 
 def test_warnings_are_logged_and_handlers_replaced(root: logging.Logger) -> None:

@@ -259,9 +259,9 @@ async def test_a_retry_waits_its_time(stages: Any) -> None:
     stage.answer(bind, TEMPORARY)
     await turn()
     assert len(bind.given) == 2
-    timer = stage.outbox._timer
-    assert timer is not None
-    assert timer.when() - asyncio.get_running_loop().time() == pytest.approx(RETRY_FIRST_S, abs=0.5)
+    at = stage.outbox._retries.at
+    assert at is not None
+    assert at - asyncio.get_running_loop().time() == pytest.approx(RETRY_FIRST_S, abs=0.5)
 
 
 async def test_what_is_over_is_not_delivered(stages: Any) -> None:
@@ -285,6 +285,17 @@ async def test_what_waits_for_an_account_that_stays_away_is_over_in_the_end(stag
     assert list(stage.store.kept) == [3]
     assert stage.count("expired") == 2
     assert dict(stage.outbox.depths())["shop", "smpp"] == 1
+
+
+async def test_many_that_are_over_at_once_are_ended_in_slices(stages: Any) -> None:
+    stage = stages(*(owed(number, due=NOW) for number in range(1, deliver.SWEEP_MAX + 3)))
+    stage.outbox.start()
+    assert stage.count("expired") == deliver.SWEEP_MAX
+    at = stage.outbox._sweeps.at
+    assert at is not None
+    assert at - asyncio.get_running_loop().time() < deliver.SWEEP_S / 2
+    stage.outbox._sweep()
+    assert stage.count("expired") == deliver.SWEEP_MAX + 2
 
 
 async def test_an_outbox_is_bounded_and_gives_up_its_oldest(stages: Any) -> None:

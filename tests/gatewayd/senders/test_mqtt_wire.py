@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
+import uvloop
 
+from gatewayd.runtime.tasks import spawn
 from gatewayd.senders import mqtt_wire
 from gatewayd.senders.mqtt_wire import Incoming, Terms, Wire, WireFault
 from tests.support.watch import Watch
@@ -28,6 +32,7 @@ class Script:
         self.ends = 0
         self.watch = Watch()
         self._server: asyncio.Server | None = None
+        self._writer: asyncio.StreamWriter | None = None
 
     async def start(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -39,6 +44,7 @@ class Script:
         self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
         await packet(reader)
         await self.acts.pop(0)(reader, writer)
         try:
@@ -47,6 +53,10 @@ class Script:
                 self.watch.ring()
         except (asyncio.IncompleteReadError, OSError):
             writer.close()
+
+    def say(self, octets: bytes) -> None:
+        assert self._writer is not None
+        self._writer.write(octets)
 
     def on_message(self, wire: Wire, incoming: Incoming) -> None:
         self.heard.append(incoming)
@@ -87,12 +97,15 @@ async def script() -> AsyncIterator[Script]:
     await made.stop()
 
 
+USUAL = Terms(
+    host="127.0.0.1", port=0, tls=None, username="", password="", client_id="x", keepalive_s=60, window=10,
+    receive_max=10, size_max=1_000, session_s=0,
+)  # fmt: skip
+
+
 async def wire_to(script: Script, version: str = "3.1.1", **terms: Any) -> Wire:
-    usual = Terms(
-        host="127.0.0.1", port=await script.start(), tls=None, username="", password="", client_id="x", keepalive_s=60,
-        window=10, receive_max=10, size_max=1_000, session_s=0,
-    )  # fmt: skip
-    return Wire(msgspec.structs.replace(usual, **terms), version, script.on_message, script.on_end)
+    wanted = {"port": await script.start()} | terms
+    return Wire(msgspec.structs.replace(USUAL, **wanted), version, script.on_message, script.on_end)
 
 
 async def test_acknowledgements_leave_in_the_order_of_the_messages(script: Script) -> None:
@@ -139,6 +152,64 @@ async def test_a_broker_that_ends_the_connection_is_noticed(script: Script) -> N
     with pytest.raises(WireFault, match="disconnected"):
         await wire.settled(wire.publish("t", b"x"))
     assert script.ends == 1
+
+
+@pytest.mark.parametrize("loop_factory", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_reset_is_noticed_behind_all_that_came_before_it(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def scenario() -> None:
+        script, loop = Script(), asyncio.get_running_loop()
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.setblocking(False)
+            terms = msgspec.structs.replace(USUAL, port=server.getsockname()[1])
+            wire = Wire(terms, "3.1.1", script.on_message, script.on_end)
+            opening = spawn(wire.open(), name="opening")
+            peer, _ = await loop.sock_accept(server)
+            await loop.sock_recv(peer, 1_000)
+            await loop.sock_sendall(peer, CONNACK)
+            await opening
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            peer.setblocking(True)
+            peer.sendall(b"".join(publish(number) for number in range(1, 61)))
+            peer.close()
+            await script.watch.until(lambda: script.ends == 1)
+            assert len(script.heard) == 60
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(scenario())
+
+
+async def test_what_is_no_packet_ends_the_connection(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
+    script.acts = [says(CONNACK)]
+    wire = await wire_to(script)
+    await wire.open()
+    answer = wire.publish("t", b"x")
+
+    def loop_read() -> None:
+        raise ValueError("no packet")
+
+    monkeypatch.setattr(wire._paho, "loop_read", loop_read)
+    await script.watch.until(lambda: script.got)
+    script.say(b"\xff\xff\xff\xff\xff")
+    with pytest.raises(WireFault, match="disconnected"):
+        await wire.settled(answer)
+    assert script.ends == 1
+
+
+async def test_a_socket_that_the_loop_watches_no_longer_ends_the_connection(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def add_writer(*terms: Any) -> None:
+        raise RuntimeError("the handler is closed")
+
+    script.acts = [says(CONNACK)]
+    wire = await wire_to(script)
+    await wire.open()
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_writer", add_writer)
+    monkeypatch.setattr(wire._paho, "want_write", lambda: True)
+    wire._watch_writes(cast("Any", wire._paho.socket()))
+    assert (wire.has_ended, script.ends) == (True, 1)
 
 
 async def test_a_publish_that_stays_unanswered_costs_the_connection(

@@ -58,6 +58,13 @@ def test_a_new_file_is_its_owners_alone(path: Path) -> None:
         os.umask(before)
 
 
+def test_a_new_file_is_one_line_in_the_log(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        for _ in range(2):
+            Database(path).close()
+    assert caplog.messages == [f"= store {path.name}: begun, with schema version {SCHEMA_VERSION}"]
+
+
 def test_a_migration_that_fails_leaves_the_version_before_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(connection: sqlite3.Connection) -> None:
         MIGRATIONS[0](connection)
