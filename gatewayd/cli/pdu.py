@@ -38,6 +38,8 @@ def pdu_command(
     packet headers included, several PDUs one after the other. Of a capture every TCP connection that speaks SMPP is put
     in order and told in the order of time. No gateway need run.
 
+    Example: `gatewayd pdu capture.pcap --port 2775`
+
     Exit codes: 0 all is well; 1 something is wrong with a PDU, and told; 2 no PDU could be read.
     """
     from protocol.smpp.explaining import explain

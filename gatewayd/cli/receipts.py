@@ -26,16 +26,22 @@ app = typer.Typer(help="How carriers write their receipts.", no_args_is_help=Tru
 
 
 @app.command("list")
-def list_command() -> None:
+def list_command(as_json: AsJson = False) -> None:
     """List the dialects that come with the gateway, as links may name them in `receipts`.
+
+    Example: `gatewayd receipts list`
 
     Exit codes: 0 told.
     """
     from gatewayd.config.receipt_dialects import decode
     from gatewayd.config.receipt_files import SHIPPED, SUFFIX, shipped_names
 
-    for name in shipped_names():
-        typer.echo(f"{name}: {decode((SHIPPED / (name + SUFFIX)).read_text(encoding='utf-8')).about}")
+    dialects = {name: decode((SHIPPED / (name + SUFFIX)).read_text(encoding="utf-8")).about for name in shipped_names()}
+    if as_json:
+        print_json({"rows": [{"name": name, "about": about} for name, about in dialects.items()]})
+        return
+    for name, about in dialects.items():
+        typer.echo(f"{name}: {about}")
 
 
 @app.command("try")
@@ -47,6 +53,8 @@ def try_command(
 
     Nothing is sent, and no gateway need run. Of each line it says which form of the file it has, the spellings of the
     id that are looked for, the state and what it was before, the error, and the moment; or why it cannot be used.
+
+    Example: `gatewayd receipts try failed_words < captures.txt`
 
     Exit codes: 0 all could be read; 1 one could not; 2 there is no such dialect, or it is wrong.
     """
@@ -74,11 +82,14 @@ def unparsed_command(
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Delete them all.")] = False,
     limit: Limit = 100,
+    as_json: AsJson = False,
 ) -> None:
     """List the last receipts that could not be read: when, over which link, and their text with its digits hidden.
 
     They are in small files in the spool folder, the newest half a megabyte or more of each worker. They were answered
     and belong to no message any more; what waits for them ends as UNKNOWN.
+
+    Example: `gatewayd receipts unparsed --link carrier --captures`
 
     Exit codes: 0 told; 2 the configuration is wrong, or the files may not be read.
     """
@@ -87,13 +98,25 @@ def unparsed_command(
     folder = Path(load_config(config).config.daemon.spool_dir)
     try:
         if forget:
-            typer.echo(f"{counted(unparsed.forget(folder), 'receipt')} forgotten")
+            gone = unparsed.forget(folder)
+            if as_json:
+                print_json({"forgotten": gone})
+            else:
+                typer.echo(f"{counted(gone, 'receipt')} forgotten")
             return
         found = [entry for entry in unparsed.kept(folder) if link in ("", entry.link)][-limit:]
     except OSError as error:
         refuse(f"{error.filename} cannot be read ({error.strerror})")
+    if as_json:
+        print_json({"rows": [_row(entry, whole=captures) for entry in found]})
+        return
     for entry in found:
         typer.echo(entry.pdu if captures else _masked(entry))
+
+
+def _row(entry: Unparsed, *, whole: bool) -> dict[str, object]:
+    shown = {"pdu": entry.pdu} if whole else {"text": _text(entry)}
+    return {"at": entry.at, "link": entry.link, **shown}
 
 
 def _dialect(name: str) -> Dialect:
@@ -169,8 +192,16 @@ def _sentences(dialect: Dialect, reading: Reading) -> Iterator[str]:
 
 
 def _masked(entry: Unparsed) -> str:
-    """For eyes that may be anybody's: no digit of a number, and nothing behind ``text:``."""
     import datetime
+
+    pdu = _pdu(entry.pdu)
+    at = datetime.datetime.fromtimestamp(entry.at, datetime.UTC)
+    esm_class = f"esm_class 0x{pdu.esm_class:02X}" if pdu is not None else ""
+    return f"{at:%Y-%m-%d %H:%M:%S}Z {entry.link} {esm_class} {_text(entry)}"
+
+
+def _text(entry: Unparsed) -> str:
+    """For eyes that may be anybody's: no digit of a number, and nothing behind ``text:``."""
     import re
 
     from gatewayd.carriers.receipt_dialects import octets_of
@@ -178,7 +209,4 @@ def _masked(entry: Unparsed) -> str:
     pdu = _pdu(entry.pdu)
     text = octets_of(pdu)[0].decode("latin-1") if pdu is not None else entry.pdu
     text = re.sub(r"(?is)(text:).*", r"\1…", re.sub(r"\d", "#", text))
-    shown = "".join(character if character.isprintable() else "." for character in text[:200])
-    at = datetime.datetime.fromtimestamp(entry.at, datetime.UTC)
-    esm_class = f"esm_class 0x{pdu.esm_class:02X}" if pdu is not None else ""
-    return f"{at:%Y-%m-%d %H:%M:%S}Z {entry.link} {esm_class} {shown}"
+    return "".join(character if character.isprintable() else "." for character in text[:200])

@@ -11,6 +11,9 @@ SHARED_FACTOR = 3
 """An address, and an account, may be wrong so many times as often as one account from one address: they are many."""
 
 
+_ROUNDING_S = 0.001  # a moment and what is added to it may make a little more than was added
+
+
 class Terms(msgspec.Struct, frozen=True):
     """``failures`` within ``window_s`` lock out for ``lockout_s``; 0 failures: nobody is ever locked out."""
 
@@ -37,7 +40,7 @@ def wait_s(mark: Mark, now: float, terms: Terms) -> float:
     A clock that was set back must not lock anybody out for longer than was meant.
     """
     left = mark.until - now
-    return left if terms.failures and 0.0 < left <= terms.lockout_s else 0.0
+    return left if terms.failures and 0.0 < left <= terms.lockout_s + _ROUNDING_S else 0.0
 
 
 def failed(mark: Mark, now: float, terms: Terms) -> Mark:

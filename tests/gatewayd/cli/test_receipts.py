@@ -92,6 +92,9 @@ def test_unread_ones_are_shown_without_digits_and_texts_unless_asked(config: str
     assert lines == ["1970-01-01 00:16:40Z carrier esm_class 0x04 nr:########### what:GONE text:…"]
     _, captures, _ = run("receipts", "unparsed", "-c", config, "--captures")
     assert captures == [build(pdu).hex()] * 2
+    _, told, _ = run("receipts", "unparsed", "-c", config, "--json", "--link", "backup")
+    row = {"at": 1_000.0, "link": "backup", "text": "nr:########### what:GONE text:…"}
+    assert json.loads("".join(told)) == {"rows": [row]}
     assert run("receipts", "unparsed", "-c", config, "--forget")[1] == ["2 receipts forgotten"]
     assert run("receipts", "unparsed", "-c", config)[1] == []
 

@@ -43,6 +43,11 @@ def test_what_several_share_bears_more() -> None:
     assert TERMS.shared().failures == 3 * SHARED_FACTOR
 
 
+def test_a_sum_that_was_rounded_up_locks_out_all_the_same() -> None:
+    moment, terms = 212.9195064188836, Terms(1, 60.0, 300.0)
+    assert wait_s(failed(Mark(), moment, terms), moment, terms) > 299
+
+
 def test_a_clock_that_was_set_back_locks_nobody_out_for_longer() -> None:
     mark = wrong(NOW, NOW, NOW)
     assert wait_s(mark, NOW - 86_400, TERMS) == 0

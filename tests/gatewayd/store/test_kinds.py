@@ -71,6 +71,7 @@ def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
         (Stage.SETTLING, "", None),
         (Stage.HELD, "", None),
         (Stage.SCHEDULED, "", None),
+        (Stage.ENDED, "", None),
     ],
 )
 def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | None) -> None:
@@ -80,7 +81,7 @@ def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | Non
 
 
 def test_every_stage_was_thought_of() -> None:
-    assert len(Stage) == 11
+    assert len(Stage) == 12
 
 
 @pytest.mark.parametrize(("due", "column"), [(0.0, None), (5.5, 5.5)])
