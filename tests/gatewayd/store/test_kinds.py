@@ -71,7 +71,7 @@ def test_what_ends_by_itself_has_its_time(kind: Any) -> None:
         (Stage.SETTLING, "", None),
         (Stage.HELD, "", None),
         (Stage.SCHEDULED, "", None),
-        (Stage.ENDED, "", None),
+        (Stage.ENDED, "", INTERRUPTED),
     ],
 )
 def test_what_a_restart_must_look_at(stage: Stage, queue: str, column: str | None) -> None:
