@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -92,11 +92,16 @@ class Prometheus:
 
     def without_data(self, queries: Mapping[str, str], timeout_s: float) -> dict[str, str]:
         """Those of some queries that found nothing all the time."""
+        return self._left_of(queries, lambda expr: not self.has_data(expr), timeout_s)
+
+    def with_data(self, queries: Mapping[str, str], timeout_s: float) -> dict[str, str]:
+        """Those of some queries that found something all the time."""
+        return self._left_of(queries, lambda expr: bool(self.ask(expr)), timeout_s)
+
+    def _left_of(self, queries: Mapping[str, str], stays: Callable[[str], bool], timeout_s: float) -> dict[str, str]:
         deadline, pause = time.monotonic() + timeout_s, threading.Event()
         left = dict(queries)
-        while (left := {name: expr for name, expr in left.items() if not self.has_data(expr)}) and (
-            time.monotonic() < deadline
-        ):
+        while (left := {name: expr for name, expr in left.items() if stays(expr)}) and time.monotonic() < deadline:
             pause.wait(0.2)
         return left
 

@@ -65,8 +65,7 @@ async def test_a_scrape_is_quick_and_disturbs_nobody(stage: Stage, carrier: Smsc
         }
     )
     await carrier.ledger.wait_for(lambda: len(carrier.binds()) == LINKS, 30)
-    whole = await scene.samples()
-    assert whole.value("gatewayd_workers_up") == 2
+    whole = await scene.until_samples(lambda samples: samples.value("gatewayd_workers_up") == 2)
     assert len(whole.families["gatewayd_submits"].samples) >= ACCOUNTS
     assert len(whole.page.splitlines()) > 20_000
 
