@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SHOWN: Final = 2
 _WRONG: Final = (Status.ESME_RINVPASWD, Status.ESME_RINVSYSID, Status.ESME_RBINDFAIL)
 
 
@@ -92,7 +93,10 @@ class Binder:
 
     def _refuse(self, connection: EsmeConnection, event: BindAsked, status: Status) -> None:
         self._server.metrics.binds_refused.labels(status_name(status)).value += 1
-        peer, account = connection.pump.peername, event.pdu.system_id
+        # Who mistakes one field for the other says a password here: of names that are nobody's the log has the start.
+        name = event.pdu.system_id
+        account = name if name in self._server.accounts else f"{name[:_SHOWN]}…"
+        peer = connection.pump.peername
         say(log, logging.WARNING, "< bind_refused", peer=peer, account=account, status=status_name(status))
         connection.engine.refuse_bind(event.pdu, status)
         connection.pump.flush()

@@ -160,9 +160,10 @@ async def test_the_latest_messages_of_a_number(stage: Stage) -> None:
 async def test_a_log_for_machines_shows_no_number_and_lets_one_be_followed(stage: Stage) -> None:
     scene = await stage({"daemon": {"log_format": "json", "workers": 2}, "accounts": {"shop": {"binds_max": 8}}})
     scene.tell_handsets(Rule(capable=False))
-    esme, forger = await scene.esme(), Esme("shop", "wrong")
-    with pytest.raises(NotBoundError):
-        await forger.connect("127.0.0.1", scene.north.port)
+    esme = await scene.esme()
+    for system_id, password in (("shop", "wrong"), ("password", "shop")):
+        with pytest.raises(NotBoundError):
+            await Esme(system_id, password).connect("127.0.0.1", scene.north.port)
     for handset in (HANDSET, RCS_HANDSET):
         assert await scene.final(esme, await scene.send(esme, handset, SECRET)) == "DELIVRD"
         scene.smsc.send_mo(handset, "+33700000001", SECRET)
@@ -171,8 +172,9 @@ async def test_a_log_for_machines_shows_no_number_and_lets_one_be_followed(stage
     lines = [json.loads(line) for line in scene.daemon.log.splitlines()]
     assert {"time", "level", "priority", "logger"} <= set.intersection(*map(set, lines))
     assert {line["worker"] for line in lines if "event" in line} <= {0, 1}
-    (turned_away,) = [line for line in lines if line.get("event") == "bind_refused"]
-    assert (turned_away["account"], turned_away["status"]) == ("shop", "ESME_RINVPASWD")
+    turned_away = [(line["account"], line["status"]) for line in lines if line.get("event") == "bind_refused"]
+    assert turned_away == [("shop", "ESME_RINVPASWD"), ("pa…", "ESME_RINVSYSID")]
+    assert not [line for line in lines if "password" in line.values()]
     for number in (HANDSET, RCS_HANDSET):
         assert number.removeprefix("+") not in scene.daemon.log
         masked = await asyncio.to_thread(ask, scene, number, command="mask")
