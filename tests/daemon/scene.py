@@ -168,6 +168,7 @@ def _tables(folder: Path, carrier_port: int, platform: str) -> dict[str, Any]:
                 "system_id": "example",
                 "password_file": secret_file(folder / "carrier.password", PASSWORD),
                 "reconnect_min_s": 0.05,
+                "bind_refused_wait_s": 0.05,
                 "reconnect_max_s": 0.2,
                 "throttle_pause_s": 0.1,
             },

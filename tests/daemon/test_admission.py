@@ -130,7 +130,7 @@ def test_behind_a_balancer_the_client_is_who_comes(place: Place) -> None:
             assert raw.bind("inner") == OK
             assert raw.submits_well()
         assert place.status("outside", "inner", source=BALANCER, head=outside) == BINDFAIL
-    place.daemon.hear(re.compile(r"= bound account=inner peer=203\.0\.113\.7 "))
+    place.daemon.hear(re.compile(r"= bound peer=203\.0\.113\.7 account=inner "))
     with place.come("a check", source=BALANCER, head=LOCAL):
         pass
     before = place.faults("proxy_absent")

@@ -223,7 +223,12 @@ MEANINGS = {
         submit(2, body(schedule=b"991201000000000+")), refused(0x61), {"schedule_too_far": 1}
     ),
     "a delivery in the past": Row(submit(2, body(schedule=b"200101000000000+")), refused(0x61), {"schedule_past": 1}),
-    "a canned message": Row(submit(2, body(default_message=1)), refused(0x63), {"default_message": 1}),
+    "a canned message that is none": Row(
+        submit(2, body(default_message=1, text=b"")), refused(0x63), {"default_message": 1}
+    ),
+    "a canned message and a text": Row(
+        submit(2, body(default_message=1)), refused(0x63), {"default_message_and_text": 1}
+    ),
 }
 
 ROWS = {**WIRE, **BODIES, **MEANINGS}

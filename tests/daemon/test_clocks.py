@@ -56,6 +56,7 @@ async def test_a_bind_that_answers_may_stay(stage: Stage) -> None:
 
 async def test_an_application_may_ask_as_well(stage: Stage) -> None:
     scene = await stage()
+    await scene.carrier_is_bound()
     esme = Esme("shop", PASSWORD, limits=Limits(enquire_interval_s=0.05, response_timeout_s=5.0))
     scene.esmes.append(esme)
     await esme.connect("127.0.0.1", scene.north.port)

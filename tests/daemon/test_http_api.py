@@ -198,7 +198,7 @@ async def test_a_batch_has_a_result_for_each(http: Clients, workers: int) -> Non
         "/docs#invalid-sender",
         "/docs#bad-shape",
     ]
-    assert [result["problem"].get("element") for result in results[:4]] == ["to", "text", None, None]
+    assert [result["problem"].get("element") for result in results[:4]] == ["to", "text", None, "from"]
     assert all(result["status"] == 202 for result in results[5:])
     assert len({result["id"] for result in results[5:]}) == 2_000
     await scene.smsc.ledger.wait_for(lambda: len(scene.smsc.ledger.submits) == 2_000, WAIT_S)

@@ -105,6 +105,10 @@ def tables(folder: Path, receiver: Receiver, broker: Mosquitto) -> dict[str, Any
                 "sinks": ["smpp", "webhook"],
                 "endpoint": "crm",
                 "api_keys": {"main": {"hash": hash_key(KEY)}},
+                "per_day": 1_000_000,
+                "throttle_delay_s": 0.5,
+                "outbind": "127.0.0.1:9",
+                "outbind_password_file": secret_file(folder / "outbind.secret", "secret\n"),
             }
         },
         "endpoints": {
@@ -114,7 +118,10 @@ def tables(folder: Path, receiver: Receiver, broker: Mosquitto) -> dict[str, Any
                 "allow_private": True,
             }
         },
-        "links": {"rcs": {"provider": "operator", "billing": "test_rules", "operators": {"orange": "launched"}}},
+        "links": {
+            "carrier": {"rate_per_s": 5_000.0, "burst": 100},
+            "rcs": {"provider": "operator", "billing": "test_rules", "operators": {"orange": "launched"}},
+        },
     }
 
 
@@ -260,12 +267,15 @@ OF_DEATHS = {
     "GatewaydWorkerCrashLoop",
     "GatewaydWorkersMissing",
 }
-# A disk that is full, slow or refuses, a busy machine and a fault of ours: only by the series that they would give.
+# A disk that is full, slow or refuses, a busy machine and a fault of ours: only by the series that they would give. What
+# the two of the door ring for (certificates, lock-outs) has scenes in test_admission.py.
 NOT_FROM_OUTSIDE = {
     "GatewaydBillingUnwritten",
+    "GatewaydCertificateRefused",
     "GatewaydDiskFills",
     "GatewaydHistoryLost",
     "GatewaydInternalFaults",
+    "GatewaydLockedOut",
     "GatewaydLoopLate",
     "GatewaydStoreFailing",
     "GatewaydStoreSlow",

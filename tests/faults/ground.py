@@ -121,6 +121,7 @@ def _tables(folder: Path, ports: Mapping[str, int]) -> dict[str, Any]:
         "window": 20,
         "reconnect_min_s": 0.05,
         "reconnect_max_s": 0.4,
+        "bind_refused_wait_s": 0.05,
         "response_timeout_s": 1.0,
         "throttle_pause_s": 0.1,
         "retry_max": 1_000,
