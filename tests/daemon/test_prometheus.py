@@ -267,8 +267,8 @@ OF_DEATHS = {
     "GatewaydWorkerCrashLoop",
     "GatewaydWorkersMissing",
 }
-# A disk that is full, slow or refuses, a busy machine and a fault of ours: only by the series that they would give. What
-# the two of the door ring for (certificates, lock-outs) has scenes in test_admission.py.
+# A disk that is full, slow or refuses, a busy machine and a fault of ours: only by the series that they would give.
+# What the two of the door ring for (certificates, lock-outs) has scenes in test_admission.py.
 NOT_FROM_OUTSIDE = {
     "GatewaydBillingUnwritten",
     "GatewaydCertificateRefused",
