@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from made_page import keep
 
 from gatewayd.config.carrier_statuses import OTHERWISE, RENAMED, STATUSES, WORDS
 
@@ -33,20 +34,5 @@ def _lines() -> Iterator[str]:
     yield f"| any other | carriers' own, 0x00000400 to 0x000004FF, and reserved ones | | `{OTHERWISE.word}` |"
 
 
-def main() -> int:
-    """Write the page, or only look whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 when the page is not up to date"
-    )
-    is_check, text = parser.parse_args().check, PAGE.read_text(encoding="utf-8")
-    if is_check and text != page(text):
-        print("docs/links.md is not up to date; run scripts/links-page", file=sys.stderr)
-        return 1
-    if not is_check:
-        PAGE.write_text(page(text), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, page))

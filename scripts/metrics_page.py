@@ -5,11 +5,12 @@ Knows how the page reads; what stands in it is ``gatewayd.runtime.metrics``'s.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+from made_page import keep
 
 from gatewayd.policy.error_families import FAMILIES
 from gatewayd.runtime.instruments import Counters, Gauge, Timings, unit_of
@@ -116,20 +117,5 @@ def _families() -> Iterator[str]:
     yield from (f"| `{family}` | {meaning} |" for family, meaning in FAMILIES.items())
 
 
-def main() -> int:
-    """Write the page, or only look whether it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 when the page is not up to date"
-    )
-    is_check = parser.parse_args().check
-    if is_check and PAGE.read_text(encoding="utf-8") != page():
-        print("docs/metrics.md is not up to date; run scripts/metrics-page", file=sys.stderr)
-        return 1
-    if not is_check:
-        PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, lambda _: page()))

@@ -5,11 +5,12 @@ Knows how the page reads; what is answered when is ``protocol.smpp.conformance``
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from made_page import keep
 
 from protocol.smpp.conformance import STATES, TABLE, Answer, Row
 from protocol.smpp.constants import MessageState, Status, status_name
@@ -188,20 +189,5 @@ def _statuses() -> Iterator[str]:
     yield from (f"| 0x{int(status):08X} | {status_name(status)} |" for status in sorted(set(Status)))
 
 
-def main() -> int:
-    """Write the page, or say whether it is up to date."""
-    parser = argparse.ArgumentParser(description="Writes docs/smpp.md.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 when the page is not up to date"
-    )
-    is_check = parser.parse_args().check
-    if is_check and PAGE.read_text(encoding="utf-8") != page():
-        print("docs/smpp.md is not up to date; run scripts/smpp-page", file=sys.stderr)
-        return 1
-    if not is_check:
-        PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, lambda _: page()))

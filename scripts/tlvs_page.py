@@ -5,11 +5,12 @@ Knows how the page reads; what a TLV may hold is ``protocol.smpp.tlv_table``'s t
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
+
+from made_page import keep
 
 from protocol.smpp.tlv_table import DEFINITIONS, RANGES, Definition, Form, Piece
 
@@ -124,20 +125,5 @@ def _places() -> Iterator[str]:
         yield f"| {place} | {', '.join(row.name for row in _rows() if place in row.places)} |"
 
 
-def main() -> int:
-    """Write the page, or say whether it is up to date."""
-    parser = argparse.ArgumentParser(description="Writes docs/tlvs.md.")
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit code 1 when the page is not up to date"
-    )
-    is_check = parser.parse_args().check
-    if is_check and PAGE.read_text(encoding="utf-8") != page():
-        print("docs/tlvs.md is not up to date; run scripts/tlvs-page", file=sys.stderr)
-        return 1
-    if not is_check:
-        PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(keep(PAGE, lambda _: page()))
