@@ -118,7 +118,7 @@ async def test_strangers_are_refused_with_a_sentence(
     opened: Callable[..., Any], tmp_path: Path, groups: list[int], is_let_in: bool
 ) -> None:
     listener = await opened(group=grp.getgrgid(2).gr_name)
-    tmp_path.chmod(0o755)
+    listener.path.parent.chmod(0o755)
     listener.path.chmod(0o666)  # as if the socket's group were a wider one than the configured
     # By its name alone, from its folder: those above may be closed to strangers, as a TMPDIR of one's own is.
     command = [sys.executable, "-c", STRANGER, listener.path.name, str(groups)]
