@@ -227,7 +227,7 @@ class _Stream:
         starts = _starts(run)
         at = _resync(data, 0)
         while 0 <= at < len(data):
-            size = int.from_bytes(data[at : at + 4], "big") if at + 4 <= len(data) else HEADER_SIZE
+            size = max(HEADER_SIZE, int.from_bytes(data[at : at + 4], "big"))  # the last may end before its header does
             if at + HEADER_SIZE <= len(data) and not _is_pdu(data[at : at + HEADER_SIZE]):
                 at = _resync(data, at + 1)
                 continue

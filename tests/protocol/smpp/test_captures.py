@@ -56,6 +56,12 @@ def test_a_capture_that_begins_in_the_middle() -> None:
     assert [pdu.octets for pdu in pdus_of(pcap(frames(STREAM[5:], 500)))] == PDUS[1:]
 
 
+@pytest.mark.parametrize("end", [bytes(3), bytes(6), b"\0\0\0\x05abc", b"\0\0\0\x2f\0"])
+def test_a_capture_that_ends_before_a_header_does(end: bytes) -> None:
+    found = pdus_of(pcap(frames(STREAM + end, 10_000)))
+    assert [(pdu.octets, pdu.is_whole) for pdu in found] == [*((pdu, True) for pdu in PDUS), (end, False)]
+
+
 def test_both_directions_in_the_order_of_time() -> None:
     answer = build(SubmitSmResp(1, 0, "id"))
     packets = [ethernet(PDUS[0], 1), ethernet(answer, 9, ports=(2775, 40000)), ethernet(PDUS[1], 1 + len(PDUS[0]))]
