@@ -15,6 +15,8 @@ __all__ = ["decimal_text", "ids_of", "message_id_text", "name_of", "short_name"]
 SHORT_MAX: Final = 8
 _LONG_MAX: Final = 16
 _DECIMAL_MAX: Final = 20
+_ID_END: Final = 1 << 62
+"""Ids, and those that follow them in a group, stay below this for 500 years; the store has no room for greater ones."""
 
 
 def message_id_text(message_id: int) -> str:
@@ -40,7 +42,7 @@ def ids_of(text: str, sequence_now: int) -> tuple[str, tuple[int, ...]]:
     """
     digits = text.strip().lower().lstrip("0")
     if _LONG_MAX < len(digits) <= _DECIMAL_MAX and digits.isascii() and digits.isdigit():
-        return digits, (int(digits),)
+        return (digits, (number,)) if (number := int(digits)) < _ID_END else ("", ())
     if not digits or len(digits) > _LONG_MAX or not digits.isascii() or not digits.isalnum():
         return "", ()
     try:
@@ -49,4 +51,4 @@ def ids_of(text: str, sequence_now: int) -> tuple[str, tuple[int, ...]]:
         return "", ()
     if len(digits) <= SHORT_MAX:
         return f"{number:08x}", ids_named(number, sequence_now)
-    return digits, (number,)
+    return (digits, (number,)) if number < _ID_END else ("", ())

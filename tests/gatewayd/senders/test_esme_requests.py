@@ -82,7 +82,8 @@ async def test_what_is_not_there_or_not_ones_own_is_unknown(gateway: Gateway) ->
     esme, bank = await gateway.esme(), await gateway.esme("bank")
     await gateway.hold()
     message_id = await send(esme)
-    for stranger, name in ((bank, message_id), (esme, "1234567890abcde"), (esme, "no id"), (esme, ""), (esme, "ff")):
+    names = ("1234567890abcde", "no id", "", "ff", "f" * 16, "9" * 20)
+    for stranger, name in ((bank, message_id), *((esme, name) for name in names)):
         for pdu in (QuerySm(name), ReplaceSm(name, short_message=b"x")):
             assert (await stranger.answer_to(pdu)).status == Status.ESME_RINVMSGID
     assert (await bank.answer_to(CancelSm("", message_id))).status == Status.ESME_RINVMSGID

@@ -22,6 +22,12 @@ def test_each_is_read_back_whatever_the_account_is_told_now(message_id: int) -> 
         assert id_of(name) == message_id
 
 
-@pytest.mark.parametrize("text", ["", "0", "x", "1" * 21, "12345678901234567f", "１２３４５６７８９０１２３４５６７"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "0", "x", "1" * 21, "12345678901234567f", "１２３４５６７８９０１２３４５６７"),
+        *("f" * 16, "7" + "f" * 15, "9" * 20, str(2**63)),  # numbers that the store has no room for
+    ],
+)
 def test_what_is_no_name(text: str) -> None:
     assert ids_of(text, 0) == ("", ())
