@@ -183,8 +183,7 @@ class _Reader:
             value = data[at + 4 : at + 4 + size]
             self._tlv(tag, size, value, at)
             at += 4 + size
-        if at < len(data):
-            self._told.rest = data[at:]
+        self._told.rest = data[at:]
 
     def _tlv(self, tag: int, size: int, value: bytes, at: int) -> None:
         row, told = DEFINITIONS.get(tag), self._told

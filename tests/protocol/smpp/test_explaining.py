@@ -93,6 +93,9 @@ def test_faults_have_their_octet_and_section() -> None:
         (len(sound) - 7, "tlv_size"),
         (len(sound) - 4, "tlv_overrun"),
     ]
+    assert explain(cut).rest == b"", "what was told is not unread"
+    longer = (len(sound) + 1).to_bytes(4, "big") + sound[4:] + b"\x15"
+    assert explain(longer).rest == b"\x15"
     assert faults(explain(build(SubmitSm(validity_period="soon")))) == [(27, "bad_time", "7.1.1")]
     assert faults(explain(bytes(12))) == [(0, "short_pdu", "3.2")]
     assert faults(explain(b"\0\0\0\x10\0\0\x01\x11\0\0\0\0\0\0\0\1"))[0][1] == "unsupported_command"
