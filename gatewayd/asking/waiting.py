@@ -222,8 +222,5 @@ def _id_of(asked: Asked) -> int | None:
 
 def _head(asked: Asked, message_id: int) -> Journey | None:
     """A message, or the one in which it travels as a part."""
-    desk = asked.worker.desk
-    journey = desk.journey(message_id)
-    if journey is not None and journey.progress.stage is Stage.MEMBER:
-        return desk.journey(journey.progress.member_of)
-    return journey
+    journey = asked.worker.desk.journey(message_id)
+    return asked.worker.desk.head_of(journey) if journey is not None else None

@@ -174,6 +174,11 @@ class Desk:
         journey = self.flying.get(message_id) or self.spool.journey(message_id)
         return None if journey is not None and journey.progress.stage is Stage.ENDED else journey
 
+    def head_of(self, journey: Journey) -> Journey | None:
+        """The message in which it travels as a part, or itself; None when that has its end."""
+        progress = journey.progress
+        return self.journey(progress.member_of) if progress.stage is Stage.MEMBER else journey
+
     # -- carrying out -------------------------------------------------------------------------------------------
 
     def apply(self, journey: Journey, step: Step, was_queued: str = "") -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -17,7 +17,7 @@ from gatewayd.message import Message
 from gatewayd.policy import intervention
 from gatewayd.policy.answers import Changes, Fate, Named, NamedFate
 from gatewayd.policy.homes import id_of, sequence_of
-from gatewayd.policy.journey import Finish, Stage
+from gatewayd.policy.journey import Finish
 from gatewayd.policy.numbering import handset_of
 from gatewayd.store.kinds import MESSAGE, RESULT
 from gatewayd.store.records import Result
@@ -42,7 +42,7 @@ class NamedMessages:
     async def look(self, args: Mapping[str, Any]) -> Named | None:
         """Every message of a name that is at home here, and every one whose end is still known."""
         found = [self._told(journey) for journey in self._named(args)]
-        found += [_told_result(message_id, result) for message_id, result in self._ended(args)]
+        found += [NamedFate(fate_of(key, result), is_named=bool(result.known_as)) for key, result in self._ended(args)]
         return Named([fate for fate in found if fate is not None]) if found else None
 
     def _named(self, args: Mapping[str, Any]) -> Iterator[Journey]:
@@ -118,17 +118,8 @@ class NamedMessages:
         return Changes(outcomes)
 
     def _cancel(self, journey: Journey) -> str:
-        desk = self._desk
-        if journey.progress.stage is Stage.MEMBER:
-            head = desk.journey(journey.progress.member_of)
-            if head is None:
-                return "too_late"
-            journey = head
-        step = intervention.cancel(journey.progress, journey.message.expires_at, desk.now())
-        if step is None:
-            return "under_way" if journey.progress.is_cancelled else "too_late"
-        desk.apply(journey, step, journey.progress.queue)
-        return "cancelled" if isinstance(step, Finish) else "under_way"
+        head = self._desk.head_of(journey)
+        return take_back(self._desk, head) if head is not None else "too_late"
 
     # -- another text ---------------------------------------------------------------------------------------------
 
@@ -163,19 +154,18 @@ class NamedMessages:
         return "replaced"
 
 
-def group_ids(first: int) -> list[int]:
-    """The ids that the other messages of a group may have, whose first has this one."""
-    sequence, slot = sequence_of(first), first & _SLOT_MASK
-    return [id_of(sequence + number, slot) for number in range(1, GROUP_MAX)]
+def take_back(desk: Desk, journey: Journey) -> Literal["cancelled", "under_way", "too_late"]:
+    """Cancel what travels by itself; what came of it."""
+    step = intervention.cancel(journey.progress, journey.message.expires_at, desk.now())
+    if step is None:
+        return "under_way" if journey.progress.is_cancelled else "too_late"
+    desk.apply(journey, step, journey.progress.queue)
+    return "cancelled" if isinstance(step, Finish) else "under_way"
 
 
-def _bears(owner: str, known_as: str, message_id: int, account: str, name: str) -> bool:
-    """Whether a message is the account's and bears the name: its own, or its id where it has none."""
-    return owner == account and (known_as or f"{message_id:x}") == name
-
-
-def _told_result(message_id: int, result: Result) -> NamedFate:
-    fate = Fate(
+def fate_of(message_id: int, result: Result) -> Fate:
+    """How a message ended, as far as that is kept."""
+    return Fate(
         message_id=message_id,
         source=result.source,
         destination=result.destination,
@@ -186,4 +176,14 @@ def _told_result(message_id: int, result: Result) -> NamedFate:
         done_at=result.done_at,
         reference=result.reference,
     )
-    return NamedFate(fate, is_named=bool(result.known_as))
+
+
+def group_ids(first: int) -> list[int]:
+    """The ids that the other messages of a group may have, whose first has this one."""
+    sequence, slot = sequence_of(first), first & _SLOT_MASK
+    return [id_of(sequence + number, slot) for number in range(1, GROUP_MAX)]
+
+
+def _bears(owner: str, known_as: str, message_id: int, account: str, name: str) -> bool:
+    """Whether a message is the account's and bears the name: its own, or its id where it has none."""
+    return owner == account and (known_as or f"{message_id:x}") == name

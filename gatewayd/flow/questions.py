@@ -15,17 +15,16 @@ import msgspec
 from gatewayd.flow import parcels
 from gatewayd.flow.desk import Desk, reference_of
 from gatewayd.flow.inquiring import WAIT_S, Inquiries
-from gatewayd.flow.named import NamedMessages
+from gatewayd.flow.named import NamedMessages, fate_of, take_back
 from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
-from gatewayd.policy import intervention
 from gatewayd.policy.answers import Cancelling, Changes, Fate, HomeAway, Known, Named, NamedFate, Talk, Word
 from gatewayd.policy.homes import home_of
-from gatewayd.policy.journey import Finish, Progress, Stage, is_on_rcs
+from gatewayd.policy.journey import Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store.kinds import SESSION
-from gatewayd.store.records import Capability, Session
+from gatewayd.store.records import Capability, Result, Session
 from gatewayd.store.spool import Journey
 from gatewayd.store.walking import walk
 
@@ -230,39 +229,27 @@ class Questions:
 
     # -- answered -------------------------------------------------------------------------------------------------
 
-    def _own(self, args: Mapping[str, Any]) -> tuple[Journey, Journey] | None:
-        """An account's message and the one in which it travels: itself, or the first of the parts that were joined."""
+    def _own(self, args: Mapping[str, Any]) -> Journey | None:
+        """An account's message."""
         journey = self._desk.journey(args["id"])
-        if journey is None or journey.message.account != args["account"]:
-            return None
-        if journey.progress.stage is not Stage.MEMBER:
-            return journey, journey
-        head = self._desk.journey(journey.progress.member_of)
-        return (journey, head) if head is not None else None
+        return journey if journey is not None and journey.message.account == args["account"] else None
+
+    def _result(self, args: Mapping[str, Any]) -> Result | None:
+        """How an account's message ended."""
+        result = self._desk.spool.result(args["id"])
+        return result if result is not None and result.account == args["account"] else None
 
     async def _query(self, args: Mapping[str, Any]) -> Fate | None:
-        found = self._own(args)
-        if found is not None:
-            return self._fate(*found)
-        result = self._desk.spool.result(args["id"])
-        if result is None or result.account != args["account"]:
-            return None
-        return Fate(
-            message_id=args["id"],
-            source=result.source,
-            destination=result.destination,
-            state=result.state,
-            accepted_at=result.accepted_at,
-            channel=result.channel,
-            error=result.error,
-            done_at=result.done_at,
-            reference=result.reference,
-        )
+        journey = self._own(args)
+        fate = self._told(journey) if journey is not None else None
+        if fate is not None:
+            return fate
+        result = self._result(args)
+        return fate_of(args["id"], result) if result is not None else None
 
     def _told(self, journey: Journey) -> Fate | None:
-        """The same, of a message that was found already."""
-        progress = journey.progress
-        head = self._desk.journey(progress.member_of) if progress.stage is Stage.MEMBER else journey
+        """How far a message is: itself, or the first of the parts that were joined."""
+        head = self._desk.head_of(journey)
         return self._fate(journey, head) if head is not None else None
 
     def _fate(self, journey: Journey, head: Journey) -> Fate:
@@ -291,17 +278,14 @@ class Questions:
         return Channel.RCS if is_on_rcs(progress) else self._desk.channels.get(progress.link, Channel.SMS)
 
     async def _cancel(self, args: Mapping[str, Any]) -> Cancelling | None:
-        found = self._own(args)
-        if found is None:
-            result = self._desk.spool.result(args["id"])
-            return Cancelling("too_late") if result is not None and result.account == args["account"] else None
-        journey = found[1]
-        step = intervention.cancel(journey.progress, journey.message.expires_at, self._desk.now())
-        if step is None:
-            return Cancelling("under_way" if journey.progress.is_cancelled else "too_late")
-        self._desk.apply(journey, step, journey.progress.queue)
-        await self._desk.spool.journal.durable()
-        return Cancelling("cancelled" if isinstance(step, Finish) else "under_way")
+        journey = self._own(args)
+        head = self._desk.head_of(journey) if journey is not None else None
+        if head is None:
+            return Cancelling("too_late") if self._result(args) is not None else None
+        outcome = take_back(self._desk, head)
+        if outcome != "too_late":
+            await self._desk.spool.journal.durable()
+        return Cancelling(outcome)
 
     async def _talks(self, args: Mapping[str, Any]) -> Talks:
         account, handset, sender = args["account"], handset_of(args["handset"], 1, 1), args["sender"]
