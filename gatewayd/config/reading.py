@@ -71,7 +71,9 @@ def read_table(
     return record(**values)
 
 
-def _read_value(annotation: object, key: str, value: object, findings: Findings) -> object:
+def _read_value(
+    annotation: object, key: str, value: object, findings: Findings, *, may_be_empty: bool = True
+) -> object:
     """One value, or UNSET when it was faulty."""
     if typing.get_origin(annotation) is dict:
         return _read_entries(typing.get_args(annotation)[1], key, value, findings)
@@ -83,8 +85,8 @@ def _read_value(annotation: object, key: str, value: object, findings: Findings)
     kind = _kind_of(annotation)
     if not kind.items:
         # An empty text means "not given"; whether that is allowed is a question of the other keys.
-        verdict = None if value == "" and not kind.choices and kind.of is str else _judge(kind, value)
-        return _noted(verdict, key, findings, value, kind)
+        is_not_given = may_be_empty and value == "" and not kind.choices and kind.of is str
+        return _noted(None if is_not_given else _judge(kind, value), key, findings, value, kind)
     if not isinstance(value, list):
         findings.fault(key, f"{shown(value)} is not a list", f"write [{shown(value)}]")
         return UNSET
@@ -102,7 +104,7 @@ def _read_tables(record: type[T], key: str, value: object, findings: Findings) -
 
 
 def _read_entries(annotation: object, key: str, value: object, findings: Findings) -> object:
-    """A table whose keys are the administrator's own words."""
+    """A table whose keys are the administrator's own words; none of them need be there to say nothing."""
     if not isinstance(value, dict):
         findings.fault(key, f"{shown(value)} is not a table", f"write [{key}] and its keys below")
         return UNSET
@@ -112,7 +114,7 @@ def _read_entries(annotation: object, key: str, value: object, findings: Finding
         if verdict:
             findings.fault(f"{key}.{dotted(name)}", *verdict)
             return UNSET
-        read[name] = _read_value(annotation, f"{key}.{dotted(name)}", item, findings)
+        read[name] = _read_value(annotation, f"{key}.{dotted(name)}", item, findings, may_be_empty=False)
     return UNSET if any(item is UNSET for item in read.values()) else read
 
 

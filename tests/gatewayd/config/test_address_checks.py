@@ -33,6 +33,7 @@ def test_sound_ones(desk: Desk) -> None:
         ('default_messages = { "0" = "x" }\n', "", 'smpp.default_messages.0: "0" is no number of a default message;'),
         ('default_messages = { "01" = "x" }\n', "", "smpp.default_messages.01: "),
         ('default_messages = { "255" = "x" }\n', "", "give 1 to 254, without zeros before"),
+        ('default_messages = { "1" = "" }\n', "", "smpp.default_messages.1: the text is empty or too long;"),
         ("", 'default_messages = { "hello" = "x" }\n', 'accounts.bank.default_messages.hello: "hello" is no number'),
         ("", 'country = "fr"\n', 'accounts.bank.country: "fr" is not a country;'),
         ("", 'country = "ZZ"\n', 'accounts.bank.country: there is no country "ZZ";'),
@@ -68,6 +69,7 @@ def test_rules_without_effect(desk: Desk) -> None:
         ('source_fallback = "SHOP"\n', '.source_fallback: "SHOP" is a name, and stands for names'),
         ('source_ton = "alpha"\n', '.source_ton: "alpha" is not a whole number;'),
         ('source_map = { SHOP = "much too long for a sender" }\n', ".source_map.SHOP: "),
+        ('source_map = { SHOP = "" }\n', '.source_map.SHOP: "" is not a sender;'),
         ('service_type = "123456"\n', '.service_type: "123456" is not a service_type;'),
     ],
 )

@@ -98,6 +98,16 @@ FAULTS = {
             )
         ],
     ),
+    "words that say nothing": (
+        f'{HOST}statuses = {{ESME_RTHROTTLED = ""}}\ntlvs_rename = {{set_dpf = ""}}\n',
+        [
+            (
+                'links.carrier.statuses.ESME_RTHROTTLED: "" is nothing that can be done about a status; '
+                'write "retry", "retry 30" (seconds), "pause", "next", "fail" or "unreachable"'
+            ),
+            'links.carrier.tlvs_rename.set_dpf: "" names no TLV; write a name of docs/tlvs.md or its tag: "0x1400"',
+        ],
+    ),
     "no address at all": (
         "",
         ["links.carrier.host: is missing; a link of kind smpp needs it, or hosts, or listen"],
