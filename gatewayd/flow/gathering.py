@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 GATHERED_MAX: Final = 100_000
 _HOUR_S: Final = 3_600.0
 
-_Key = tuple[str, str, str, int, int]
+LongMessage = tuple[str, str, str, int, int]
+"""Account, source, destination, reference and number of parts: what the parts of one message have in common."""
 
 
 class Gathering:
@@ -27,7 +28,7 @@ class Gathering:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._groups: dict[_Key, dict[int, int]] = {}
+        self._groups: dict[LongMessage, dict[int, int]] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -53,7 +54,7 @@ class Gathering:
         message = journey.message
         assert message.concat is not None  # only parts are given here
         _, total, sequence = message.concat
-        key = _key(message)
+        key = long_message_of(message)
         group = self._groups.get(key)
         if group is not None and sequence in group:
             # It came again under another id, or its reference was used again: what is known is told.
@@ -68,13 +69,13 @@ class Gathering:
 
     def on_due(self, journey: Journey) -> None:
         """It has waited long enough: the others never came, or nobody knows what became of them."""
-        key = _key(journey.message)
+        key = long_message_of(journey.message)
         if journey.progress.id in self._groups.get(key, {}).values():
             self._tell(key)
         elif self._desk.spool.journey(journey.progress.id) is not None:  # else it was told with the others just now
             self._tell_of([journey])
 
-    def _tell(self, key: _Key) -> None:
+    def _tell(self, key: LongMessage) -> None:
         group = self._groups.pop(key)
         self._count -= len(group)
         self._tell_of(self._desk.spool.journeys([group[sequence] for sequence in sorted(group)]))
@@ -94,7 +95,8 @@ class Gathering:
             desk.note_end(first.id, end)
 
 
-def _key(message: Message) -> _Key:
-    assert message.concat is not None
-    reference, total, _ = message.concat
-    return message.account, message.source, message.destination, reference, total
+def long_message_of(part: Message) -> LongMessage:
+    """Which long message a part is of."""
+    assert part.concat is not None  # only parts are given here
+    reference, total, _ = part.concat
+    return part.account, part.source, part.destination, reference, total

@@ -12,15 +12,13 @@ from typing import Final
 import msgspec
 
 from gatewayd.flow.desk import Desk
-from gatewayd.message import Message
+from gatewayd.flow.gathering import LongMessage, long_message_of
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.user_data import without_concat
 from gatewayd.store.spool import Journey
 
 _COPIES_MAX: Final = 255
-
-_Key = tuple[str, str, str, int, int]
 
 
 class _Group(msgspec.Struct, gc=False):
@@ -39,7 +37,7 @@ class Joiner:
     def __init__(self, desk: Desk, incomplete_max: int) -> None:
         self._desk = desk
         self._incomplete_max = incomplete_max
-        self._groups: dict[_Key, _Group] = {}
+        self._groups: dict[LongMessage, _Group] = {}
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -47,7 +45,7 @@ class Joiner:
     def add(self, journey: Journey) -> None:
         """One more part, durable already."""
         assert journey.message.concat is not None  # only parts are given here
-        key, (_, total, sequence) = _key(journey.message), journey.message.concat
+        key, (_, total, sequence) = long_message_of(journey.message), journey.message.concat
         group = self._groups.get(key)
         if group is None and len(self._groups) >= self._incomplete_max:
             self._release([journey], "too_many_incomplete")
@@ -67,7 +65,7 @@ class Joiner:
 
     def on_due(self, journey: Journey) -> None:
         """A part has waited long enough for the others."""
-        key = _key(journey.message)
+        key = long_message_of(journey.message)
         group = self._groups.get(key)
         if group is not None and journey.progress.id in group.ids():
             self._release(self._pop(key), "incomplete")
@@ -82,7 +80,7 @@ class Joiner:
             for part in self._desk.spool.journeys([known])
         )
 
-    def _pop(self, key: _Key) -> list[Journey]:
+    def _pop(self, key: LongMessage) -> list[Journey]:
         return self._desk.spool.journeys(self._groups.pop(key).ids())
 
     def _join(self, parts: list[Journey], total: int) -> None:
@@ -106,9 +104,3 @@ class Joiner:
         for part in parts:
             expires_at = part.message.expires_at
             self._desk.apply(part, steps.skip_rcs(part.progress, self._desk.channels, reason, expires_at))
-
-
-def _key(message: Message) -> _Key:
-    assert message.concat is not None
-    reference, total, _ = message.concat
-    return message.account, message.source, message.destination, reference, total
