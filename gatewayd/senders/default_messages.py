@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 
 from gatewayd.config import schema
+from gatewayd.senders.own_alphabet import coded
 from gatewayd.senders.submit_rules import Refusal
-from protocol.smpp import text
 from protocol.smpp.constants import ESM_UDHI, Status, Tag
 from protocol.smpp.pdu import SubmitSm
 
@@ -24,11 +24,7 @@ def with_text(pdu: SubmitSm, settings: schema.Account, common: Mapping[str, str]
     if pdu.short_message or any(tag == Tag.MESSAGE_PAYLOAD for tag, _ in pdu.tlvs):
         raise Refusal(Status.ESME_RINVDFTMSGID, "default_message_and_text")
     words = text_of(pdu.sm_default_msg_id, settings, common)
-    try:
-        data_coding, payload = 0, text.encode(words, settings.data_coding_0)
-    except text.TextFault:
-        encoding = text.best_encoding(words)
-        data_coding, payload = text.data_coding_of(encoding, settings.data_coding_0), text.encode(words, encoding)
+    data_coding, payload = coded(words, settings.data_coding_0)
     return msgspec.structs.replace(
         pdu,
         sm_default_msg_id=0,

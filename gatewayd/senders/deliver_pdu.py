@@ -10,6 +10,7 @@ from gatewayd.message import NO_NETWORK_ERROR, Encoding
 from gatewayd.policy.correlation import session_info
 from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.names import name_of
+from gatewayd.senders.own_alphabet import coded
 from gatewayd.senders.receipt_form import ReceiptForm
 from gatewayd.senders.tlv_rules import told
 from gatewayd.store.records import Delivery
@@ -120,7 +121,8 @@ def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int, byt
     shift = shift_of(udh) if udh and encoding is Encoding.GSM else NO_SHIFT
     if shift != NO_SHIFT and not _reads(account, shift):
         words = text.decode(delivery.payload, encoding, "replace", shift)
-        return *_anew(words, account), without(udh, SHIFT_ELEMENTS)
+        data_coding, payload = coded(words, account.data_coding_0)
+        return payload, data_coding, without(udh, SHIFT_ELEMENTS)
     same = text.encoding_of(delivery.data_coding, account.data_coding_0) == encoding
     if same or encoding is Encoding.BINARY:
         return delivery.payload, delivery.data_coding, udh
@@ -135,14 +137,6 @@ def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int, byt
 def _reads(account: schema.Account, shift: Shift) -> bool:
     known = (0, *identifiers_of(account.national_languages))
     return account.data_coding_0 == "gsm" and all(language in known for language in shift)
-
-
-def _anew(words: str, account: schema.Account) -> tuple[bytes, int]:
-    """In the account's own alphabet, or in UCS2."""
-    try:
-        return text.encode(words, account.data_coding_0), 0
-    except text.TextFault:
-        return text.encode(words, Encoding.UCS2), text.data_coding_of(Encoding.UCS2, account.data_coding_0)
 
 
 def _reference(delivery: Delivery) -> _Tlvs:

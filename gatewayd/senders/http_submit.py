@@ -19,12 +19,13 @@ from gatewayd.senders.accounts import Account
 from gatewayd.senders.http_problems import Problem, problem_of
 from gatewayd.senders.http_shapes import Outcome, Send
 from gatewayd.senders.names import message_id_text
+from gatewayd.senders.own_alphabet import coded
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.senders.submit_rules import Refusal
 from protocol.rcs.content import Content, Text, plain_text
-from protocol.smpp import text as alphabets
 from protocol.smpp.constants import Status
 from protocol.smpp.pdu import SubmitSm
+from protocol.smpp.text import TextFault
 from protocol.smpp.times import format_absolute
 from protocol.smpp.tlvs import write
 
@@ -124,7 +125,10 @@ def submit_of(send: Send, account: Account, now: float, fill: TemplateFiller, ke
     words = send.text if send.text is not None else plain_text(content) if content is not None else ""
     if not words:
         raise Problem("invalid-text", "the message has no text", element="text")
-    data_coding, payload = _coded(words, account)
+    try:
+        data_coding, payload = coded(words, account.settings.data_coding_0)
+    except TextFault:
+        raise Problem("invalid-text", "a character of it is none", element="text") from None
     ton, npi, source = source_of(send.sender)
     return SubmitSm(
         source_addr_ton=ton,
@@ -157,18 +161,6 @@ def _content_of(send: Send, account: Account, fill: TemplateFiller) -> Content |
         raise Problem("invalid-template", "there is no such template", element="template.name") from None
     except ValueError as error:
         raise Problem("invalid-template", str(error), element="template.parameters") from None
-
-
-def _coded(words: str, account: Account) -> tuple[int, bytes]:
-    """In the account's own alphabet where that holds every character, else UCS2."""
-    try:
-        return 0, alphabets.encode(words, account.settings.data_coding_0)
-    except alphabets.TextFault:
-        pass
-    try:
-        return alphabets.data_coding_of("ucs2", account.settings.data_coding_0), alphabets.encode(words, "ucs2")
-    except alphabets.TextFault:
-        raise Problem("invalid-text", "a character of it is none", element="text") from None
 
 
 def source_of(sender: str) -> tuple[int, int, str]:

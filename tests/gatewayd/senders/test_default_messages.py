@@ -8,7 +8,7 @@ from gatewayd.message import Encoding
 from protocol.smpp.constants import Status, Tag
 from tests.gatewayd.senders.test_submit import Desk
 
-TEXTS = {"1": "Hello", "254": "Être", "9": "Ё"}
+TEXTS = {"1": "Hello", "254": "Être", "9": "Ё", "10": "10 €"}
 
 
 def asked(**account: object) -> Desk:
@@ -25,6 +25,8 @@ def asked(**account: object) -> Desk:
         (254, "latin1", 0, Encoding.LATIN1, "Être".encode("latin-1")),
         (9, "gsm", 8, Encoding.UCS2, b"\x04\x01"),
         (9, "ucs2", 0, Encoding.UCS2, b"\x04\x01"),
+        (10, "gsm", 0, Encoding.GSM, b"10 \x1be"),
+        (10, "latin1", 8, Encoding.UCS2, "10 €".encode("utf-16-be")),
     ],
 )
 def test_texts(number: int, alphabet: str, data_coding: int, encoding: Encoding, payload: bytes) -> None:
