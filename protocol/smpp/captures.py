@@ -5,8 +5,10 @@ Enough for a capture of a port, not a TCP stack: fragments of IP are left out, a
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -20,7 +22,7 @@ _HEADS: Final = {_ETHERNET: 14, _NULL: 4, _RAW: 0, _RAW_OLD: 0, _COOKED: 16, _CO
 _MAGIC: Final = {b"\xa1\xb2\xc3\xd4": 1e6, b"\xa1\xb2\x3c\x4d": 1e9}
 _SECTION: Final = b"\x0a\x0d\x0d\x0a"
 _TCP: Final = 6
-_VLANS: Final = (0x8100, 0x88A8)
+_VLANS: Final = (b"\x81\x00", b"\x88\xa8")
 _EXTENSIONS: Final = (0, 43, 60)
 _SEQUENCE_MASK: Final = 0xFFFFFFFF
 
@@ -56,20 +58,19 @@ def pdus_of(data: bytes, port: int = 0) -> list[Captured]:
 
     Raises ValueError with words for a person when the file cannot be read at all.
     """
-    streams: dict[tuple[str, str], _Stream] = {}
+    streams: list[_Stream] = []
+    latest: dict[tuple[str, str], _Stream] = {}
     for at_unix, link_type, frame in _packets(data):
         segment = segment_of(link_type, frame)
         if segment is None or (not segment.payload and not segment.is_first) or (port and port not in segment.ports):
             continue
-        key = segment.source, segment.destination
-        stream = streams.get(key)
+        ends = segment.source, segment.destination
+        stream = latest.get(ends)
         if stream is None or segment.is_first:
-            key_old = (f"{segment.source}#{len(streams)}", segment.destination)
-            if stream is not None:
-                streams[key_old] = stream
-            stream = streams[key] = _Stream(segment)
+            stream = latest[ends] = _Stream(segment)
+            streams.append(stream)
         stream.take(at_unix, segment)
-    found = [pdu for stream in streams.values() for pdu in stream.pdus()]
+    found = [pdu for stream in streams for pdu in stream.pdus()]
     return sorted(found, key=lambda pdu: pdu.at_unix)
 
 
@@ -90,7 +91,7 @@ def segment_of(link_type: int, frame: bytes) -> Segment | None:
     if start is None:
         return None
     if link_type == _ETHERNET:
-        while frame[start - 2 : start] in tuple(vlan.to_bytes(2, "big") for vlan in _VLANS):
+        while frame[start - 2 : start] in _VLANS:
             start += 4
     packet = frame[start:]
     if len(packet) < 20:
@@ -224,7 +225,7 @@ class _Stream:
 
     def _cut(self, run: list[tuple[float, bytes]]) -> Iterator[Captured]:
         data = b"".join(octets for _, octets in run)
-        starts = _starts(run)
+        starts = list(itertools.accumulate((len(octets) for _, octets in run), initial=0))
         at = _resync(data, 0)
         while 0 <= at < len(data):
             size = max(HEADER_SIZE, int.from_bytes(data[at : at + 4], "big"))  # the last may end before its header does
@@ -232,17 +233,9 @@ class _Stream:
                 at = _resync(data, at + 1)
                 continue
             octets = data[at : at + size]
-            when = next(moment for place, moment in reversed(starts) if place <= at)
+            when, _ = run[bisect.bisect_right(starts, at) - 1]
             yield Captured(when, self._source, self._destination, octets, len(octets) == size)
             at += size
-
-
-def _starts(run: Iterable[tuple[float, bytes]]) -> list[tuple[int, float]]:
-    found, at = [], 0
-    for moment, octets in run:
-        found.append((at, moment))
-        at += len(octets)
-    return found
 
 
 def _resync(data: bytes, at: int) -> int:
