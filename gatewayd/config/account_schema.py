@@ -48,7 +48,6 @@ from gatewayd.config.values import (
     Window,
     WindowOrOther,
     Word,
-    Zone,
 )
 
 
@@ -111,7 +110,7 @@ class Account(Table, frozen=True, kw_only=True):
     outbox_depth_max: Count = 1_000_000
     message_id_base: IdBase = "hex"
     receipt_dates: DateDigits = 10
-    receipt_zone: Zone = "UTC"
+    receipt_zone: str = "UTC"
     receipt_template: ReceiptTemplate = ""
     receipt_text_chars: ReceiptChars = 0
     receipt_tlvs: tuple[ReceiptTlv, ...] = ("receipted_message_id", "message_state", "network_error_code")

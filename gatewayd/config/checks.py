@@ -110,6 +110,9 @@ def _check_accounts(draft: Draft, findings: Findings) -> None:
             findings.fault(file, "is missing", "name a file made with: gatewayd hash-password")
         if account.senders == ():
             findings.warn(f"{where}.senders", "is empty: the account may send nothing", 'write ["*"] for any sender')
+        if not forms.is_zone(account.receipt_zone):
+            problem = f"{shown(account.receipt_zone)} is no time zone"
+            findings.fault(f"{where}.receipt_zone", problem, 'write a name such as "UTC" or "Europe/Paris"')
 
 
 def _check_numbers(config: schema.Config, findings: Findings) -> None:

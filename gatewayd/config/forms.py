@@ -55,6 +55,15 @@ def is_number(text: str) -> bool:
     return _NUMBER.fullmatch(text) is not None
 
 
+def is_zone(text: str) -> bool:
+    """Whether the text names a time zone that this machine knows."""
+    try:
+        zoneinfo.ZoneInfo(text)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return False
+    return True
+
+
 def name(text: str) -> Verdict:
     """The name of a link or provider: it becomes part of URLs, file names and metrics."""
     if _NAME.fullmatch(text):
@@ -260,14 +269,6 @@ def _receipt_error(text: str) -> Verdict:
     return f"{shown(text)} is no error code of a receipt", 'write three letters or digits: "045"'
 
 
-def _zone(text: str) -> Verdict:
-    try:
-        zoneinfo.ZoneInfo(text)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
-        return f"{shown(text)} is no time zone", 'write a name such as "UTC" or "Europe/Paris"'
-    return None
-
-
 def _topic_prefix(text: str) -> Verdict:
     if is_printable(text) and len(text) <= _TOPIC_PREFIX_MAX and all(map(_LEVEL.fullmatch, text.split("/"))):
         return None
@@ -329,5 +330,4 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "topic_prefix": _topic_prefix,
     "url": _url,
     "word": _word,
-    "zone": _zone,
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -90,8 +89,6 @@ def _check_reach(where: str, link: schema.Link, draft: Draft, findings: Findings
     for text in link.test_numbers:
         if not forms.is_number(text.removeprefix("+")):
             findings.fault(f"{where}.test_numbers", f"{shown(text)} is not a number", 'write "33612345678"')
-    try:
-        zoneinfo.ZoneInfo(link.bulk_zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+    if not forms.is_zone(link.bulk_zone):
         problem = f"{shown(link.bulk_zone)} is no time zone of this machine"
         findings.fault(f"{where}.bulk_zone", problem, 'write "Europe/Paris", and install the time zones (tzdata)')

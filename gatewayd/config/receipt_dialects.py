@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime
 import re
 import tomllib
-import zoneinfo
 from collections.abc import Iterator
 from typing import Final, Literal
 
 import msgspec
 
+from gatewayd.config.forms import is_zone
 from gatewayd.config.pattern_cost import WAYS_MAX, ways
 
 StateWord = Literal["ENROUTE", "ACCEPTD", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"]
@@ -80,9 +80,7 @@ def _faults(dialect: DialectFile) -> Iterator[str]:
             datetime.datetime.strptime(_MOMENT.strftime(layout), layout)  # noqa: DTZ007 # only whether it can be read
         except ValueError:
             yield f"dates: {layout!r} is no form of a date; write one such as %y%m%d%H%M"
-    try:
-        zoneinfo.ZoneInfo(dialect.zone)
-    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+    if not is_zone(dialect.zone):
         yield f"zone: {dialect.zone!r} is no time zone; write a name such as Europe/Paris"
 
 

@@ -45,6 +45,7 @@ def test_what_is_wrong_is_said_with_its_remedy(desk: Desk, name: str, content: b
     [
         ("receipt_dates = 11\n", "receipt_dates"),
         ('receipt_zone = "Paris"\n', 'receipt_zone: "Paris" is no time zone; write a name such as "UTC"'),
+        ('receipt_zone = ""\n', 'receipt_zone: "" is no time zone; write a name such as "UTC"'),
         ('receipt_template = "{id}"\n', "it names no {id}, or neither {stat} nor {state}"),
         ("receipt_text_chars = 21\n", "receipt_text_chars"),
         ('receipt_tlvs = ["all"]\n', "receipt_tlvs"),
