@@ -14,7 +14,7 @@ from gatewayd.config.values import (
     DateDigits,
     Delay,
     DeliveryPdu,
-    HostPortOrNone,
+    HostPort,
     Hours,
     HoursOrOff,
     IdBase,
@@ -104,7 +104,7 @@ class Account(Table, frozen=True, kw_only=True):
     data_coding_0: Alphabet = "gsm"
     national_languages: tuple[NationalLanguage, ...] = ()
     transliterate: Transliteration = "off"
-    outbind: HostPortOrNone = ""
+    outbind: HostPort = ""
     outbind_password_file: str = ""
     outbox_ttl_h: Hours = 72.0
     outbox_depth_max: Count = 1_000_000

@@ -140,10 +140,6 @@ def _host_port(text: str) -> Verdict:
     return f"{shown(text)} is not a host with its port", 'write "smsc1.example:2775" or "[2001:db8::1]:2775"'
 
 
-def _host_port_or_none(text: str) -> Verdict:
-    return _host_port(text) if text else None
-
-
 def _status_action(text: str) -> Verdict:
     try:
         action_of(text)
@@ -258,7 +254,7 @@ def _receipt_word(text: str) -> Verdict:
 
 
 def _receipt_template(text: str) -> Verdict:
-    problem = fault_of(text) if text else ""
+    problem = fault_of(text)
     remedy = "write the words of appendix B with fields in braces, as in docs/receipts.md"
     return (f"{shown(text)} is no template for receipts: {problem}", remedy) if problem else None
 
@@ -304,7 +300,6 @@ FORMS: Final[Mapping[str, Callable[[str], Verdict]]] = {
     "country": _country,
     "host": _host,
     "host_port": _host_port,
-    "host_port_or_none": _host_port_or_none,
     "hours_of_day": _hours_of_day,
     "key_hash": _key_hash,
     "listen": _listen,

@@ -15,9 +15,9 @@ import msgspec
 
 from gatewayd.config.forms import is_zone
 from gatewayd.config.pattern_cost import WAYS_MAX, ways
+from gatewayd.config.values import MessageIdMode
 
 StateWord = Literal["ENROUTE", "ACCEPTD", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "UNKNOWN", "REJECTD"]
-MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 
 FIELDS: Final = ("id", "stat", "err", "done")
 """What a receipt may tell."""
