@@ -85,14 +85,7 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
 
 def on_no_receipt(progress: Progress) -> Finish:
     """No more is heard of what was taken: what is not known yet is unknown, and the worst of all counts."""
-    states = [segment.state if segment.state.is_final else State.UNKNOWN for segment in progress.segments]
-    if not states:
-        return Finish(State.UNKNOWN, "no_receipt")
-    number = {"first": 0, "last": len(states) - 1}.get(progress.deciding, worst(states))
-    segment = progress.segments[number]
-    if not segment.state.is_final:
-        return Finish(State.UNKNOWN, "no_receipt")
-    return Finish(segment.state, segment.error, network_error=segment.network_error)
+    return (_told(progress) if progress.segments else None) or Finish(State.UNKNOWN, "no_receipt")
 
 
 def _segment(progress: Progress, segment: int) -> Segment:
@@ -118,15 +111,18 @@ def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: floa
 
 def _sms_end(progress: Progress) -> Step:
     segments = progress.segments
-    if len(segments) == 1:
-        only = segments[0]
-        return Finish(only.state, only.error, network_error=only.network_error) if only.state.is_final else WAIT
-    if progress.deciding:
-        decisive = segments[0 if progress.deciding == "first" else -1]
-    elif not all(segment.state.is_final for segment in segments):
+    if len(segments) > 1 and not progress.deciding and not all(segment.state.is_final for segment in segments):
         return WAIT
+    return _told(progress) or WAIT
+
+
+def _told(progress: Progress) -> Finish | None:
+    """The end, as the segment tells it that speaks for all of them; None as long as that is not known."""
+    segments = progress.segments
+    if progress.deciding or len(segments) == 1:
+        decisive = segments[-1 if progress.deciding == "last" else 0]
     else:
-        decisive = segments[worst(segment.state for segment in segments)]
+        decisive = segments[worst(each.state if each.state.is_final else State.UNKNOWN for each in segments)]
     if not decisive.state.is_final:
-        return WAIT
+        return None
     return Finish(decisive.state, decisive.error, network_error=decisive.network_error)
