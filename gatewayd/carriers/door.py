@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import logging
 import socket
 import ssl
@@ -20,6 +19,7 @@ from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
 from gatewayd.carriers.statuses import WRONG_CREDENTIALS
 from gatewayd.config.addresses import parse_address
+from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tasks import spawn
 from protocol.smpp.connection import Connection
 from protocol.smpp.pdu import Outbind
@@ -99,7 +99,7 @@ class Door:
         self._outbind_password = outbind_password
         self._on_change = on_change
         self._modes = MODES.get(settings.bind, (settings.bind,))
-        self._networks = tuple(ipaddress.ip_network(text) for text in settings.listen_networks)
+        self._networks = Networks(settings.listen_networks)
         self._task: asyncio.Task[None] | None = None
         self._numbers = 0
 
@@ -169,8 +169,7 @@ class Door:
 
     def _objection(self, peer: str) -> str:
         """Why somebody is not let in, or nothing."""
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        if not any(address in network for network in self._networks):
+        if not self._networks.holds(peer):
             return "foreign_network"
         if len(self.seats) >= self._credentials.settings.binds * len(self._modes):
             return "too_many_connections"

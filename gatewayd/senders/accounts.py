@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from gatewayd.config import schema
 from gatewayd.config.passwords import hash_password, verify_password
 from gatewayd.policy.numbering import matches
+from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.seats import Seats
 from gatewayd.runtime.shared_budgets import SharedBudgets
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.senders.address_rules import rules_of
 from gatewayd.senders.allowance import Allowance
-from gatewayd.senders.networks import Networks
 from protocol.smpp.constants import Status
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.tls import LiveTls
 from gatewayd.runtime.trail import say
-from gatewayd.senders.networks import Networks
 from protocol.haproxy.header import HeaderFault, parse, wanted
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from gatewayd.policy.lockout import Mark, Terms, failed, wait_s
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.networks import address_of
 from gatewayd.runtime.shared_marks import NOTHING, Key, Known, SharedMarks
-from gatewayd.senders.networks import address_of
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
 from gatewayd.message import Availability
 from gatewayd.runtime.metrics import Metrics
+from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tls import LiveTls
 from gatewayd.runtime.trail import say
 from gatewayd.senders.accounts import Account, Gatekeeper
@@ -25,7 +26,6 @@ from gatewayd.senders.doorstep import Doorstep
 from gatewayd.senders.esme_connection import EsmeConnection
 from gatewayd.senders.esme_requests import RequestDesk
 from gatewayd.senders.lockout import Lockout
-from gatewayd.senders.networks import Networks
 from gatewayd.senders.several import Rename
 from gatewayd.senders.submit import SubmitDesk
 from protocol.smpp.connection import Limits

@@ -137,6 +137,14 @@ async def test_one_that_says_nothing_is_left(stage: Stage) -> None:
     assert "bind_failed" in stage.faults
 
 
+async def test_one_of_ipv4_is_known_on_a_socket_for_both(stage: Stage) -> None:
+    """A listener on [::] takes IPv4, too, and names such a peer as an address of IPv6."""
+    link = await stage.listening(listen="[::ffff:127.0.0.1]:0")
+    await stage.dials(link)
+    await stage.watch.until(lambda: link.is_up or stage.faults)
+    assert stage.faults == []
+
+
 async def test_strangers_are_turned_away(stage: Stage) -> None:
     link = await stage.listening(listen_networks=("192.0.2.0/24", "2001:db8::/32"))
     bind = await stage.dials(link)

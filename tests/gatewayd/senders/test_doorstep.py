@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tls import LiveTls
 from gatewayd.senders.doorstep import Doorstep
-from gatewayd.senders.networks import Networks
 from tests.daemon.test_tls import certificate
 from tests.support.watch import Watch
 

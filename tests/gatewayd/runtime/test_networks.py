@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatewayd.senders.networks import Networks, address_of
+from gatewayd.runtime.networks import Networks, address_of
 
 
 def test_no_networks_hold_nobody() -> None:
