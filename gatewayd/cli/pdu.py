@@ -79,8 +79,8 @@ def _captured(source: str, port: int) -> list[Captured]:
         return pdus_of(data, port)
     if port:
         raise ValueError("--port is for captures, and this is none")
-    text = data.hex() if data[:1] == b"\0" else data.decode("latin-1")
-    return [Captured(0.0, "", "", octets) for dump in octets_of(text) for octets in _framed(payload_of(dump))]
+    dumps = [data] if data[:1] == b"\0" else octets_of(data.decode("latin-1"))
+    return [Captured(0.0, "", "", octets) for dump in dumps for octets in _framed(payload_of(dump))]
 
 
 def _read(source: str) -> bytes:
@@ -105,12 +105,13 @@ def _read(source: str) -> bytes:
 def _framed(octets: bytes) -> list[bytes]:
     """PDUs one after the other; where a length cannot be true, all that is left is one."""
     found = []
-    while octets:
-        size = int.from_bytes(octets[:4], "big")
-        if not 16 <= size < len(octets):
-            size = len(octets)
-        found.append(octets[:size])
-        octets = octets[size:]
+    at = 0
+    while at < len(octets):
+        size = int.from_bytes(octets[at : at + 4], "big")
+        if not 16 <= size < len(octets) - at:
+            size = len(octets) - at
+        found.append(octets[at : at + size])
+        at += size
     return found
 
 
@@ -162,6 +163,8 @@ def _value(line: Line, mask: bool) -> str:
 
 
 def _as_json(one: Captured, told: Explained, mask: bool) -> dict[str, Any]:
+    import msgspec
+
     where = {"at_unix": one.at_unix, "from": one.source, "to": one.destination, "whole": one.is_whole}
     return {
         **(where if one.source else {}),
@@ -171,16 +174,7 @@ def _as_json(one: Captured, told: Explained, mask: bool) -> dict[str, Any]:
         "octets": told.size,
         "fields": [_field(line, mask and line.is_private) for line in told.lines],
         "not_read": "" if mask else told.rest.hex(),
-        "faults": [
-            {
-                "at": fault.at,
-                "kind": fault.kind,
-                "detail": fault.detail,
-                "section": fault.section,
-                "status": fault.status,
-            }
-            for fault in told.faults
-        ],
+        "faults": [msgspec.structs.asdict(fault) for fault in told.faults],
     }
 
 

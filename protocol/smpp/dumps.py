@@ -6,10 +6,12 @@ Plain digits with spaces, colons, commas, ``0x`` or ``\\x``; and dumps with offs
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
 _OFFSET: Final = re.compile(r"^\s*(?:0[xX])?([0-9a-fA-F]{3,8})(?::\s*|\s+)(?=\S)(.*)$")
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]+")
 _GROUP: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _JUNK: Final = re.compile(r"\bb(?=[\"'])|0[xX]|\\[xX]|[\s:,;.{}()\[\]\"'|<>_-]")
 _RUN: Final = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){16,}")
@@ -31,7 +33,7 @@ def octets_of(text: str) -> list[bytes]:
         digits = _JUNK.sub("", line)
         if not digits:
             continue
-        if len(digits) % 2 or re.fullmatch(r"[0-9a-fA-F]+", digits) is None:
+        if len(digits) % 2 or _DIGITS.fullmatch(digits) is None:
             # A line of a log, perhaps, with the octets somewhere in it.
             runs = [re.sub(r"[ :]", "", run) for run in _RUN.findall(line)]
             if not runs:
@@ -53,13 +55,10 @@ def _complaint(digits: str) -> str:
 
 def _joined(lines: list[str]) -> list[str]:
     """Lines that are nothing but digits belong together, unless an empty line or words stand between."""
-    found: list[str] = [""]
-    for line in lines:
-        digits = _JUNK.sub("", line)
-        if digits and re.fullmatch(r"[0-9a-fA-F]+", digits):
-            found[-1] += " " + line
-        else:
-            found += [line, ""]
+    found: list[str] = []
+    for is_digits, group in itertools.groupby(lines, lambda line: _DIGITS.fullmatch(_JUNK.sub("", line)) is not None):
+        together = list(group)
+        found += [" ".join(together)] if is_digits else together
     return [line for line in found if line.strip()]
 
 
