@@ -1,5 +1,5 @@
 """How numbers are written in a country, and which there are: taken from the phonenumbers library when it is first
-asked for, as patterns that cost one match each. Without that question the library is not even loaded.
+asked for, as patterns that cost one match each. Without that question it is not even loaded, nor is regex.
 
 Knows no message and no account.
 """
@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-import regex
 
 if TYPE_CHECKING:
     from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
@@ -81,6 +79,7 @@ def family_of(region: str) -> tuple[Plan, ...]:
 
 def _with_heads(plan: Plan) -> Plan:
     """Tried one by one: what could go on to be a number. ``re`` cannot say that of a part."""
+    import regex
     from phonenumbers import PhoneMetadata
 
     metadata = PhoneMetadata.metadata_for_region(plan.region, None)
