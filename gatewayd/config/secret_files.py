@@ -181,15 +181,12 @@ def check_tls_files(config: schema.Config, places: Places, findings: Findings) -
         ("mqtt", config.mqtt),
         ("webhooks", config.webhooks),
     ):
-        if table.tls_certificate and table.tls_key:
-            _check_pair(where, places.find(table.tls_certificate), places.find(table.tls_key), findings)
+        _check_pair(where, table.tls_certificate, table.tls_key, places, findings)
     _check_authorities("smpp.tls_client_ca", config.smpp.tls_client_ca, places, findings)
     _check_authorities("mqtt.tls_ca", config.mqtt.tls_ca, places, findings)
     for name, link in config.links.items():
         _check_authorities(dotted("links", name, "tls_ca"), link.tls_ca, places, findings)
-        if link.tls_certificate and link.tls_key:
-            pair = places.find(link.tls_certificate), places.find(link.tls_key)
-            _check_pair(dotted("links", name), *pair, findings)
+        _check_pair(dotted("links", name), link.tls_certificate, link.tls_key, places, findings)
     for name, endpoint in config.endpoints.items():
         _check_authorities(dotted("endpoints", name, "tls_ca"), endpoint.tls_ca, places, findings)
 
@@ -202,7 +199,10 @@ def _check_authorities(key: str, tls_ca: str, places: Places, findings: Findings
             findings.fault(key, f"{quoted(tls_ca)} holds no certificates", "give certificates in PEM")
 
 
-def _check_pair(where: str, certificate: Path, private_key: Path, findings: Findings) -> None:
+def _check_pair(where: str, tls_certificate: str, tls_key: str, places: Places, findings: Findings) -> None:
+    if not (tls_certificate and tls_key):
+        return
+    certificate, private_key = places.find(tls_certificate), places.find(tls_key)
     has_certificate = _read_file(f"{where}.tls_certificate", certificate, findings, is_secret=False) is not None
     has_key = _read_file(f"{where}.tls_key", private_key, findings, is_secret=True) is not None
     if not (has_certificate and has_key):
