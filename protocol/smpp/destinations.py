@@ -53,7 +53,7 @@ class DestinationList(msgspec.Struct, frozen=True, gc=False):
 
     def read(self, data: bytes, position: int) -> tuple[tuple[Destination, ...], int]:
         """Take all of them; raises RemoteFault."""
-        count, position = _read_octet(_COUNT, data, position)
+        count, position = _COUNT.read(data, position)
         if not 0 < count <= DESTINATIONS_MAX:
             raise RemoteFault("destination_count", Status.ESME_RINVNUMDESTS, detail=_COUNT.name)
         found = []
@@ -85,17 +85,17 @@ class UnsuccessList(msgspec.Struct, frozen=True, gc=False):
 
     def read(self, data: bytes, position: int) -> tuple[tuple[Unsuccess, ...], int]:
         """Take all of them; raises RemoteFault."""
-        count, position = _read_octet(_REFUSED, data, position)
+        count, position = _REFUSED.read(data, position)
         found = []
         for _ in range(count):
-            ton, position = _read_octet(_TON, data, position)
-            npi, position = _read_octet(_NPI, data, position)
+            ton, position = _TON.read(data, position)
+            npi, position = _NPI.read(data, position)
             address, position = _ADDRESS.read(data, position)
             end = position + _STATUS_SIZE
             if end > len(data):
                 raise RemoteFault("short_pdu", Status.ESME_RINVCMDLEN, detail="error_status_code")
             status = int.from_bytes(data[position:end], "big")
-            found.append(Unsuccess(ton, npi, str(address), status))
+            found.append(Unsuccess(ton, npi, address, status))
             position = end
         return tuple(found), position
 
@@ -113,21 +113,15 @@ class UnsuccessList(msgspec.Struct, frozen=True, gc=False):
             out += refused.status.to_bytes(_STATUS_SIZE, "big")
 
 
-def _read_octet(octet: Octet, data: bytes, position: int) -> tuple[int, int]:
-    value, position = octet.read(data, position)
-    assert isinstance(value, int)
-    return value, position
-
-
 def _read_destination(data: bytes, position: int) -> tuple[Destination, int]:
-    flag, position = _read_octet(_FLAG, data, position)
+    flag, position = _FLAG.read(data, position)
     if flag == _LIST_NAME:
         name, position = _NAME.read(data, position)
-        return Destination(list_name=str(name)), position
+        return Destination(list_name=name), position
     if flag != _SME_ADDRESS:
         # Nobody knows how long an entry of another kind is, so what follows it cannot be found.
         raise RemoteFault("destination_flag", Status.ESME_RINVDESTFLAG, detail=_FLAG.name)
-    ton, position = _read_octet(_TON, data, position)
-    npi, position = _read_octet(_NPI, data, position)
+    ton, position = _TON.read(data, position)
+    npi, position = _NPI.read(data, position)
     address, position = _ADDRESS.read(data, position)
-    return Destination(ton, npi, str(address)), position
+    return Destination(ton, npi, address), position

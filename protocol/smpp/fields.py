@@ -41,7 +41,7 @@ class Octet(msgspec.Struct, frozen=True, gc=False):
 
     name: str
 
-    def read(self, data: bytes, position: int) -> tuple[object, int]:
+    def read(self, data: bytes, position: int) -> tuple[int, int]:
         """Take one octet."""
         if position >= len(data):
             raise RemoteFault("short_pdu", Status.ESME_RINVCMDLEN, detail=self.name)
@@ -65,7 +65,7 @@ class CString(msgspec.Struct, frozen=True, gc=False):
     size_max: int
     status: Status
 
-    def read(self, data: bytes, position: int) -> tuple[object, int]:
+    def read(self, data: bytes, position: int) -> tuple[str, int]:
         """Take the string and its NUL."""
         if position >= len(data):
             raise RemoteFault("short_pdu", Status.ESME_RINVCMDLEN, detail=self.name)
@@ -95,7 +95,7 @@ class ShortMessage(msgspec.Struct, frozen=True, gc=False):
 
     name: str
 
-    def read(self, data: bytes, position: int) -> tuple[object, int]:
+    def read(self, data: bytes, position: int) -> tuple[bytes, int]:
         """Take the length octet and the user data."""
         if position >= len(data):
             raise RemoteFault("short_pdu", Status.ESME_RINVCMDLEN, detail="sm_length")
