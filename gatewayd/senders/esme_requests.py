@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from gatewayd.message import TAG_CONTENT, Encoding, Message
 from gatewayd.policy.answers import HomeAway, NamedFate
@@ -22,31 +22,13 @@ from gatewayd.senders.several import DataApplicant, MultiApplicant
 from gatewayd.senders.submit import SubmitDesk
 from gatewayd.senders.submit_rules import Refusal, check_text, delivery_moment
 from gatewayd.store.spool import Spool
-from protocol.smpp.constants import Command, Status, command_name, status_name
+from protocol.smpp.constants import Status, command_name, status_name
 from protocol.smpp.errors import SmppFault
 from protocol.smpp.parts import body_of
-from protocol.smpp.pdu import (
-    CancelSm,
-    CancelSmResp,
-    DataSm,
-    Pdu,
-    QuerySm,
-    ReplaceSm,
-    ReplaceSmResp,
-    SubmitMulti,
-    SubmitSm,
-)
+from protocol.smpp.pdu import CancelSm, CancelSmResp, DataSm, Pdu, QuerySm, ReplaceSm, ReplaceSmResp, SubmitMulti
 from protocol.smpp.times import parse_time
 
 log = logging.getLogger(__name__)
-
-COMMANDS: Final = (
-    Command.SUBMIT_MULTI,
-    Command.DATA_SM,
-    Command.QUERY_SM,
-    Command.CANCEL_SM,
-    Command.REPLACE_SM,
-)
 
 
 class Asker(Protocol):
@@ -230,12 +212,12 @@ class RequestDesk:
     def _moments(self, account: Account, pdu: ReplaceSm, waiting: NamedFate) -> tuple[float, float]:
         """Until when it lives and when it goes, 0 for what stays as it is."""
         now, fate = self._clock(), waiting.fate
-        scheduled = SubmitSm(schedule_delivery_time=pdu.schedule_delivery_time)
-        deliver_at = delivery_moment(scheduled, account, now) if pdu.schedule_delivery_time else 0.0
+        scheduled = pdu.schedule_delivery_time
+        deliver_at = delivery_moment(scheduled, account, now) if scheduled else 0.0
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY)
         except SmppFault as fault:
-            raise Refusal(Status(fault.status), fault.kind) from None
+            raise Refusal.of(fault) from None
         if expires_at and expires_at <= now:
             raise Refusal(Status.ESME_RINVEXPIRY, "expired")
         if 0 < (expires_at or fate.expires_at) <= (deliver_at or fate.deliver_at):
@@ -262,6 +244,6 @@ def _text(pdu: ReplaceSm, encoding: Encoding) -> bytes:
     try:
         payload, _ = body_of(pdu.short_message, pdu.tlvs)
     except SmppFault as fault:
-        raise Refusal(Status(fault.status), fault.kind) from None
+        raise Refusal.of(fault) from None
     check_text(payload, encoding, is_part=False)
     return payload

@@ -34,7 +34,7 @@ from gatewayd.store.repeats import key_of
 from gatewayd.store.spool import Journey, Spool
 from protocol.rcs.limits import Limits
 from protocol.smpp import text
-from protocol.smpp.constants import Status, status_name
+from protocol.smpp.constants import ESM_UDHI, Status, status_name
 from protocol.smpp.errors import SmppFault
 from protocol.smpp.parts import body_of, concat_of
 from protocol.smpp.pdu import SubmitSm
@@ -49,7 +49,6 @@ FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
 # Whole crowds get these, for one reason that its owner logs once. A disk that is full must not be filled with lines.
 _NOT_NOW = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
-_UDHI = 0x40
 
 
 class Intake(Protocol):
@@ -227,17 +226,17 @@ class SubmitDesk:
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY) if pdu.validity_period else 0.0
             body, tlvs = body_of(pdu.short_message, pdu.tlvs) if pdu.tlvs else (pdu.short_message, ())
-            if tlvs or pdu.esm_class & _UDHI:
+            if tlvs or pdu.esm_class & ESM_UDHI:
                 concat, udh, payload = concat_of(pdu.esm_class, body, tlvs)
             else:
                 concat, udh, payload = None, b"", body
         except SmppFault as fault:
-            raise Refusal(Status(fault.status), fault.kind) from None
+            raise Refusal.of(fault) from None
         if len(payload) > PAYLOAD_OCTETS_MAX:
             raise Refusal(Status.ESME_RINVMSGLEN, "too_long")
         if expires_at and expires_at <= now:
             raise Refusal(Status.ESME_RINVEXPIRY, "expired")
-        deliver_at = delivery_moment(pdu, account, now) if pdu.schedule_delivery_time else 0.0
+        deliver_at = delivery_moment(pdu.schedule_delivery_time, account, now) if pdu.schedule_delivery_time else 0.0
         if 0 < expires_at <= deliver_at:
             raise Refusal(Status.ESME_RINVEXPIRY, "expires_before_schedule")
         if settings.validity_default_h or settings.validity_max_h:

@@ -14,8 +14,7 @@ from gatewayd.config import schema
 from gatewayd.config.callback_urls import is_allowed
 from gatewayd.message import TAG_CALLBACK, TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY, TAGS_OF_OURS, Encoding
 from gatewayd.policy.callbacks import read
-from gatewayd.policy.numbering import is_valid_destination
-from gatewayd.policy.sources import Source
+from gatewayd.policy.numbering import TON_ALPHANUMERIC, is_valid_destination
 from gatewayd.senders.address_rules import AddressRules, Resolved
 from protocol.rcs.content import Content, check
 from protocol.rcs.errors import ContentFault
@@ -29,7 +28,6 @@ from protocol.smpp.times import parse_time
 
 IDEMPOTENCY_KEY_MAX: Final = 255
 _ALPHANUMERIC_MAX: Final = 11
-_TON_ALPHANUMERIC: Final = 5
 _HOUR_S: Final = 3_600.0
 _CUT_ANYWHERE: Final = frozenset((Encoding.UCS2, Encoding.UTF8))
 
@@ -49,6 +47,11 @@ class Refusal(Exception):
         self.element = element
         self.problem = problem
 
+    @classmethod
+    def of(cls, fault: SmppFault) -> Refusal:
+        """For what a field of it is not."""
+        return cls(Status(fault.status), fault.kind)
+
 
 class Sender(Protocol):
     """The account, as far as the rules ask for it."""
@@ -61,34 +64,29 @@ class Sender(Protocol):
 
 
 def check_addresses(account: Sender, pdu: SubmitSm) -> Resolved | None:
-    """From whom, to whom; what the account's rules make of it, if it has any. Raises Refusal."""
-    rules = account.address_rules
-    if rules is not None:
-        return _resolved(account, rules, pdu)
-    source = pdu.source_addr
-    if not account.may_send_as(source) or not source.isprintable():
-        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
-    if pdu.source_addr_ton == _TON_ALPHANUMERIC and not 0 < len(source) <= _ALPHANUMERIC_MAX:
-        raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
-    if not is_valid_destination(pdu.destination_addr, pdu.dest_addr_ton, pdu.dest_addr_npi):
-        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
-    return None
+    """From whom, to whom; what the account's rules make of it, if it has any. Raises Refusal.
 
-
-def _resolved(account: Sender, rules: AddressRules, pdu: SubmitSm) -> Resolved:
-    """An application's rights are to what it writes; how that looks to a carrier matters after the rules."""
-    written: Source = rules.source_of(pdu)
-    if not account.may_send_as(written.address):
+    An application's rights are to what it writes; how that looks to a carrier matters after the rules.
+    """
+    resolved, rules = None, account.address_rules
+    if rules is None:
+        ton, source = pdu.source_addr_ton, pdu.source_addr
+        to_ton, to_npi, to = pdu.dest_addr_ton, pdu.dest_addr_npi, pdu.destination_addr
+        if not account.may_send_as(source):
+            raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
+    else:
+        written = rules.source_of(pdu)
+        if not account.may_send_as(written.address):
+            raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
+        resolved = rules.resolve(written, pdu)
+        if resolved is None:
+            raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
+        (ton, _, source), (to_ton, to_npi, to), _ = resolved
+    if not source.isprintable():
         raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
-    resolved = rules.resolve(written, pdu)
-    if resolved is None:
-        raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
-    source, to = resolved.source, resolved.destination
-    if not source.address.isprintable():
-        raise Refusal(Status.ESME_RINVSRCADR, "sender_not_allowed")
-    if source.ton == _TON_ALPHANUMERIC and not 0 < len(source.address) <= _ALPHANUMERIC_MAX:
+    if ton == TON_ALPHANUMERIC and not 0 < len(source) <= _ALPHANUMERIC_MAX:
         raise Refusal(Status.ESME_RINVSRCADR, "sender_name_length")
-    if not is_valid_destination(to.address, to.ton, to.npi):
+    if not is_valid_destination(to, to_ton, to_npi):
         raise Refusal(Status.ESME_RINVDSTADR, "invalid_destination")
     return resolved
 
@@ -125,15 +123,15 @@ def check_text(payload: bytes, encoding: Encoding, is_part: bool, udh: bytes = b
     return encoding
 
 
-def delivery_moment(pdu: SubmitSm, account: Sender, now: float) -> float:
+def delivery_moment(scheduled: str, account: Sender, now: float) -> float:
     """When a scheduled message is to go (3.4 section 5.2.15), in Unix seconds. Raises Refusal.
 
     Both times of a submit_sm, this one and validity_period, count from now where they are relative (7.1.1.2).
     """
     try:
-        moment = parse_time(pdu.schedule_delivery_time, now, Status.ESME_RINVSCHED)
+        moment = parse_time(scheduled, now, Status.ESME_RINVSCHED)
     except SmppFault as fault:
-        raise Refusal(Status(fault.status), fault.kind) from None
+        raise Refusal.of(fault) from None
     longest_h = account.settings.schedule_max_h
     if longest_h == 0:
         raise Refusal(Status.ESME_RINVSCHED, "schedule_not_allowed")
