@@ -140,8 +140,7 @@ def _rates(worker: Worker) -> Readings:
     for name in worker.own_links:
         link = worker.config.links.get(name)
         if link is not None and link.kind == "smpp" and link.rate_per_s:
-            easing = worker.limiting.easing_of(worker.config, name)
-            yield (name,), link.rate_per_s * (easing.share() if easing is not None else 1.0)
+            yield (name,), link.rate_per_s * worker.limiting.share_of(worker.config, name)
 
 
 def _hosts(worker: Worker) -> Readings:

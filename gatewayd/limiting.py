@@ -96,13 +96,15 @@ class Limiting:
             share = self._shares[name] = Share(self._limits, f"share:{name}")
         return Easing(share, link.throttle_climb_s, link.throttle_pause_s, self._clock)
 
+    def share_of(self, config: schema.Config, name: str) -> float:
+        """The share of its pace that a link uses for now; 1 is the whole."""
+        easing = self.easing_of(config, name)
+        return easing.share() if easing is not None else 1.0
+
     def width_of(self, config: schema.Config, name: str) -> float:
         """The share of its windows that a link uses for now: it is they that become narrow where no rate can."""
         link = config.links.get(name)
-        if link is None or link.rate_per_s:
-            return 1.0
-        easing = self.easing_of(config, name)
-        return easing.share() if easing is not None else 1.0
+        return 1.0 if link is None or link.rate_per_s else self.share_of(config, name)
 
     def congested(self, config: schema.Config, name: str, state: int) -> bool:
         """A carrier tells how full it is (SMPP 5.0 congestion_state). Whether the link goes by it."""

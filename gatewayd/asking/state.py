@@ -100,7 +100,6 @@ def links(worker: Worker) -> dict[str, dict[str, Any]]:
         settings, slot = worker.config.links.get(name), worker.shared.slot(f"link:{name}")
         if settings is None:
             continue
-        easing = worker.limiting.easing_of(worker.config, name)
         answer[name] = {
             "kind": settings.kind,
             "binds_up": link.binds_up if isinstance(link, SmppLink) else int(link.is_up),
@@ -112,7 +111,7 @@ def links(worker: Worker) -> dict[str, dict[str, Any]]:
             "rate_per_s": settings.rate_per_s,
             "per_minute": round(per_minute.get(f"link:{name}", 0.0)),
             "used_per_minute": round(slot.used(now)),
-            "pace": round(easing.share(), 3) if easing is not None else 1.0,
+            "pace": round(worker.limiting.share_of(worker.config, name), 3),
             "elsewhere": link.elsewhere if isinstance(link, SmppLink) else [],
             "provider": settings.provider,
             "queue": int(depths.get(name, 0)),
