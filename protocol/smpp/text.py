@@ -57,10 +57,6 @@ GSM_EXTENSION: Final = {
 
 _DECODE_TABLE: Final = GSM_DEFAULT + _NONE * 128
 _ENCODE_PLAIN: Final = codecs.charmap_build(_DECODE_TABLE.replace(_ESC, _NONE))
-_ENCODE_FULL: Final[dict[int, bytes]] = {
-    **{ord(char): bytes((septet,)) for septet, char in enumerate(GSM_DEFAULT) if char != _ESC},
-    **{ord(char): bytes((0x1B, septet)) for septet, char in GSM_EXTENSION.items()},
-}
 _EXTENDED: Final = {GSM_DEFAULT[septet]: char for septet, char in GSM_EXTENSION.items()} | {_ESC: " ", "": " "}
 _ESCAPED: Final = re.compile(r"\x1b(.?)", re.DOTALL)
 _CODEC: Final = {
@@ -95,7 +91,7 @@ def encode(text: str, encoding: str, shift: Shift = NO_SHIFT) -> bytes:
     Raises TextFault (``unencodable``) when the alphabet lacks a character; ``binary`` carries no text at all.
     """
     if encoding == "gsm":
-        return _encode_gsm(text) if shift == NO_SHIFT else _encode_shifted(text, shift)
+        return _encode_gsm(text, shift)
     codec = _CODEC.get(encoding)
     if codec is None:
         raise TextFault("no_text", 0)
@@ -130,7 +126,7 @@ def decode(payload: bytes, encoding: str, errors: Errors = "strict", shift: Shif
 def best_encoding(text: str) -> Literal["gsm", "ucs2"]:
     """Return the cheapest alphabet that carries every character of a text."""
     try:
-        _encode_gsm(text)
+        _encode_gsm(text, NO_SHIFT)
     except TextFault:
         return "ucs2"
     return "gsm"
@@ -161,16 +157,19 @@ def data_coding_of(encoding: str, default: str) -> int:
     return data_coding
 
 
+@functools.lru_cache(maxsize=256)  # a stranger may name any two of 256
 def letters_of(shift: Shift) -> Mapping[int, bytes]:
     """Return what each code point becomes under national language tables: one septet, or two with the escape."""
-    return _ENCODE_FULL if shift == NO_SHIFT else _writing(shift)
-
-
-def _encode_shifted(text: str, shift: Shift) -> bytes:
-    try:
-        return codecs.charmap_encode(text, "strict", _writing(shift))[0]
-    except UnicodeEncodeError as error:
-        raise TextFault("unencodable", error.start) from None
+    base = locking_table(shift[0]) or dict(enumerate(GSM_DEFAULT))
+    extension = single_table(shift[1]) or GSM_EXTENSION
+    letters: dict[int, bytes] = {}
+    # A letter that stands twice has its first place, and one without escape before one with.
+    for septet, char in base.items():
+        if char != _ESC:
+            letters.setdefault(ord(char), bytes((septet,)))
+    for septet, char in extension.items():
+        letters.setdefault(ord(char), bytes((0x1B, septet)))
+    return letters
 
 
 def _decode_shifted(payload: bytes, errors: Errors, shift: Shift) -> str:
@@ -205,27 +204,14 @@ def _reading(shift: Shift) -> tuple[str, Mapping[int, str]]:
     return base.replace(_ESC, " "), extension
 
 
-@functools.lru_cache(maxsize=256)
-def _writing(shift: Shift) -> Mapping[int, bytes]:
-    base = locking_table(shift[0]) or dict(enumerate(GSM_DEFAULT))
-    extension = single_table(shift[1]) or GSM_EXTENSION
-    letters: dict[int, bytes] = {}
-    # A letter that stands twice has its first place, and one without escape before one with.
-    for septet, char in base.items():
-        if char != _ESC:
-            letters.setdefault(ord(char), bytes((septet,)))
-    for septet, char in extension.items():
-        letters.setdefault(ord(char), bytes((0x1B, septet)))
-    return letters
-
-
-def _encode_gsm(text: str) -> bytes:
+def _encode_gsm(text: str, shift: Shift) -> bytes:
+    if shift == NO_SHIFT:
+        try:
+            return codecs.charmap_encode(text, "strict", _ENCODE_PLAIN)[0]
+        except UnicodeEncodeError:
+            pass  # most texts have no extended character; those that do take the slower table
     try:
-        return codecs.charmap_encode(text, "strict", _ENCODE_PLAIN)[0]
-    except UnicodeEncodeError:
-        pass  # most texts have no extended character; those that do take the slower table
-    try:
-        return codecs.charmap_encode(text, "strict", _ENCODE_FULL)[0]
+        return codecs.charmap_encode(text, "strict", letters_of(shift))[0]
     except UnicodeEncodeError as error:
         raise TextFault("unencodable", error.start) from None
 
