@@ -52,9 +52,7 @@ def build_header(elements: Iterable[tuple[int, bytes]]) -> bytes:
     Raises LocalFault (``header_size``) when they do not fit one.
     """
     body = b"".join(bytes((identifier, len(data))) + data for identifier, data in elements)
-    if len(body) > _HEADER_MAX:
-        raise LocalFault("header_size", detail="the elements of a header have 255 octets at most")
-    return bytes((len(body),)) + body if body else b""
+    return _headed(body) if body else b""
 
 
 def build_udh(concat: Concat, wide: bool) -> bytes:
@@ -75,10 +73,7 @@ def joined(own: bytes, more: bytes) -> bytes:
     """Return one header with the elements of two."""
     if not own or not more:
         return own or more
-    elements = own[1:] + more[1:]
-    if len(elements) > _HEADER_MAX:
-        raise LocalFault("header_size", detail="the elements of a header have 255 octets at most")
-    return bytes((len(elements),)) + elements
+    return _headed(own[1:] + more[1:])
 
 
 def without(udh: bytes, identifiers: frozenset[int]) -> bytes:
@@ -115,6 +110,12 @@ def shift_header(shift: Shift) -> bytes:
     if locking:
         elements.append((IE_LOCKING_SHIFT, bytes((locking,))))
     return build_header(elements)
+
+
+def _headed(elements: bytes) -> bytes:
+    if len(elements) > _HEADER_MAX:
+        raise LocalFault("header_size", detail="the elements of a header have 255 octets at most")
+    return bytes((len(elements),)) + elements
 
 
 def overrun() -> RemoteFault:
