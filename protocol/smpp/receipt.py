@@ -33,10 +33,10 @@ _MESSAGE_STATE: Final = int(Tag.MESSAGE_STATE)
 _NETWORK_ERROR_CODE: Final = int(Tag.NETWORK_ERROR_CODE)
 _OF_HANDSETS: Final = (ESM_DELIVERY_ACK, ESM_USER_ACK, ESM_CONVERSATION_ABORT)
 
-# 5.2.28 message_state, 0 and 9 as later versions of SMPP have them.
 NO_NETWORK_ERROR: Final = -1
 """No network_error_code came; else it is its three octets as a number: the network's type, and the code."""
 
+# 5.2.28 message_state, 0 and 9 as later versions of SMPP have them.
 STATE_OF_NUMBER: Final = {
     0: "ENROUTE",
     1: "ENROUTE",
