@@ -142,7 +142,7 @@ _UNITS: Final = {
     13: "months",
     14: "years",
 }
-_TON: Final = {
+TON_WORDS: Final[Mapping[int, str]] = {
     0: "unknown",
     1: "international",
     2: "national",
@@ -151,7 +151,8 @@ _TON: Final = {
     5: "alphanumeric",
     6: "abbreviated",
 }
-_NPI: Final = {
+"""Type of number in words (3.4 section 5.2.5)."""
+NPI_WORDS: Final[Mapping[int, str]] = {
     0: "unknown",
     1: "ISDN (E.164)",
     3: "data (X.121)",
@@ -163,9 +164,6 @@ _NPI: Final = {
     14: "internet (IP)",
     18: "WAP client id",
 }
-TON_WORDS: Final[Mapping[int, str]] = _TON
-"""Type of number in words (3.4 section 5.2.5)."""
-NPI_WORDS: Final[Mapping[int, str]] = _NPI
 """Numbering plan in words (3.4 section 5.2.6)."""
 
 _SUBADDRESS: Final = (
@@ -174,8 +172,8 @@ _SUBADDRESS: Final = (
 )
 _CALLBACK: Final = (
     Piece("digit_mode", 1, words={0: "TBCD", 1: "ASCII"}),
-    Piece("ton", 1, words=_TON),
-    Piece("npi", 1, words=_NPI),
+    Piece("ton", 1, words=TON_WORDS),
+    Piece("npi", 1, words=NPI_WORDS),
     Piece("digits"),
 )
 _WAITING: Final = (

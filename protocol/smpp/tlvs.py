@@ -157,8 +157,6 @@ def ranges_of(words: Iterable[str]) -> tuple[tuple[int, int], ...]:
         first, _, last = word.partition("-")
         if word == EVERYTHING:
             found.append((0, TAG_MAX))
-        elif word in TAGS:
-            found.append((TAGS[word], TAGS[word]))
         else:
             pair = (tag_of(first), tag_of(last if "-" in word else first))
             if pair[0] > pair[1]:

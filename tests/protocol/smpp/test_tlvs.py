@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault
-from protocol.smpp.tlv_table import DEFINITIONS
+from protocol.smpp.tlv_table import DEFINITIONS, Definition
 from protocol.smpp.tlvs import fault_of, first_fault, name_of, owner_of, ranges_of, read, rule_of, tag_of, write
 
 tlvs = st.lists(
@@ -56,10 +56,7 @@ def test_anything_can_be_judged_and_read(given_tlvs: tuple[tuple[int, bytes], ..
 
 
 @given(st.sampled_from([row for row in DEFINITIONS.values() if row.size_max <= 300]), st.data())
-def test_what_is_written_by_name_is_well(row: object, data: st.DataObject) -> None:
-    from protocol.smpp.tlv_table import Definition
-
-    assert isinstance(row, Definition)
+def test_what_is_written_by_name_is_well(row: Definition, data: st.DataObject) -> None:
     value = data.draw(st.one_of(st.integers(0, 300), st.text(max_size=20), st.binary(max_size=30)))
     try:
         tag, octets = write(row.name, value)
