@@ -9,7 +9,24 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from protocol.smpp.constants import MessageState, status_name
+from protocol.smpp.constants import (
+    ESM_CONVERSATION_ABORT,
+    ESM_DELIVERY_ACK,
+    ESM_INTERMEDIATE,
+    ESM_MODE_MASK,
+    ESM_RECEIPT,
+    ESM_REPLY_PATH,
+    ESM_TYPE_MASK,
+    ESM_UDHI,
+    ESM_USER_ACK,
+    REGISTERED_DELIVERY_ACK,
+    REGISTERED_INTERMEDIATE,
+    REGISTERED_RECEIPT_MASK,
+    REGISTERED_USER_ACK,
+    VERSION_3_3,
+    MessageState,
+    status_name,
+)
 from protocol.smpp.national import LANGUAGES
 from protocol.smpp.text import encoding_of
 from protocol.smpp.times import parse_time
@@ -54,12 +71,12 @@ SECTIONS: Final[dict[str, str]] = {
 
 _MODES: Final = ("the default mode", "datagram", "forward (transaction)", "store and forward")
 _TYPES: Final = {
-    0x00: "a message",
-    0x04: "a delivery receipt",
-    0x08: "a delivery acknowledgement of the handset",
-    0x10: "an acknowledgement by hand",
-    0x18: "a conversation is aborted",
-    0x20: "an intermediate notification",
+    0: "a message",
+    ESM_RECEIPT: "a delivery receipt",
+    ESM_DELIVERY_ACK: "a delivery acknowledgement of the handset",
+    ESM_USER_ACK: "an acknowledgement by hand",
+    ESM_CONVERSATION_ABORT: "a conversation is aborted",
+    ESM_INTERMEDIATE: "an intermediate notification",
 }
 _RECEIPTS: Final = ("no receipt", "a receipt of the end", "a receipt if it fails", "a receipt if it succeeds (5.0)")
 _CLASSES: Final = ("class 0 (flash)", "class 1 (handset)", "class 2 (SIM)", "class 3 (terminal)")
@@ -109,23 +126,23 @@ def npi(value: int) -> str:
 
 def version(value: int) -> str:
     """interface_version (3.4 section 5.2.4)."""
-    return "SMPP 3.3 or older" if value <= 0x33 else f"SMPP {value >> 4}.{value & 0x0F}"
+    return "SMPP 3.3 or older" if value <= VERSION_3_3 else f"SMPP {value >> 4}.{value & 0x0F}"
 
 
 def esm_class(value: int) -> str:
     """Mode, type and features (3.4 section 5.2.12)."""
-    said = [_TYPES.get(value & 0x3C, "of a reserved type"), _MODES[value & 3]]
-    said += ["has a header (UDHI)"] if value & 0x40 else []
-    said += ["reply path"] if value & 0x80 else []
+    said = [_TYPES.get(value & ESM_TYPE_MASK, "of a reserved type"), _MODES[value & ESM_MODE_MASK]]
+    said += ["has a header (UDHI)"] if value & ESM_UDHI else []
+    said += ["reply path"] if value & ESM_REPLY_PATH else []
     return ", ".join(said)
 
 
 def registered_delivery(value: int) -> str:
     """Which reports are wanted (3.4 section 5.2.17, 5.0 section 4.7.21)."""
-    said = [_RECEIPTS[value & 3]]
-    said += ["acknowledgement of the handset"] if value & 0x04 else []
-    said += ["acknowledgement by hand"] if value & 0x08 else []
-    said += ["intermediate notifications"] if value & 0x10 else []
+    said = [_RECEIPTS[value & REGISTERED_RECEIPT_MASK]]
+    said += ["acknowledgement of the handset"] if value & REGISTERED_DELIVERY_ACK else []
+    said += ["acknowledgement by hand"] if value & REGISTERED_USER_ACK else []
+    said += ["intermediate notifications"] if value & REGISTERED_INTERMEDIATE else []
     return ", ".join(said)
 
 
