@@ -14,6 +14,8 @@ SLOTS_MAX: Final = 256
 # The same handset is written with a plus, with 00, nationally with 0 or bare. What all spellings share is the end of
 # the number; six digits of it, for there are countries whose whole numbers have no more.
 _DIGITS: Final = 6
+# 1,024 ids may be made in a millisecond before they run ahead of the clock.
+_STEP_BITS: Final = 10
 
 
 @lru_cache(maxsize=65_536)
@@ -30,3 +32,13 @@ def id_of(sequence: int, slot: int) -> int:
 def sequence_of(message_id: int) -> int:
     """The part of an id that rises with time."""
     return message_id >> 8
+
+
+def sequence_at(at: float) -> int:
+    """About where the ids of a moment (Unix seconds) are, in every worker."""
+    return int(at * 1000) << _STEP_BITS
+
+
+def made_at(message_id: int) -> float:
+    """The moment (Unix seconds) at which an id was made, to the millisecond."""
+    return (sequence_of(message_id) >> _STEP_BITS) / 1000

@@ -15,6 +15,7 @@ from typing import Final
 from gatewayd.config import schema
 from gatewayd.config.receipt_templates import APPENDIX_B, TEXT_MAX
 from gatewayd.message import State
+from gatewayd.policy.homes import id_of, sequence_at
 from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.names import decimal_text, message_id_text
 from gatewayd.store.records import Delivery
@@ -117,7 +118,7 @@ def form_of(account: schema.Account) -> ReceiptForm | None:
 
 def example_of(form: ReceiptForm, account: schema.Account) -> str:
     """What a receipt would read, for a person who writes a configuration."""
-    message_id = int(_EXAMPLE_AT * 1000) << 18
+    message_id = id_of(sequence_at(_EXAMPLE_AT), 0)
     delivery = Delivery(
         id=1,
         account="",

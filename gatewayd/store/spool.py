@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gatewayd.message import Message
-from gatewayd.policy.homes import id_of, sequence_of
+from gatewayd.policy.homes import id_of, sequence_at, sequence_of
 from gatewayd.policy.journey import Progress
 from gatewayd.policy.short_ids import first_of_block
 from gatewayd.store.journal import Journal
@@ -28,7 +28,6 @@ HORIZON_S = 180.0
 LOOK_AHEAD_S = 60.0
 DUE_LIMIT = 2_000
 LOOK_LIMIT = 20_000
-ID_STEP_BITS = 10
 NAME_TTL_S = 7 * 86_400.0
 
 
@@ -57,7 +56,7 @@ class Spool:
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
         highest = journal.highest_key((MESSAGE, DELIVERY, DEAD_LETTER))
-        self._sequence = max(int(clock() * 1000) << ID_STEP_BITS, sequence_of(highest))
+        self._sequence = max(sequence_at(clock()), sequence_of(highest))
         self._due_heap: list[tuple[float, int]] = []
         self._scheduled: dict[int, float] = {}
 
@@ -73,7 +72,7 @@ class Spool:
 
     def sequence_now(self) -> int:
         """About where the ids of this moment are, in every worker that made one with a short name."""
-        return int(self._clock() * 1000) << ID_STEP_BITS
+        return sequence_at(self._clock())
 
     def note(self, about: int, word: str, **facts: str | float) -> None:
         """Tell those who ask later what no record says, of a message or a delivery by its id; of a link under 0."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gatewayd.policy.homes import made_at, sequence_at, sequence_of
 from gatewayd.policy.short_ids import ids_named
 from gatewayd.runtime.masking import bare_of
 from gatewayd.senders import product_ids
@@ -32,13 +33,10 @@ from gatewayd.tracing.timeline import Change, Story, story_of, waits_of
 
 # Between a message's acceptance and its commit; a clock that was put right meanwhile.
 _SLACK_S: Final = 300.0
-# A message's id holds the millisecond at which it was made.
-_ID_SHIFT: Final = 18
-_STEP_BITS: Final = 10
 _SHORT: Final = re.compile(r"0x([0-9a-fA-F]{8})|(?=.*[a-fA-F])([0-9a-fA-F]{8})")
 _DECIMAL: Final = re.compile(r"[0-9]{17,20}")  # more digits than a hexadecimal id has, or a number
-_SINCE_2020_MS: Final = 1_577_836_800_000
-_UNTIL_2100_MS: Final = 4_102_444_800_000
+_SINCE_2020: Final = sequence_at(1_577_836_800.0)
+_UNTIL_2100: Final = sequence_at(4_102_444_800.0)
 _PARTS_APART_S: Final = 600.0
 
 
@@ -50,12 +48,12 @@ def id_of(text: str, now: float = 0.0) -> int | None:
     """
     short = _SHORT.fullmatch(text)
     if short is not None and now:
-        return ids_named(int(short[1] or short[2], 16), int(now * 1000) << _STEP_BITS)[0]
+        return ids_named(int(short[1] or short[2], 16), sequence_at(now))[0]
     try:
         number = product_ids.id_of(text) or int(text, 10 if _DECIMAL.fullmatch(text) else 16)
     except ValueError:
         return None
-    return number if _SINCE_2020_MS <= number >> _ID_SHIFT <= _UNTIL_2100_MS else None
+    return number if _SINCE_2020 <= sequence_of(number) <= _UNTIL_2100 else None
 
 
 def spellings_of(number: str) -> list[str]:
@@ -77,7 +75,7 @@ class Archive:
     def stories(self, message_ids: Collection[int]) -> list[Story]:
         """What is known of some messages, in their order; of those of which nothing is known, an empty story."""
         names = [b"%d" % message_id for message_id in message_ids]
-        since = min(((number >> _ID_SHIFT) / 1000 for number in message_ids), default=0.0) - _SLACK_S
+        since = min(map(made_at, message_ids), default=0.0) - _SLACK_S
         changes = self._changes(names, since)
         # What is owed has ids of its own, and goes by them when it is taken.
         first = [story_of(message_id, changes) for message_id in message_ids]
@@ -185,7 +183,7 @@ class Archive:
                 sql = f"SELECT value FROM {kind} WHERE key = ?"
                 for (text,) in connection.execute(sql, (message_id,)):
                     value = msgspec.json.decode(text)
-                    at = value.get("accepted_at") or value.get("created_at") or (message_id >> _ID_SHIFT) / 1000
+                    at = value.get("accepted_at") or value.get("created_at") or made_at(message_id)
                     yield Change(at, kind, message_id, value)
 
     def _stored_of(self, spellings: list[str]) -> Iterator[int]:

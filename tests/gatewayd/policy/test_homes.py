@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewayd.policy.homes import SLOTS_MAX, home_of, id_of, sequence_of
+from gatewayd.policy.homes import SLOTS_MAX, home_of, id_of, made_at, sequence_at, sequence_of
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,14 @@ def test_ids_are_unique_over_slots_and_keep_the_order_of_time(sequence: int, slo
     assert here % SLOTS_MAX == slot
     assert id_of(sequence + 1, 0) > here
     assert here < 2**63, "a key of the store"
+
+
+@given(st.integers(1_577_836_800_000, 4_102_444_800_000), st.integers(0, SLOTS_MAX - 1))
+def test_an_id_tells_the_millisecond_at_which_it_was_made(at_ms: int, slot: int) -> None:
+    first = sequence_at(at_ms / 1000)
+    assert abs(made_at(id_of(first, slot)) - at_ms / 1000) < 0.0015
+    assert made_at(id_of(first + 1_023, slot)) == made_at(id_of(first, slot)) < made_at(id_of(first + 1_024, slot))
+
+
+def test_ids_are_where_they_always_were() -> None:
+    assert id_of(sequence_at(1_790_000_000.0), 5) == 1_790_000_000_000 << 18 | 5
