@@ -12,14 +12,13 @@ from typing import Any, Protocol
 
 from gatewayd.message import TAG_CONTENT, Encoding, Message
 from gatewayd.policy.answers import HomeAway, NamedFate
-from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.senders.accounts import Account
 from gatewayd.senders.names import ids_of
 from gatewayd.senders.query_answer import query_answer
 from gatewayd.senders.several import DataApplicant, MultiApplicant
-from gatewayd.senders.submit import SubmitDesk
+from gatewayd.senders.submit import Speaker, SubmitDesk
 from gatewayd.senders.submit_rules import Refusal, check_text, delivery_moment
 from gatewayd.store.spool import Spool
 from protocol.smpp.constants import Status, command_name, status_name
@@ -31,20 +30,8 @@ from protocol.smpp.times import parse_time
 log = logging.getLogger(__name__)
 
 
-class Asker(Protocol):
+class Asker(Speaker, Protocol):
     """A bind, as far as this desk speaks to it."""
-
-    @property
-    def account(self) -> Account | None:
-        """Whose it is."""
-
-    @property
-    def response_timing(self) -> Timing:
-        """Where the time until an answer is noted."""
-
-    @property
-    def taken(self) -> Tally:
-        """Where submits that were taken are counted."""
 
     @property
     def version(self) -> int:
@@ -65,9 +52,6 @@ class Asker(Protocol):
 
     def refuse(self, pdu: Pdu, status: int) -> None:
         """Send the shortest response to a request."""
-
-    def rest(self, rest_s: float) -> None:
-        """Take nothing from this one for a while."""
 
 
 class Questions(Protocol):
@@ -109,10 +93,10 @@ class RequestDesk:
         """Take one request of a bind; False when it is none of this desk's."""
         if isinstance(pdu, DataSm):
             applicant = DataApplicant(asker, pdu, self._count)
-            self._submits.take(applicant, [applicant.submit], applicant.rename(self._spool))
+            self._submits.take(applicant, [applicant.submit], asker.rename)
         elif isinstance(pdu, SubmitMulti):
             several = MultiApplicant(asker, pdu, self._count)
-            self._submits.take(several, several.submits, several.rename(self._spool))
+            self._submits.take(several, several.submits, several.rename)
             several.close()
         elif type(pdu) in self._acts:
             spawn(self._answer(asker, pdu), name=f"{type(pdu).__name__} of a bind")

@@ -17,7 +17,7 @@ from gatewayd.senders.accounts import Account
 from gatewayd.senders.names import decimal_text, short_name
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.spool import Spool
-from protocol.smpp.constants import VERSION_3_3, Status, Tag
+from protocol.smpp.constants import Status, Tag
 from protocol.smpp.destinations import Unsuccess
 from protocol.smpp.pdu import DataSm, DataSmResp, Pdu, SubmitMulti, SubmitMultiResp, SubmitSm
 
@@ -86,10 +86,6 @@ class DataApplicant(_Applicant):
         super().__init__(asker, pdu, count)
         self.submit = _submit_of(pdu)
 
-    def rename(self, spool: Spool) -> Rename | None:
-        """As over this bind. A peer of 3.3 cannot know this command; one that uses it all the same needs short ids."""
-        return self._asker.rename
-
     def answer_submit(self, sequence: int, message_id: int) -> None:
         """It is durable."""
         name = self._asker.name_of(message_id)
@@ -114,21 +110,14 @@ class MultiApplicant(_Applicant):
         self._made: set[int] = set()
         self._durable: list[int] = []
 
-    def rename(self, spool: Spool) -> Rename:
+    def rename(self, message: Message) -> Message:
         """All get the name of the first, whose id the others follow closely."""
-
-        def rename(message: Message) -> Message:
-            if not self._name:
-                if self._asker.version <= VERSION_3_3:
-                    message_id = spool.new_block_id()
-                    self._name = short_name(message_id)
-                    message = msgspec.structs.replace(message, id=message_id)
-                else:
-                    self._name = self._asker.name_of(message.id)
-            self._made.add(message.id)
-            return msgspec.structs.replace(message, known_as=self._name)
-
-        return rename
+        if not self._name:
+            if self._asker.rename is not None:
+                message = self._asker.rename(message)
+            self._name = self._asker.name_of(message.id)
+        self._made.add(message.id)
+        return msgspec.structs.replace(message, known_as=self._name)
 
     def close(self) -> None:
         """All were handed in."""

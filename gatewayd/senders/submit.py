@@ -84,12 +84,12 @@ class Answer(Protocol):
         before, if it was."""
 
 
-class Applicant(Protocol):
-    """Who hands submits in for an account and is told of each how it fared: a bind, or a call of the HTTP API."""
+class Speaker(Protocol):
+    """Who speaks for an account: a bind, or a call of the HTTP API."""
 
     @property
     def account(self) -> Account | None:
-        """Whose they are."""
+        """Whose it is."""
 
     @property
     def response_timing(self) -> Timing:
@@ -97,16 +97,20 @@ class Applicant(Protocol):
 
     @property
     def taken(self) -> Tally:
-        """Where those that were taken are counted."""
+        """Where submits that were taken are counted."""
+
+    def rest(self, rest_s: float) -> None:
+        """Hand nothing in for a while, if that can be helped."""
+
+
+class Applicant(Speaker, Protocol):
+    """Who hands submits in and is told of each how it fared."""
 
     def answer_submit(self, sequence: int, message_id: int) -> None:
         """The one with this sequence number is durable."""
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         """It was not taken."""
-
-    def rest(self, rest_s: float) -> None:
-        """Hand nothing in for a while, if that can be helped."""
 
 
 class SubmitDesk:
