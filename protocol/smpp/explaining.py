@@ -33,8 +33,8 @@ from protocol.smpp.tlvs import fault_of, name_of, owner_of, read
 
 Value = int | str | bytes
 
-_ADDRESSES: Final = frozenset({"source_addr", "destination_addr", "esme_addr", "address_range", "password"})
-_PAYLOADS: Final = frozenset({"short_message", "message_payload"})
+_PRIVATE: Final = frozenset({"source_addr", "destination_addr", "esme_addr", "address_range", "password"})
+_PRIVATE_TAGS: Final = frozenset({Tag.CALLBACK_NUM, Tag.SOURCE_SUBADDRESS, Tag.DEST_SUBADDRESS, Tag.CALLBACK_NUM_ATAG})
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -84,7 +84,7 @@ def explain(data: bytes, default: str = "gsm") -> Explained:
     told.lines += [
         Line(0, data[0:4], "command_length", length),
         Line(4, data[4:8], "command_id", f"0x{command:08X}", told.command),
-        Line(8, data[8:12], "command_status", f"0x{status:08X}", status_name(status) if command & RESPONSE_BIT else ""),
+        Line(8, data[8:12], "command_status", f"0x{status:08X}", told.status),
         Line(12, data[12:16], "sequence_number", sequence),
     ]
     told.faults += _header_faults(length, command, status, len(data))
@@ -147,7 +147,7 @@ class _Reader:
         if isinstance(field, Octet | CString):
             assert isinstance(value, int | str)
             self._line(
-                Line(at, octets, field.name, value, self._words(field.name, value, at), 0, _is_private(field.name))
+                Line(at, octets, field.name, value, self._words(field.name, value, at), 0, field.name in _PRIVATE)
             )
         elif isinstance(field, ShortMessage):
             self._line(Line(at, octets[:1], "sm_length", octets[0]))
@@ -202,10 +202,10 @@ class _Reader:
             return
         for said in read(tag, value):
             piece = value[said.at : said.at + said.size]
-            private = tag in (Tag.CALLBACK_NUM, Tag.SOURCE_SUBADDRESS, Tag.DEST_SUBADDRESS, Tag.CALLBACK_NUM_ATAG)
-            private = private or row is None
             name = "value" if said.name == name_of(tag) else said.name
-            self._line(Line(at + 4 + said.at, piece, name, said.value, said.words, 1, private))
+            self._line(
+                Line(at + 4 + said.at, piece, name, said.value, said.words, 1, row is None or tag in _PRIVATE_TAGS)
+            )
 
     def _payload(self, name: str, octets: bytes, at: int) -> None:
         """The header, if esm_class says that there is one, and the text."""
@@ -219,10 +219,7 @@ class _Reader:
             self._header(udh, at)
         rest = octets[len(udh) :]
         encoding = encoding_of(coding, self._default)
-        shift = shift_of(udh) if udh else (0, 0)
-        text: Value = (
-            rest if encoding == "binary" else decode(rest, encoding, "replace", shift if encoding == "gsm" else (0, 0))
-        )
+        text: Value = rest if encoding == "binary" else decode(rest, encoding, "replace", shift_of(udh))
         words = meanings.data_coding(coding, self._default)
         if isinstance(text, str):
             words = f"{len(text)} characters, {words}"
@@ -297,12 +294,8 @@ class _Reader:
     def _string(self, name: str, at: int) -> int:
         end = self._data.index(0, at) + 1
         octets = self._data[at:end]
-        self._line(Line(at, octets, name, octets[:-1].decode("latin-1"), "", 1, _is_private(name)))
+        self._line(Line(at, octets, name, octets[:-1].decode("latin-1"), "", 1, name in _PRIVATE))
         return end
-
-
-def _is_private(name: str) -> bool:
-    return name in _ADDRESSES or name in _PAYLOADS
 
 
 def _section(name: str, detail: str) -> str:
