@@ -11,11 +11,16 @@ import msgspec
 from gatewayd.config import schema
 from gatewayd.config.number_plans import Plan, plan_of
 from gatewayd.message import Message
-from gatewayd.policy.dialling import NPI_ISDN, TON_NATIONAL, TON_UNKNOWN, national_of
-from gatewayd.policy.numbering import TON_INTERNATIONAL, handset_of
+from gatewayd.policy.dialling import national_of
+from gatewayd.policy.numbering import (
+    INTERNATIONAL_MIN,
+    NPI_ISDN,
+    TON_INTERNATIONAL,
+    TON_NATIONAL,
+    TON_UNKNOWN,
+    handset_of,
+)
 from gatewayd.policy.sources import Source, on_link
-
-_E164_MIN = 7
 
 
 class Addressing:
@@ -49,7 +54,7 @@ class Addressing:
             return written
         digits = handset_of(written.address, written.ton, written.npi)
         is_international = written.ton == TON_INTERNATIONAL or written.address.startswith("+")
-        is_bare = written.ton == TON_UNKNOWN and len(digits) >= _E164_MIN and digits[0] != "0"
+        is_bare = written.ton == TON_UNKNOWN and len(digits) >= INTERNATIONAL_MIN and digits[0] != "0"
         if not (is_international or is_bare):
             return written
         if self._form == "national" and self._plan is not None and (national := national_of(self._plan, digits)):

@@ -9,15 +9,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from gatewayd.policy.numbering import TON_ALPHANUMERIC, TON_INTERNATIONAL
+from gatewayd.policy.numbering import (
+    E164_MAX,
+    INTERNATIONAL_MIN,
+    SHORT_CODE_MAX,
+    SHORT_CODE_MIN,
+    TON_ALPHANUMERIC,
+    TON_INTERNATIONAL,
+    TON_NATIONAL,
+    TON_UNKNOWN,
+)
 
-TON_UNKNOWN: Final = 0
-TON_NATIONAL: Final = 2
-NPI_ISDN: Final = 1
-_E164_MAX: Final = 15
-_INTERNATIONAL_MIN: Final = 7
-_SHORT_CODE_MIN: Final = 3
-_SHORT_CODE_MAX: Final = 6
 _CALLING_CODE_MAX: Final = 3
 # What people put between digits (E.123 section 4 and custom); a slash or a letter is none of it.
 _SPACING: Final = str.maketrans("", "", " .-()\u00a0")
@@ -110,12 +112,12 @@ class Dialling:
         """What follows the digits that leave the country; 00 does so everywhere where the type says international."""
         rule = self._home.exit_rule if self._home is not None else None
         match = rule.match(digits) if rule is not None else None
-        if match is not None and len(digits) - match.end() >= _INTERNATIONAL_MIN:
+        if match is not None and len(digits) - match.end() >= INTERNATIONAL_MIN:
             return digits[match.end() :]
         return digits[2:] if ton == TON_INTERNATIONAL and digits.startswith("00") else ""
 
     def _international(self, digits: str) -> Place | None:
-        if not _INTERNATIONAL_MIN <= len(digits) <= _E164_MAX or digits[0] == "0":
+        if not INTERNATIONAL_MIN <= len(digits) <= E164_MAX or digits[0] == "0":
             return None
         start = self._start
         if digits[start : start + 3] in self._heads and digits.startswith(self._by_code):
@@ -136,7 +138,7 @@ class Dialling:
         national = self._national(digits)
         if national and (ton == TON_NATIONAL or self._is_open or not national.endswith(digits)):
             return Place(national, True)
-        is_full = len(digits) >= _INTERNATIONAL_MIN
+        is_full = len(digits) >= INTERNATIONAL_MIN
         if is_full and ton != TON_NATIONAL and digits[0] != "0" and self._is_valid(digits):
             return self._international(digits)
         if national:
@@ -154,22 +156,23 @@ class Dialling:
             kept = match.expand(self._home.trunk_form) if self._home.trunk_form and match.group(match.re.groups) else ""
             if code := self._code_of(kept + digits[match.end() :]):
                 return code + kept + digits[match.end() :]
-        return self._code_of(digits) + digits if self._code_of(digits) else ""
+        code = self._code_of(digits)
+        return code + digits if code else ""
 
     def _code_of(self, national: str) -> str:
         """Of the first country of the family that has such a number. Nobody dials an island's shortest ones so."""
         assert self._home is not None
         if self._home.valid.match(national):
             return self._home.calling_code
-        others = self._family[1:] if len(national) >= _INTERNATIONAL_MIN else ()
+        others = self._family[1:] if len(national) >= INTERNATIONAL_MIN else ()
         return next((plan.calling_code for plan in others if plan.valid.match(national)), "")
 
     def _as_it_is(self, digits: str, ton: int) -> Place | None:
         """A short code, or a number that the rules cannot place."""
-        is_short = _SHORT_CODE_MIN <= len(digits) <= _SHORT_CODE_MAX and ton != TON_INTERNATIONAL
+        is_short = SHORT_CODE_MIN <= len(digits) <= SHORT_CODE_MAX and ton != TON_INTERNATIONAL
         if is_short and not (self._checks and digits[0] == "0"):
             return Place(digits, False)
-        if ton == TON_INTERNATIONAL or len(digits) > _E164_MAX or len(digits) < _SHORT_CODE_MIN:
+        if ton == TON_INTERNATIONAL or len(digits) > E164_MAX or len(digits) < SHORT_CODE_MIN:
             return None
         if self._checks and not (digits[0] != "0" and self._is_valid(digits)):
             return None

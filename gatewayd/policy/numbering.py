@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
+# SMPP 3.4 sections 5.2.5 and 5.2.6.
+TON_UNKNOWN: Final = 0
 TON_INTERNATIONAL: Final = 1
+TON_NATIONAL: Final = 2
+TON_NETWORK_SPECIFIC: Final = 3
 TON_ALPHANUMERIC: Final = 5
+NPI_UNKNOWN: Final = 0
+NPI_ISDN: Final = 1
+# How many digits a number has.
+E164_MAX: Final = 15
+INTERNATIONAL_MIN: Final = 7
+SHORT_CODE_MIN: Final = 3
+SHORT_CODE_MAX: Final = 6
 
-_E164_MAX: Final = 15
-_INTERNATIONAL_MIN: Final = 7
-_SHORT_CODE_MIN: Final = 3
 _MASK_HEAD: Final = 4
 _MASK_TAIL: Final = 2
 
@@ -37,11 +45,11 @@ def is_valid_destination(address: str, ton: int, npi: int) -> bool:
     if ton == TON_ALPHANUMERIC:
         return False
     digits = handset_of(address, ton, npi)
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > _E164_MAX:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > E164_MAX:
         return False
     if ton == TON_INTERNATIONAL or address.startswith("+"):
-        return len(digits) >= _INTERNATIONAL_MIN and digits[0] != "0"
-    return len(digits) >= _SHORT_CODE_MIN
+        return len(digits) >= INTERNATIONAL_MIN and digits[0] != "0"
+    return len(digits) >= SHORT_CODE_MIN
 
 
 def is_repliable(ton: int, address: str) -> bool:

@@ -6,14 +6,17 @@ Pure. Knows no right to an address, and no message.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from gatewayd.policy.numbering import TON_ALPHANUMERIC, TON_INTERNATIONAL, matches
-
-TON_NETWORK_SPECIFIC: Final = 3
-NPI_UNKNOWN: Final = 0
-NPI_ISDN: Final = 1
-_SHORT_CODE_MAX: Final = 6
+from gatewayd.policy.numbering import (
+    NPI_ISDN,
+    NPI_UNKNOWN,
+    SHORT_CODE_MAX,
+    TON_ALPHANUMERIC,
+    TON_INTERNATIONAL,
+    TON_NETWORK_SPECIFIC,
+    matches,
+)
 
 OrWord = int | Literal["keep", "auto"]
 
@@ -71,7 +74,7 @@ def form_of(address: str) -> Source:
     digits = address.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
         return Source(TON_ALPHANUMERIC, NPI_UNKNOWN, address)
-    if len(digits) <= _SHORT_CODE_MAX and digits == address:
+    if len(digits) <= SHORT_CODE_MAX and digits == address:
         return Source(TON_NETWORK_SPECIFIC, NPI_UNKNOWN, digits)
     return Source(TON_INTERNATIONAL, NPI_ISDN, digits)
 

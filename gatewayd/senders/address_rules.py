@@ -12,8 +12,8 @@ import msgspec
 from gatewayd.config import schema
 from gatewayd.config.number_plans import family_of, plans_of
 from gatewayd.message import Addresses, Message
-from gatewayd.policy.dialling import NPI_ISDN, Dialling
-from gatewayd.policy.numbering import TON_ALPHANUMERIC, TON_INTERNATIONAL, handset_of
+from gatewayd.policy.dialling import Dialling
+from gatewayd.policy.numbering import NPI_ISDN, TON_ALPHANUMERIC, TON_INTERNATIONAL, handset_of
 from gatewayd.policy.sources import Source, by_rules, form_of
 from protocol.smpp.pdu import SubmitSm
 

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from gatewayd.message import TAG_CLASS, TAG_CONTENT, TAG_IDEMPOTENCY
+from gatewayd.policy.numbering import SHORT_CODE_MAX, TON_ALPHANUMERIC, TON_INTERNATIONAL, TON_UNKNOWN
 from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.accounts import Account
@@ -32,9 +33,7 @@ from protocol.smpp.tlvs import write
 ACCEPTED: Final = 202
 CHUNK: Final = 100
 CONTENT_OCTETS_MAX: Final = 65_535
-_SHORT_CODE_MAX: Final = 6
 _CENTURY_BEGINS, _CENTURY_ENDS = 946_684_800, 4_102_444_800
-_TON_UNKNOWN, _TON_INTERNATIONAL, _TON_ALPHANUMERIC = 0, 1, 5
 _RECEIPTS: Final[Mapping[str, int]] = {"none": 0, "final": 1, "failure": 2}
 
 Result = int | Refusal
@@ -134,7 +133,7 @@ def submit_of(send: Send, account: Account, now: float, fill: TemplateFiller, ke
         source_addr_ton=ton,
         source_addr_npi=npi,
         source_addr=source,
-        dest_addr_ton=_TON_INTERNATIONAL,
+        dest_addr_ton=TON_INTERNATIONAL,
         dest_addr_npi=1,
         destination_addr=send.to.removeprefix("+"),
         priority_flag=send.priority,
@@ -167,8 +166,8 @@ def source_of(sender: str) -> tuple[int, int, str]:
     """TON, NPI and source address (SMPP 3.4 section 5.2.5): a short code, a number, or a name."""
     digits = sender.removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
-        return _TON_ALPHANUMERIC, 0, sender
-    return (_TON_UNKNOWN if len(digits) <= _SHORT_CODE_MAX else _TON_INTERNATIONAL), 1, digits
+        return TON_ALPHANUMERIC, 0, sender
+    return (TON_UNKNOWN if len(digits) <= SHORT_CODE_MAX else TON_INTERNATIONAL), 1, digits
 
 
 def moment_of(unix: float) -> str | None:
