@@ -16,14 +16,13 @@ from typing import cast
 
 import msgspec
 import uvloop
-from bench_wire import HANDSET_FIRST, SENDER, moments, save, text_of
+from bench_wire import HANDSET_FIRST, SENDER, Octets, moments, save, text_of
 
 REPORT_S = 0.25
 RETRY_S = 0.1
 CONNECT_PATIENCE_S = 20.0
 ACCEPTED = 202
 AGAIN = frozenset({429, 503})
-LENGTH = b"\r\ncontent-length:"
 HEAD = (
     b"POST %b HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
     b"Content-Length: %d\r\n\r\n"
@@ -111,7 +110,7 @@ class Caller(asyncio.Protocol):
 
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.octets = b""
+        self.octets = Octets()
         self.numbers: list[int] = []
         self.transport: asyncio.Transport | None = None
 
@@ -134,19 +133,11 @@ class Caller(asyncio.Protocol):
             asyncio.get_running_loop().call_later(RETRY_S, self.go)
 
     def data_received(self, data: bytes) -> None:
-        octets = self.octets = self.octets + data
-        head = octets.find(b"\r\n\r\n")
-        if head < 0:
-            return
-        at = octets.lower().find(LENGTH, 0, head + 2) + len(LENGTH)
-        end = head + 4 + int(octets[at : octets.index(b"\r\n", at)])
-        if end > len(octets):
-            return
-        self.octets = octets[end:]
-        if self.load.on_answer(self.numbers, int(octets[9:12]), octets[head + 4 : end]):
-            self.go()
-        else:
-            asyncio.get_running_loop().call_later(RETRY_S, self.go)
+        for line, body in self.octets.feed(data):
+            if self.load.on_answer(self.numbers, int(line[9:12]), body):
+                self.go()
+            else:
+                asyncio.get_running_loop().call_later(RETRY_S, self.go)
 
 
 async def connected(load: Load, port: int, count: int) -> list[Caller]:

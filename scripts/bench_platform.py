@@ -13,17 +13,15 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import uvloop
-from bench_wire import HANDSET_FIRST, moments, save, text_of
+from bench_wire import HANDSET_FIRST, Octets, moments, save, text_of
 
 PULSE_S = 0.002
 CONNECT_RETRY_S = 0.05
-LENGTH = b"\r\ncontent-length:"
 
 TOKEN = b'{"access_token":"bench","token_type":"Bearer","expires_in":86400}'
 ANSWER = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
@@ -86,30 +84,6 @@ class Counts:
         self.receipts_refused += status != b"200"
         if self.told == self.messages * len(STATUSES):
             print(json.dumps({"told": self.told}), flush=True)
-
-
-class Octets:
-    """What was read, given out as whole HTTP messages: (first line, body)."""
-
-    __slots__ = ("rest",)
-
-    def __init__(self) -> None:
-        self.rest = b""
-
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Take what was read; whatever is incomplete waits for the next time."""
-        octets = self.rest + data if self.rest else data
-        at = 0
-        while (head_end := octets.find(b"\r\n\r\n", at)) >= 0:
-            head = octets[at:head_end].lower()
-            length_at = head.find(LENGTH)
-            length = int(head[length_at + len(LENGTH) :].split(b"\r\n", 1)[0]) if length_at >= 0 else 0
-            end = head_end + 4 + length
-            if end > len(octets):
-                break
-            yield octets[at : octets.index(b"\r\n", at)], octets[head_end + 4 : end]
-            at = end
-        self.rest = octets[at:]
 
 
 class Door(asyncio.Protocol):

@@ -17,10 +17,10 @@ from typing import TextIO, cast
 
 import msgspec
 import uvloop
+from bench_wire import Octets
 
 REPORT_S = 0.25
 SLOW_S = 2.0
-LENGTH = b"\r\ncontent-length:"
 TAKEN = b"HTTP/1.1 204 No Content\r\n\r\n"
 ANSWERS = {
     "well": TAKEN,
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
-        self.octets = b""
+        self.octets = Octets()
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -113,18 +113,8 @@ class Connection(asyncio.Protocol):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        octets = self.octets + data if self.octets else data
-        while True:
-            head = octets.find(b"\r\n\r\n")
-            if head < 0:
-                break
-            at = octets.lower().find(LENGTH, 0, head + 2) + len(LENGTH)
-            end = head + 4 + int(octets[at : octets.index(b"\r\n", at)])
-            if end > len(octets):
-                break
-            self.answer(octets[head + 4 : end])
-            octets = octets[end:]
-        self.octets = octets
+        for _, body in self.octets.feed(data):
+            self.answer(body)
 
     def answer(self, body: bytes) -> None:
         receiver = self.receiver

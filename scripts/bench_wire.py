@@ -26,6 +26,8 @@ HANDSET_FIRST = 33_600_000_000
 SENDER = b"Bench"
 TEXT_SIZE = 60
 
+LENGTH = b"\r\ncontent-length:"
+
 HEADER = struct.Struct(">IIII")
 header_at = HEADER.unpack_from
 
@@ -66,6 +68,30 @@ class Stream:
             yield command, status, sequence, at, end
             at = end
         self.octets = octets[at:]
+
+
+class Octets:
+    """What was read, given out as whole HTTP messages: (first line, body)."""
+
+    __slots__ = ("rest",)
+
+    def __init__(self) -> None:
+        self.rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Take what was read; whatever is incomplete waits for the next time."""
+        octets = self.rest + data if self.rest else data
+        at = 0
+        while (head_end := octets.find(b"\r\n\r\n", at)) >= 0:
+            head = octets[at:head_end].lower()
+            length_at = head.find(LENGTH)
+            length = int(head[length_at + len(LENGTH) :].split(b"\r\n", 1)[0]) if length_at >= 0 else 0
+            end = head_end + 4 + length
+            if end > len(octets):
+                break
+            yield octets[at : octets.index(b"\r\n", at)], octets[head_end + 4 : end]
+            at = end
+        self.rest = octets[at:]
 
 
 def fields_of(octets: bytes, start: int) -> tuple[bytes, bytes, int]:
