@@ -319,7 +319,7 @@ class SmppLink:
         berth.drain()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_s):
-                for seat in berth.seats:
+                for seat in tuple(berth.seats):  # a door forgets those that end meanwhile
                     await self._emptied(seat)
         await berth.stop()
         self._berths.remove(berth)

@@ -15,11 +15,13 @@ from gatewayd.carriers.door import Door
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.message import Accepted
+from gatewayd.runtime.tasks import spawn
 from protocol.smpp.constants import Command, Status
 from protocol.smpp.pdu import DeliverSm, Outbind
+from protocol.smpp.states import BOUND
 from tests.gatewayd.carriers.test_dialled_seat import certificate
 from tests.gatewayd.carriers.test_smpp_link import RECEIPT, Recorder, message
-from tests.support.scripted_smsc import ScriptedSmsc, SmscBind
+from tests.support.scripted_smsc import ScriptedSmsc, SmscBind, say_nothing
 from tests.support.watch import Watch
 
 
@@ -205,6 +207,32 @@ async def test_pairs(stage: Stage) -> None:
     commands = [bind.asked.command for bind in stage.smsc.binds if bind.asked is not None]
     assert commands.count(Command.BIND_RECEIVER) == commands.count(Command.BIND_TRANSMITTER) == 2
     assert link.window_up == 200
+
+
+async def test_a_bind_that_is_lost_hides_no_other_from_the_drain(stage: Stage) -> None:
+    stage.smsc.on_submit = say_nothing
+    link = await stage.listening(binds=3)
+    for number in range(1, 4):
+        bind = await stage.dials(link)
+        await stage.watch.until(lambda: link.binds_up == len(stage.smsc.binds))
+        link.submit(message(number))
+        await stage.watch.until(lambda one=bind: one.submits)  # type: ignore[misc]
+    first, second, third = stage.smsc.binds
+    door = stage.door(link)
+    closing = spawn(link.close_bind(door, 5.0), name="closing")
+    await asyncio.sleep(0)
+    first.pump.abort()
+    async with asyncio.timeout(5.0):
+        while len(door.seats) > 2:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    second.accept(second.submits[0], "id-2")
+    await stage.watch.until(lambda: len(stage.flow.results) == 2)
+    for _ in range(20):  # were it taken for drained, it would be unbound by now
+        await asyncio.sleep(0)
+    assert third.connection.state in BOUND
+    third.accept(third.submits[0], "id-3")
+    await closing
+    assert stage.flow.outcomes()[1:] == [(2, 0, Accepted("id-2")), (3, 0, Accepted("id-3"))]
 
 
 async def test_encrypted_and_only_with_a_certificate_of_its_own(stage: Stage, tmp_path: Path) -> None:
