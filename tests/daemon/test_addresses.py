@@ -3,6 +3,7 @@ beside its text, from end to end."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -14,7 +15,7 @@ from protocol.smpp.pdu import QuerySm, SubmitSm
 from protocol.smpp.times import parse_time
 from tests.daemon.conftest import Stage
 from tests.daemon.scene import WAIT_S, Scene
-from tests.daemon.test_text import trace
+from tests.daemon.test_trace import ask
 
 pytestmark = pytest.mark.timeout(180)
 TABLES: dict[str, Any] = {
@@ -114,7 +115,7 @@ async def the_platform_sees_the_country_code(scene: Scene, esme: Esme) -> None:
     flash = await submit(esme, destination_addr="0610000001", data_coding=0x10)
     pdu = (await carried(scene, 2))[1]
     assert (pdu.data_coding, pdu.destination_addr) == (0x10, "0610000001")
-    assert "SMS alone: flash" in trace(scene, flash)
+    assert "SMS alone: flash" in await asyncio.to_thread(ask, scene, flash)
 
 
 async def one_takes_the_place_of_another(scene: Scene, esme: Esme) -> Esme:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ import smpp34
 
 from tests.daemon.conftest import Stage
 from tests.daemon.process import PASSWORD
+from tests.daemon.prometheus import free_port
 
 HANDSET, SENDER = "33620000001", "33700000001"
 NUMBERS: dict[str, Any] = {"source_addr_ton": 1, "source_addr_npi": 1, "dest_addr_ton": 1, "dest_addr_npi": 1}
@@ -22,9 +22,7 @@ class Carrier:
     """Accepts all, and answers each message with a receipt and the first with a reply."""
 
     def __init__(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
         self._server = smpp34.Server("127.0.0.1", self.port, system_id="rust")
         self.heard: list[Any] = []
         self._esmes: dict[str, Any] = {}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 
 import gsmcodecs  # noqa: F401  registers its codecs
 
@@ -12,6 +10,7 @@ from gatewayd.simulate.esme import Esme
 from protocol.smpp.records import DeliverSm, SubmitSm
 from tests.daemon.conftest import Stage
 from tests.daemon.scene import WAIT_S, Scene
+from tests.daemon.test_trace import ask
 
 WITH_RCS, WITHOUT = "33610000001", "33620000001"
 PORTS = b"\x06\x05\x04\x0b\x84\x23\xf0"
@@ -45,11 +44,6 @@ def submit(destination: str, **fields: object) -> SubmitSm:
         registered_delivery=1,
         **fields,  # type: ignore[arg-type]
     )
-
-
-def trace(scene: Scene, message_id: str) -> str:
-    command = [sys.executable, "-m", "gatewayd", "trace", message_id, "--config", str(scene.daemon.config)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 async def test_texts_on_a_link_of_packed_septets_and_national_languages(stage: Stage) -> None:
@@ -107,7 +101,7 @@ async def test_transliteration_is_told_by_the_trace_and_headers_that_are_no_text
     (pdu,) = scene.smsc.ledger.submits
     assert septets_of(pdu.pdu.short_message, 0).decode("gsm23.038") == "L'été arrive..."
     assert [record.submission.text for record in scene.platform.ledger.to(f"+{WITH_RCS}")] == [words]
-    told = [await asyncio.to_thread(trace, scene, message) for message in (sms.message_id, rcs.message_id)]
+    told = [await asyncio.to_thread(ask, scene, message) for message in (sms.message_id, rcs.message_id)]
     assert "for carrier letters were changed: ’ to ', … to ..." in told[0]
     assert "letters were changed" not in told[1]
     for is_part in (False, True):
