@@ -7,6 +7,7 @@ segment can be sent again and still join the others on the handset.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Final
 
 from gatewayd.carriers.wording import SMS_SIZE, Manner, Wording, is_kept, parts_of, wording_of
@@ -37,26 +38,26 @@ def prepared(message: Message, manner: Manner, expires_at: float) -> tuple[list[
         udh = message.udh
         return [_request(message, message.data_coding, udh + message.payload, udh, tlvs, validity_period)], ""
     wording = wording_of(message, manner)
-    if is_part:
-        if manner.cut == "sar" and message.udh:
-            wording, tlvs = _with_sar(message, wording, tlvs)
+    if is_part and manner.cut == "sar" and message.udh:
+        wording, tlvs = _with_sar(message, wording, tlvs)
+    parts = [wording.payload] if is_part else parts_of(wording, manner)
+    is_long = manner.cut == "payload" and len(parts) > 1
+    if is_long or len(parts) == 1:
         pieces = [(wording.payload, wording.udh, tlvs)]
     else:
-        pieces = _pieces(message, wording, manner, tlvs)
+        pieces = _pieces(message, wording, manner, parts, tlvs)
     is_packed = manner.is_packed and wording.encoding == "gsm"
     requests = []
     for payload, udh, own in pieces:
         octets = udh + (pack(payload, fill_bits(len(udh)), SMS_SIZE - len(udh)) if is_packed else payload)
-        is_long = manner.cut == "payload" and not is_part and len(parts_of(wording, manner)) > 1
         requests.append(_request(message, wording.data_coding, octets, udh, own, validity_period, is_long))
     return requests, wording.changed
 
 
-def _pieces(message: Message, wording: Wording, manner: Manner, tlvs: Tlvs) -> list[tuple[bytes, bytes, Tlvs]]:
-    """Payload, header and TLVs of each request, in order."""
-    parts = parts_of(wording, manner)
-    if len(parts) == 1 or manner.cut == "payload":
-        return [(wording.payload, wording.udh, tlvs)]
+def _pieces(
+    message: Message, wording: Wording, manner: Manner, parts: Sequence[bytes], tlvs: Tlvs
+) -> list[tuple[bytes, bytes, Tlvs]]:
+    """Payload, header and TLVs of the request for each of several parts, in order."""
     tlvs = tuple(tlv for tlv in tlvs if tlv[0] not in SAR_TAGS)
     is_wide = manner.cut == "udh16"
     reference, total = reference_of(message.id, 16 if is_wide else 8), len(parts)
