@@ -38,7 +38,10 @@ _PRIVATE_TAGS: Final = frozenset({Tag.CALLBACK_NUM, Tag.SOURCE_SUBADDRESS, Tag.D
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """One field, or a part of the one above it (``depth`` > 0). ``is_private``: a number, a password or a text."""
+    """One field, or a part of the one above it (``depth`` > 0).
+
+    ``is_private``: it is a number, a password or a text, or may hold one.
+    """
 
     at: int
     octets: bytes
@@ -238,13 +241,13 @@ class _Reader:
         except RemoteFault as fault:
             words = "the lengths in the header do not tell the truth"
             self._told.faults.append(_fault(at, fault.kind, words, "5.2.12", fault.status))
-            self._line(Line(at + 1, udh[1:], "elements", udh[1:], "", 1))
+            self._line(Line(at + 1, udh[1:], "elements", udh[1:], "", 1, is_private=True))  # it may be a text after all
             return
         at += 1
         for identifier, data in elements:
             name, words = meanings.element(identifier, data)
             octets = bytes((identifier, len(data))) + data
-            self._line(Line(at, octets, name, words or data, "", 1))
+            self._line(Line(at, octets, name, words or data, "", 1, is_private=not words))
             at += len(octets)
 
     def _receipt(self, esm_class: int, text: bytes, at: int) -> None:

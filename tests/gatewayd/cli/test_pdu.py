@@ -52,6 +52,20 @@ def test_what_is_masked_is_nowhere() -> None:
         assert "alphanumeric" in out
 
 
+def test_what_a_header_holds_is_masked_where_no_words_say_what_it_is() -> None:
+    reply_address = b"\x0f\x22\x08secret!!\x00\x03\x07\x02\x01"
+    no_header_but_a_text = b"!the secret code is 123456"
+    for text in (reply_address, no_header_but_a_text):
+        octets = build(SubmitSm(esm_class=0x40, short_message=text)).hex()
+        assert '"secret' in run(octets)[1] or b"secret".hex(" ") in run(octets)[1]
+        for more in ((), ("--json",)):
+            _, out, _ = run(octets, "--mask", *more)
+            for secret in ("secret", b"secret".hex(), b"secret".hex(" "), b"sec".hex(" ")):
+                assert secret not in out
+    _, out, _ = run(build(SubmitSm(esm_class=0x40, short_message=reply_address)).hex(), "--mask")
+    assert "reference 7, part 1 of 2" in out
+
+
 def test_a_fault_is_told_at_its_octet_and_the_code_says_so() -> None:
     code, out, _ = run(MESSAGE[:-3].hex())
     assert code == 1
