@@ -10,27 +10,18 @@ from typing import Final
 
 from gatewayd.message import State
 from gatewayd.policy.answers import Fate, NamedFate
+from gatewayd.senders.receipt_form import STATE_NUMBERS
 from protocol.smpp.constants import VERSION_5_0, MessageState, Status
 from protocol.smpp.pdu import QuerySm, QuerySmResp
 from protocol.smpp.times import format_absolute
 
-_STATES: Final = {
-    State.ENROUTE: MessageState.ENROUTE,
-    State.ACCEPTD: MessageState.ACCEPTED,
-    State.DELIVRD: MessageState.DELIVERED,
-    State.EXPIRED: MessageState.EXPIRED,
-    State.DELETED: MessageState.DELETED,
-    State.UNDELIV: MessageState.UNDELIVERABLE,
-    State.UNKNOWN: MessageState.UNKNOWN,
-    State.REJECTD: MessageState.REJECTED,
-}
 _OCTET_MAX: Final = 0xFF
 
 
 def query_answer(pdu: QuerySm, found: Sequence[NamedFate], version: int) -> QuerySmResp:
     """The answer. Of several messages it tells the one that is least far: under way, then not delivered."""
     fate = min((each.fate for each in found), key=_distance)
-    state = _STATES[fate.state]
+    state = STATE_NUMBERS[fate.state]
     if fate.stage == "scheduled" and version >= VERSION_5_0:
         state = MessageState.SCHEDULED
     done_at = max(each.fate.done_at for each in found) if fate.state.is_final else 0.0

@@ -20,7 +20,7 @@ from gatewayd.senders.errors_told import error_code
 from gatewayd.senders.names import decimal_text, message_id_text
 from gatewayd.store.records import Delivery
 from protocol.smpp import text
-from protocol.smpp.constants import Tag
+from protocol.smpp.constants import MessageState, Tag
 
 _LAYOUTS: Final[Mapping[int, str]] = MappingProxyType({10: "%y%m%d%H%M", 12: "%y%m%d%H%M%S"})
 _TAGS: Final[Mapping[str, int]] = MappingProxyType(
@@ -33,16 +33,16 @@ _TAGS: Final[Mapping[str, int]] = MappingProxyType(
 ALL_TLVS: Final = tuple(_TAGS)
 _EXAMPLE_AT: Final = 1_795_683_600.0
 # SMPP 3.4 section 5.2.28.
-STATE_NUMBERS: Final[Mapping[State, int]] = MappingProxyType(
+STATE_NUMBERS: Final[Mapping[State, MessageState]] = MappingProxyType(
     {
-        State.ENROUTE: 1,
-        State.DELIVRD: 2,
-        State.EXPIRED: 3,
-        State.DELETED: 4,
-        State.UNDELIV: 5,
-        State.ACCEPTD: 6,
-        State.UNKNOWN: 7,
-        State.REJECTD: 8,
+        State.ENROUTE: MessageState.ENROUTE,
+        State.DELIVRD: MessageState.DELIVERED,
+        State.EXPIRED: MessageState.EXPIRED,
+        State.DELETED: MessageState.DELETED,
+        State.UNDELIV: MessageState.UNDELIVERABLE,
+        State.ACCEPTD: MessageState.ACCEPTED,
+        State.UNKNOWN: MessageState.UNKNOWN,
+        State.REJECTD: MessageState.REJECTED,
     }
 )
 
