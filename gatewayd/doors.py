@@ -38,7 +38,6 @@ class Doors:
         self.lockout = lockout_of(config, metrics, clock)
         # Beside the spools: a day is not over because the machine was started anew.
         self.budgets = SharedBudgets.open(Path(config.daemon.spool_dir) / BUDGETS_FILE)
-
         self.outbinder: Outbinder | None = None
 
     def call_for(self, server: SmppServer, outbox: Outbox, seats: SeatFile, metrics: Metrics, loaded: Loaded) -> None:

@@ -5,11 +5,12 @@ Knows neither clock nor address: ``now`` is seconds of any clock, and what is co
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 SHARED_FACTOR = 3
 """An address, and an account, may be wrong so many times as often as one account from one address: they are many."""
-
 
 _ROUNDING_S = 0.001  # a moment and what is added to it may make a little more than was added
 
@@ -26,10 +27,10 @@ class Terms(msgspec.Struct, frozen=True):
         return Terms(self.failures * SHARED_FACTOR, self.window_s, self.lockout_s)
 
 
-class Mark(msgspec.Struct, frozen=True, gc=False):
+class Mark(NamedTuple):
     """What is known of one: how often it was wrong since when, and until when it is locked out (0: it never was)."""
 
-    count: int = 0
+    times: int = 0
     since: float = 0.0
     until: float = 0.0
 
@@ -47,8 +48,8 @@ def failed(mark: Mark, now: float, terms: Terms) -> Mark:
     """It was wrong once more. Failures are counted from the first one on; one lock-out follows another by new ones."""
     if not terms.failures:
         return mark
-    is_new = not mark.count or not 0.0 <= now - mark.since <= terms.window_s
-    count, since = (1, now) if is_new else (mark.count + 1, mark.since)
-    if count >= terms.failures:
+    is_new = not mark.times or not 0.0 <= now - mark.since <= terms.window_s
+    times, since = (1, now) if is_new else (mark.times + 1, mark.since)
+    if times >= terms.failures:
         return Mark(0, 0.0, now + terms.lockout_s)
-    return Mark(count, since, mark.until)
+    return Mark(times, since, mark.until)

@@ -46,12 +46,12 @@ class Lockout:
         site, now = _site(address), self._clock()
         if not site:
             return False
-        if account and wait_s(_mark(self._marks.look(Key(account, site))), now, self._terms):
+        if account and wait_s(Mark(*self._marks.look(Key(account, site))), now, self._terms):
             return True
         if account and self._is_proven(account, site, now):
             return False
         shared = [Key("", site), Key(account, b"")] if account else [Key("", site)]
-        return any(wait_s(_mark(self._marks.look(key)), now, self._shared) for key in shared)
+        return any(wait_s(Mark(*self._marks.look(key)), now, self._shared) for key in shared)
 
     def failed(self, account: str, address: str, *, is_admitted: bool) -> None:
         """It was tried and was wrong. ``is_admitted``: from where the account may bind at all.
@@ -100,7 +100,7 @@ class Lockout:
         """Who is locked out now."""
         now = self._clock()
         for key, known in self._marks.all():
-            left = wait_s(_mark(known), now, self._terms)
+            left = wait_s(Mark(*known), now, self._terms)
             if left:
                 yield {"account": key.account, "address": _text(key.address), "left_s": left}
 
@@ -124,7 +124,7 @@ class Lockout:
         return self._proven.look(Key(account, site)).until > now
 
     def _note(self, scope: str, key: Key, now: float, terms: Terms) -> None:
-        known = self._marks.change(key, now, lambda known: Known(*_fields(failed(_mark(known), now, terms))))
+        known = self._marks.change(key, now, lambda known: Known(*failed(Mark(*known), now, terms)))
         if known.until == now + terms.lockout_s:
             self._metrics.lockouts.labels(scope).value += 1
             log.warning(
@@ -149,11 +149,3 @@ def _text(site: bytes) -> str:
         return ""
     address = ipaddress.IPv6Address(site)
     return str(address.ipv4_mapped) if address.ipv4_mapped is not None else f"{address}/{_V6_SITE}"
-
-
-def _mark(known: Known) -> Mark:
-    return Mark(*known)
-
-
-def _fields(mark: Mark) -> tuple[int, float, float]:
-    return mark.count, mark.since, mark.until
