@@ -71,11 +71,6 @@ def _pieces(
     ]
 
 
-def segments_of(message: Message, manner: Manner, expires_at: float) -> list[SubmitSm]:
-    """Return the requests alone."""
-    return prepared(message, manner, expires_at)[0]
-
-
 def count_of(message: Message, manner: Manner) -> int:
     """Return how many segments a message becomes, without building them where that is plain to see."""
     if message.concat is not None or manner.cut == "payload":

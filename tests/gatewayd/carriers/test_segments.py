@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gatewayd.carriers.segments import count_of, reference_of, segments_of
+from gatewayd.carriers.segments import count_of, prepared, reference_of
 from gatewayd.carriers.wording import Manner
 from gatewayd.message import Encoding, Message
 from protocol.smpp.errors import LocalFault
@@ -34,6 +34,11 @@ def message(text: str | bytes = "Hello", encoding: str = "gsm", **fields: Any) -
         "accepted_at": 0.0,
     }
     return Message(**(known | fields))
+
+
+def segments_of(asked: Message, manner: Manner, expires_at: float) -> list[SubmitSm]:
+    """The requests without what was changed in the text."""
+    return prepared(asked, manner, expires_at)[0]
 
 
 def only(requests: list[SubmitSm]) -> SubmitSm:
