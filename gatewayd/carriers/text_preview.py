@@ -77,7 +77,7 @@ def _segments(wording: Wording, manner: Manner) -> Iterator[Segment]:
     parts = parts_of(wording, manner)
     room = SMS_SIZE - len(wording.udh)
     if len(parts) > 1:
-        room -= manner.concat_size - bool(wording.udh)
+        room -= manner.concat_size(wording.udh)
     size = _UNIT_SIZE.get(wording.encoding, 1)
     for part in parts:
         words = decode(part, wording.encoding, "replace", wording.shift)

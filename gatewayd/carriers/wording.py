@@ -42,10 +42,10 @@ class Manner:
         object.__setattr__(self, "may_change", may_change)
         object.__setattr__(self, "is_plain", not may_change and not self.is_packed and self.alphabet != "utf8")
 
-    @property
-    def concat_size(self) -> int:
-        """Octets of the header that makes a part a part; of SAR TLVs, the carrier makes the narrow one."""
-        return _CONCAT_16_SIZE if self.cut == "udh16" else _CONCAT_8_SIZE
+    def concat_size(self, udh: bytes) -> int:
+        """Octets that make a part a part, beside its own header; of SAR TLVs, the carrier makes the narrow ones."""
+        whole = _CONCAT_16_SIZE if self.cut == "udh16" else _CONCAT_8_SIZE
+        return whole - bool(udh)  # the octet that tells a header's length is there already
 
 
 class Wording(NamedTuple):
@@ -104,8 +104,7 @@ def wording_of(message: Message, manner: Manner) -> Wording:
 
 def parts_of(wording: Wording, manner: Manner) -> list[bytes]:
     """The payload whole, or cut for parts that bear the wording's header and one of concatenation."""
-    header = manner.concat_size - bool(wording.udh)  # the octet that tells a header's length is there already
-    return _cut(wording, SMS_SIZE - len(wording.udh), header)
+    return _cut(wording, SMS_SIZE - len(wording.udh), manner.concat_size(wording.udh))
 
 
 def _cut(wording: Wording, room: int, header: int) -> list[bytes]:
