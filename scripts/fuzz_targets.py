@@ -14,9 +14,8 @@ from typing import Final
 from protocol.smpp.captures import payload_of, pdus_of
 from protocol.smpp.constants import HEADER_SIZE, Command, Status
 from protocol.smpp.dumps import octets_of
-from protocol.smpp.errors import LocalFault, RemoteFault, SmppFault
+from protocol.smpp.errors import LocalFault, RemoteFault
 from protocol.smpp.explaining import explain
-from protocol.smpp.fields import Tlvs
 from protocol.smpp.framing import Framer
 from protocol.smpp.headers import build_header, parse_udh, shift_of, without
 from protocol.smpp.layouts import LAYOUTS, walk_build, walk_parse
@@ -253,13 +252,14 @@ TARGETS: Final[dict[str, Target]] = {
 }
 """Name → function."""
 
-__all__ = ["SEEDS", "TARGETS", "SmppFault", "Target", "Tlvs"]
-
 _RECEIPT: Final = b"id:0123 sub:001 dlvrd:001 submit date:2401011200 done date:2401011201 stat:DELIVRD err:000 text:hi"
-_SUBMIT: Final = b"CMT\0\x01\x0133612345678\0\x01\x0133687654321\0\x40\0\0\0000001000000000R\0\x01\0\x08\0"
+_SUBMIT: Final = (
+    b"CMT\0\x01\x0133612345678\0\x01\x0133687654321\0\x40\0\0\0000001000000000R\0\x01\0\x08\0"
+    b"\x08\x05\0\x03\x01\x02\x01\0h\x02\x04\0\x02\0\x2a"
+)
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "parser": (
-        bytes((_COMMANDS.index(Command.SUBMIT_SM), 0)) + _SUBMIT + b"\x08\x05\0\x03\x01\x02\x01\0h\x02\x04\0\x02\0\x2a",
+        bytes((_COMMANDS.index(Command.SUBMIT_SM), 0)) + _SUBMIT,
         bytes((_COMMANDS.index(Command.SUBMIT_MULTI), 0))
         + b"\0\0\0b\0\x02\x01\x01\x01336\0\x02friends\0\0\0\0\0\0\0\0\0\0\0",
         bytes((_COMMANDS.index(Command.SUBMIT_MULTI_RESP), 0)) + b"id\0\x01\x01\x01336\0\0\0\0\x0b",
@@ -277,7 +277,7 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "septets": (b"\0hellohello", b"\x03\r\r\r\r\r\r\r\r"),
     "times": (b"\0000001000000000R", b"\x01240131235959900+", b"\x01240229000000048-"),
     "explaining": (
-        bytes((_COMMANDS.index(Command.SUBMIT_SM),)) + _SUBMIT + b"\x08\x05\0\x03\x01\x02\x01\0h\x02\x04\0\x02\0\x2a",
+        bytes((_COMMANDS.index(Command.SUBMIT_SM),)) + _SUBMIT,
         b"0000   00 00 00 10 00 00 00 15   ........",
         b"\0" + bytes(8) + b"\x30\0\0\0\x30\0\0\0\x45\0\0\x30" + bytes(5) + b"\x06" + bytes(38),
     ),
