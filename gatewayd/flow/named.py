@@ -148,7 +148,9 @@ class NamedMessages:
             # Rich content was made for the text that is gone.
             tlvs=tuple((tag, value) for tag, value in message.tlvs if tag not in args["without_tags"]),
         )
+        before = progress.stage
         intervention.replaced(progress, expires_at, deliver_at)
+        desk.aside.moved(before, progress.stage)
         desk.spool.replace(journey)
         desk.spool.note(message.id, "replaced", octets=len(journey.message.payload))
         return "replaced"

@@ -60,3 +60,18 @@ async def test_whatever_becomes_of_messages_they_are_counted(stage: Callable[...
     await scene.wait(3 * HOUR_S)  # and their end, held or not
     check()
     assert scene.desk.aside.read() == {"scheduled": 0, "held": 1}  # one that has no end of its own
+
+
+async def test_one_that_its_sender_schedules_anew_is_counted_until_it_goes(stage: Callable[..., Scene]) -> None:
+    scene = stage("carrier")
+    scene.carrier.is_up = False
+    queued, later = await scene.submit("a"), await scene.submit("b", deliver_at=START + HOUR_S)
+    for number in (*queued, *later):
+        asked = {"account": "shop", "name": f"{number:x}", "ids": [number], "encoding": "gsm", "payload": b"c".hex()}
+        when = {"deliver_at": START + 2 * HOUR_S, "expires_at": 0.0, "registered_delivery": 1, "without_tags": []}
+        assert await Questions(scene.desk, scene.dispatcher).change("replace", asked | when) == ["replaced"]
+    assert scene.desk.aside.read() == {"scheduled": 2, "held": 0}
+    await scene.wait(2 * HOUR_S + 1)
+    more = await scene.submit("d", deliver_at=START + 9 * HOUR_S)
+    assert {scene.stage(number) for number in more} == {Stage.SCHEDULED}
+    assert scene.desk.aside.read() == {"scheduled": 1, "held": 0}
