@@ -28,7 +28,8 @@ def locked(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJs
 
     Example: `gatewayd accounts locked --json`
 
-    Exit codes: 0 shown; 3 the daemon is not running; 4 this user may not ask; 5 a worker did not answer.
+    Exit codes: 0 shown; 3 the daemon is not running, or does not answer; 4 this user may not ask; 5 a worker did not
+    answer.
     """
     with daemon(config, socket) as client:
         answer = client.ask("locked")
@@ -57,7 +58,7 @@ def unlock(
     Example: `gatewayd accounts unlock shop --address 192.0.2.7`
 
     Exit codes: 0 done; 1 nothing was known of them; 2 neither account nor address was named; 3 the daemon is not
-    running; 4 this user may not ask; 5 a worker did not answer.
+    running, or does not answer; 4 this user may not ask; 5 a worker did not answer.
     """
     if everybody == bool(account or address):
         refuse("name an account, an address with --address, or both; or everybody with --all")
