@@ -10,10 +10,10 @@ import functools
 from collections.abc import Sequence
 from typing import Final
 
-from gatewayd.carriers.wording import SMS_SIZE, Manner, Wording, is_kept, parts_of, wording_of
+from gatewayd.carriers.wording import Manner, Wording, is_kept, parts_of, wording_of
 from gatewayd.message import TAGS_OF_OURS, Message
 from protocol.smpp.constants import ESM_UDHI, Tag
-from protocol.smpp.headers import CONCAT_ELEMENTS, build_udh, joined, without
+from protocol.smpp.headers import CONCAT_ELEMENTS, SMS_SIZE, build_udh, joined, without
 from protocol.smpp.parts import SAR_TAGS
 from protocol.smpp.pdu import SubmitSm, Tlvs
 from protocol.smpp.septets import fill_bits, pack

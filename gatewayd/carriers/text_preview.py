@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from gatewayd.carriers.transliteration import FULL, OFF, TYPOGRAPHIC
-from gatewayd.carriers.wording import SMS_SIZE, Manner, Wording, parts_of, wording_of
+from gatewayd.carriers.wording import Manner, Wording, parts_of, wording_of
 from gatewayd.message import Message
-from protocol.smpp.headers import NO_SHIFT
+from protocol.smpp.headers import NO_SHIFT, SMS_SIZE
 from protocol.smpp.national import LANGUAGES
 from protocol.smpp.shifts import best_shift
 from protocol.smpp.text import decode, letters_of

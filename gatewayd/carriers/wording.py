@@ -11,13 +11,22 @@ from typing import Final, NamedTuple
 from gatewayd.carriers.transliteration import OFF, fitted, stronger
 from gatewayd.config import schema
 from gatewayd.message import Message
-from protocol.smpp.headers import NO_SHIFT, SHIFT_ELEMENTS, Shift, joined, shift_header, shift_of, without
+from protocol.smpp.headers import (
+    CONCAT_8_SIZE,
+    CONCAT_16_SIZE,
+    NO_SHIFT,
+    SHIFT_ELEMENTS,
+    SMS_SIZE,
+    Shift,
+    joined,
+    shift_header,
+    shift_of,
+    without,
+)
 from protocol.smpp.parts import split
 from protocol.smpp.shifts import best_shift, identifiers_of
 from protocol.smpp.text import TextFault, data_coding_of, decode, encode
 
-SMS_SIZE: Final = 140  # octets of one SMS on the air (TS 23.040 9.2.3.16)
-_CONCAT_8_SIZE, _CONCAT_16_SIZE = 6, 7  # the header of a part
 _CODING_UCS2: Final = 0x08
 _EXPLICIT_GSM: Final = 0xF1  # 5.2.19: class 1, the ordinary one, in the GSM alphabet whatever the default is
 
@@ -44,7 +53,7 @@ class Manner:
 
     def concat_size(self, udh: bytes) -> int:
         """Octets that make a part a part, beside its own header; of SAR TLVs, the carrier makes the narrow ones."""
-        whole = _CONCAT_16_SIZE if self.cut == "udh16" else _CONCAT_8_SIZE
+        whole = CONCAT_16_SIZE if self.cut == "udh16" else CONCAT_8_SIZE
         return whole - bool(udh)  # the octet that tells a header's length is there already
 
 
@@ -159,8 +168,8 @@ def _freely(message: Message, text: str, udh: bytes, manner: Manner) -> Wording:
 def _part(message: Message, recoded: Wording, alphabet: str) -> Wording:
     """One part that its sender cut. If it would outgrow its SMS it can't be cut again: it keeps its octets and names
     their alphabet. Raises TextFault where that has no name (UTF-8)."""
-    room = SMS_SIZE - (len(recoded.udh) or _CONCAT_8_SIZE)  # the carrier makes a header of SAR
-    if len(_cut(recoded, room, _CONCAT_8_SIZE)) == 1:
+    room = SMS_SIZE - (len(recoded.udh) or CONCAT_8_SIZE)  # the carrier makes a header of SAR
+    if len(_cut(recoded, room, CONCAT_8_SIZE)) == 1:
         return recoded
     encoding = message.encoding
     data_coding = _EXPLICIT_GSM if encoding == "gsm" else data_coding_of(encoding, alphabet)

@@ -22,6 +22,12 @@ IE_LOCKING_SHIFT: Final = 0x25
 CONCAT_ELEMENTS: Final = frozenset((IE_CONCAT_8, IE_CONCAT_16))
 SHIFT_ELEMENTS: Final = frozenset((IE_SINGLE_SHIFT, IE_LOCKING_SHIFT))
 
+SMS_SIZE: Final = 140
+"""Octets of one SMS on the air, its header included (9.2.3.16)."""
+CONCAT_8_SIZE: Final = 6
+"""Octets of a header that says which part of a longer message this is: 05 00 03 reference total sequence."""
+CONCAT_16_SIZE: Final = 7
+
 NO_SHIFT: Final[Shift] = (0, 0)
 _HEADER_MAX: Final = 255
 

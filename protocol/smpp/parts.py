@@ -14,7 +14,17 @@ from typing import Final
 from protocol.smpp.constants import ESM_UDHI, Tag
 from protocol.smpp.errors import LocalFault
 from protocol.smpp.graphemes import cluster_ends
-from protocol.smpp.headers import IE_CONCAT_8, IE_CONCAT_16, NO_SHIFT, Concat, Shift, overrun, parse_udh
+from protocol.smpp.headers import (
+    CONCAT_8_SIZE,
+    IE_CONCAT_8,
+    IE_CONCAT_16,
+    NO_SHIFT,
+    SMS_SIZE,
+    Concat,
+    Shift,
+    overrun,
+    parse_udh,
+)
 from protocol.smpp.text import decode
 
 Tlvs = tuple[tuple[int, bytes], ...]
@@ -26,7 +36,6 @@ _SAR_SEQUENCE: Final = int(Tag.SAR_SEGMENT_SEQNUM)
 _MESSAGE_PAYLOAD: Final = int(Tag.MESSAGE_PAYLOAD)
 SAR_TAGS: Final = frozenset((_SAR_REFERENCE, _SAR_TOTAL, _SAR_SEQUENCE))
 
-_CONCAT_8_SIZE: Final = 6  # 05 00 03 reference total sequence
 _ESC: Final = 0x1B
 # Two neighbours of these are never one character (UAX #29), which spares most texts the search for all boundaries.
 _LETTERS: Final = (
@@ -60,7 +69,7 @@ def concat_of(esm_class: int, short_message: bytes, tlvs: Tlvs) -> tuple[Concat 
     size = short_message[0] + 1
     udh = short_message[:size]
     concat = None
-    if size == _CONCAT_8_SIZE and udh[1:3] == b"\x00\x03" and len(udh) == size:
+    if size == CONCAT_8_SIZE and udh[1:3] == b"\x00\x03" and len(udh) == size:
         concat = _sensible(udh[3], udh[4], udh[5])
     else:
         for identifier, data in parse_udh(udh):
@@ -75,7 +84,7 @@ def concat_of(esm_class: int, short_message: bytes, tlvs: Tlvs) -> tuple[Concat 
 
 
 def split(
-    payload: bytes, encoding: str, limit: int = 140, header: int = _CONCAT_8_SIZE, shift: Shift = NO_SHIFT
+    payload: bytes, encoding: str, limit: int = SMS_SIZE, header: int = CONCAT_8_SIZE, shift: Shift = NO_SHIFT
 ) -> list[bytes]:
     """Return a payload whole when it fits ``limit`` octets on the air, else cut into parts that leave room for
     ``header`` octets of concatenation.

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
 
-from protocol.smpp.headers import Shift, shift_header
+from protocol.smpp.headers import CONCAT_8_SIZE, SMS_SIZE, Shift, shift_header
 from protocol.smpp.national import LANGUAGES, locking_table
 from protocol.smpp.text import letters_of
-
-_SMS_SIZE: Final = 140
-_CONCAT_SIZE: Final = 6  # a header of its own; in another, its length octet is there already
 
 
 def identifiers_of(languages: Iterable[str]) -> tuple[int, ...]:
@@ -60,7 +56,8 @@ def _septets(counts: Counter[int], shift: Shift) -> int | None:
 def _segments(septets: int, shift: Shift) -> int:
     """At least so many, if no escape pair stands across a cut."""
     header = len(shift_header(shift))
-    if septets <= (_SMS_SIZE - header) * 8 // 7:
+    if septets <= (SMS_SIZE - header) * 8 // 7:
         return 1
-    part = (_SMS_SIZE - header - (_CONCAT_SIZE if header == 0 else _CONCAT_SIZE - 1)) * 8 // 7
+    concat = CONCAT_8_SIZE - bool(header)  # in another header, its length octet is there already
+    part = (SMS_SIZE - header - concat) * 8 // 7
     return -(-septets // part)
