@@ -39,8 +39,7 @@ def _dialling(settings: schema.Link) -> ssl.SSLContext:
 
 
 def _listening(settings: schema.Link) -> ssl.SSLContext:
-    context = server_context(settings.tls_certificate, settings.tls_key)
+    context = server_context(settings.tls_certificate, settings.tls_key, settings.tls_ca)
     if settings.tls_ca:
-        context.load_verify_locations(settings.tls_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED  # a carrier is one that can show it, or none
     return context
