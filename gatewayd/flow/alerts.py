@@ -45,7 +45,8 @@ class Alerts:
             args = {"handset": alert.handset, "ton": alert.handset_ton, "npi": alert.handset_npi}
             args |= {"address": alert.address, "to_ton": alert.address_ton, "to_npi": alert.address_npi}
             session = await self._questions.at_home("alert_owner", alert.handset, args, Word)
-            account = session.word if session is not None else self._owner_of_number(alert)
+            number = handset_of(alert.address, alert.address_ton, alert.address_npi)
+            account = session.word if session is not None else self._desk.owners.get(number, "")
             told = None
             if account:
                 bring = {"account": account, "alert": msgspec.to_builtins(alert)}
@@ -59,13 +60,6 @@ class Alerts:
         self._desk.trail.say(
             "alert", link=link, account=account, handset=alert.handset, fate="told" if told else "untold"
         )
-
-    def _owner_of_number(self, alert: Availability) -> str:
-        number = handset_of(alert.address, alert.address_ton, alert.address_npi)
-        for name, account in self._desk.accounts.items():
-            if any(handset_of(own, 1, 1) == number for own in account.numbers):
-                return name
-        return ""
 
     async def _owner(self, args: Mapping[str, Any]) -> Word | None:
         """Who has an open conversation with the handset under that address."""

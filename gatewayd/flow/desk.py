@@ -18,15 +18,16 @@ import msgspec
 from gatewayd.carriers.link import Link
 from gatewayd.config import schema
 from gatewayd.flow import calling, displaying, notices
-from gatewayd.flow.aside import Aside
+from gatewayd.flow.aside import STAGES, Aside
 from gatewayd.flow.gathering import Gathering
 from gatewayd.flow.guarding import Guards
 from gatewayd.flow.owing import SMPP, SMPP_ALONE, copies, due_of, sinks_of, tells_sessions
-from gatewayd.message import NO_NETWORK_ERROR, Channel, Encoding, Message, State
+from gatewayd.message import NO_NETWORK_ERROR, Channel, Message, State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.intervention import of_cancelled
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
+from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.progress import End
 from gatewayd.policy.queueing import FairQueue
 from gatewayd.policy.receipt_wishes import INTERMEDIATE, speaks, wants_final
@@ -48,6 +49,7 @@ REVOKES_MAX = 10_000
 # What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
 _OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
 _CHARACTER_OCTETS = 4  # the most that one has in any encoding
+_ENDED = Stage.ENDED  # asked of each message more than once, and looking it up in its class is dear
 
 
 class Outbox(Protocol):
@@ -151,6 +153,8 @@ class Desk:
     def learn_accounts(self, accounts: Mapping[str, schema.Account]) -> None:
         """The applications are configured so from now on."""
         self.accounts = accounts
+        # Which account owns which number or bot.
+        self.owners = {handset_of(number, 1, 1): name for name, one in accounts.items() for number in one.numbers}
         self.tells_sessions = tells_sessions(accounts.values())
         self._keeps_results = any(account.results_h for account in accounts.values())
 
@@ -172,7 +176,7 @@ class Desk:
     def journey(self, message_id: int) -> Journey | None:
         """A message by its id, until it has its end; what is in flight is one object for everybody."""
         journey = self.flying.get(message_id) or self.spool.journey(message_id)
-        return None if journey is not None and journey.progress.stage is Stage.ENDED else journey
+        return None if journey is not None and journey.progress.stage is _ENDED else journey
 
     def head_of(self, journey: Journey) -> Journey | None:
         """The message in which it travels as a part, or itself; None when that has its end."""
@@ -239,14 +243,17 @@ class Desk:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
         self.guards.on_left(progress.id)
-        self.aside.moved(progress.stage, None)
+        if progress.stage in STAGES:
+            self.aside.moved(progress.stage, None)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
         end = End(state, channel, error, at, network_error)
-        owed = [self._end(journey, progress, end), *(self._end(member, progress, end) for member in members)]
+        owed = [self._end(journey, progress, end)]
+        if members:
+            owed += [self._end(member, progress, end) for member in members]
         if progress.rcs_id:
             self._keep_name(progress, owed)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
@@ -256,7 +263,8 @@ class Desk:
             self.metrics.operator_messages.labels(operator, channel.value, state.value).value += 1
         if progress.sent_at:
             self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
-        self.tell(state.value.lower(), journey, link=link, error=error or None)
+        if self.trail.wants:
+            self.tell(state.value.lower(), journey, link=link, error=error or None)
 
     def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
         """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""
@@ -288,7 +296,7 @@ class Desk:
         message, notice = journey.message, journey.progress.notice
         if self.results_s or self._keeps_results:
             self._keep_result(message, end.channel, end.state, end.error, end.at)
-        is_told = bool(message.tlvs) and calling.on_end(self, message, head, end.state, end.error, end.at)
+        is_told = message.tlvs != () and calling.on_end(self, message, head, end.state, end.error, end.at)
         if not is_told and message.concat is not None:
             if self.gathering.takes(message):
                 self.gathering.hold(journey, end)
@@ -320,10 +328,8 @@ class Desk:
     def receipt_of(self, message: Message, state: State, error: str, at: float) -> Delivery:
         """What a message's sender is told of it, before anybody is told."""
         now, account = self.now(), self.accounts.get(message.account)
-        # The application may know its message by its beginning; nobody else needs to keep that.
-        shown = account.receipt_text_chars if account is not None else 0
         told = message.told
-        return Delivery(
+        delivery = Delivery(
             id=self.spool.new_id(),
             account=message.account,
             kind="receipt",
@@ -342,9 +348,11 @@ class Desk:
             done_at=_end_of(message, at, now),
             user_message_reference=reference_of(message),
             known_as=message.known_as,
-            payload=message.payload[: shown * _CHARACTER_OCTETS] if shown else b"",
-            encoding=message.encoding if shown else Encoding.GSM,
         )
+        # The application may know its message by its beginning; nobody else needs to keep that.
+        if account is not None and (shown := account.receipt_text_chars):
+            delivery.payload, delivery.encoding = message.payload[: shown * _CHARACTER_OCTETS], message.encoding
+        return delivery
 
     def _keep_result(self, message: Message, channel: Channel, state: State, error: str, at: float) -> None:
         account, now = self.accounts.get(message.account), self.now()

@@ -139,7 +139,6 @@ class Dispatcher:
         """Route by another table from now on; what waits for a link that is gone finds another way."""
         self._routes = routes
         self._outbound.set_session_window(session_window_h)
-        self._inbound.learn_owners()
         for name in [name for name in self._desk.queues if name not in self._desk.links]:
             queue = self._desk.queues.pop(name)
             while (message_id := queue.pop()) is not None:

@@ -39,15 +39,8 @@ class InboundDesk:
         self._then = desk.spool.journal.then
         self.ask_around: Callable[[Link, Receipt], None] = lambda link, receipt: None
         self._parked: dict[str, Parked] = {str(key): parked for key, parked in desk.spool.journal.scan(PARKED)}
-        self._owners: dict[str, str] = {}
         self._aliases = Aliases(desk.spool.journal, desk.now)
         self.linking = Linking(desk, self._aliases)
-        self.learn_owners()
-
-    def learn_owners(self) -> None:
-        """Which account owns which number or bot."""
-        accounts = self._desk.accounts.items()
-        self._owners = {handset_of(number, 1, 1): name for name, account in accounts for number in account.numbers}
 
     def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
         """All that one read or one webhook brought. Each is acknowledged after the commit, or refused for now."""
@@ -213,7 +206,7 @@ class InboundDesk:
         owner = owner_of(
             session.account if session and session.account in desk.accounts else None,
             session.due if session else 0.0,
-            self._owners.get(number),
+            desk.owners.get(number),
             desk.now(),
         )
         fate = self._fate(owner)
