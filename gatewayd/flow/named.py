@@ -87,8 +87,10 @@ class NamedMessages:
 
     async def cancel(self, args: Mapping[str, Any]) -> Changes | None:
         """Take back what bears the name; durable when this returns."""
-        journeys = list(self._named(args))
-        outcomes = [self._cancel(journey) for journey in journeys]
+        return await self._change(args, self._cancel)
+
+    async def _change(self, args: Mapping[str, Any], act: Callable[[Journey], str]) -> Changes | None:
+        outcomes = [act(journey) for journey in list(self._named(args))]
         outcomes += ["too_late" for _ in self._ended(args)]
         if not outcomes:
             return None
@@ -125,12 +127,7 @@ class NamedMessages:
 
     async def replace(self, args: Mapping[str, Any]) -> Changes | None:
         """Another text, and other times, for what bears the name and still waits; durable when this returns."""
-        outcomes = [self._replace(journey, args) for journey in self._named(args)]
-        outcomes += ["too_late" for _ in self._ended(args)]
-        if not outcomes:
-            return None
-        await self._desk.spool.journal.durable()
-        return Changes(outcomes)
+        return await self._change(args, lambda journey: self._replace(journey, args))
 
     def _replace(self, journey: Journey, args: Mapping[str, Any]) -> str:
         desk, message, progress = self._desk, journey.message, journey.progress
