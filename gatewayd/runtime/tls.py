@@ -52,11 +52,6 @@ class LiveTls:
         self.fault = ""
         """Why the files as they are now cannot be used; what was read before is shown meanwhile."""
 
-    @property
-    def files(self) -> Sequence[str]:
-        """What it reads."""
-        return self._files
-
     def look(self, *, at_once: bool = True) -> bool:
         """Read the files if they have changed; whether there is something new to say: a fault, or that it is mended.
 

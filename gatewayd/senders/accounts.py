@@ -125,15 +125,11 @@ class Gatekeeper:
 
         ``is_called``: we have connected to it, so its address is no question.
         """
-        account = self._accounts.get(system_id)
-        stored = account.password_hash if account is not None else self._decoy
-        is_right = await self._is_right(system_id, password, stored)
-        if self._accounts.get(system_id) is not account:  # meanwhile it was taken out of the configuration
-            account = None
-        if not is_right:
-            return None, Status.ESME_RINVPASWD if account is not None else Status.ESME_RINVSYSID
+        asked = self._accounts.get(system_id)
+        account = await self.recognised(system_id, password)
         if account is None:
-            return None, Status.ESME_RINVSYSID
+            is_there = asked is not None and self._accounts.get(system_id) is asked
+            return None, Status.ESME_RINVPASWD if is_there else Status.ESME_RINVSYSID
         if not (is_called or account.admits(address)):
             return None, Status.ESME_RBINDFAIL
         if len(account.binds) >= account.settings.binds_max:
@@ -148,7 +144,7 @@ class Gatekeeper:
         return account
 
     async def recognised(self, name: str, password: str) -> Account | None:
-        """The account, if the password is its own."""
+        """The account, if the password is its own, and was not taken out of the configuration meanwhile."""
         account = self._accounts.get(name)
         stored = account.password_hash if account is not None else self._decoy
         is_right = await self._is_right(name, password, stored)
