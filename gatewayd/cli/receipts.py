@@ -60,14 +60,14 @@ def try_command(
     """
     dialect = _dialect(name)
     tried = [(line, _read(dialect, line)) for line in sys.stdin.read().splitlines() if line.strip()]
+    unread = sum(bool(reading.refusal) for _, reading in tried)
     if as_json:
         print_json([_plain(dialect, reading) for _, reading in tried])
-    for line, reading in () if as_json else tried:
-        typer.echo(line if len(line) <= 120 else f"{line[:117]}...")
-        for sentence in _sentences(dialect, reading):
-            typer.echo(f"  {sentence}")
-    unread = sum(bool(reading.refusal) for _, reading in tried)
-    if not as_json:
+    else:
+        for line, reading in tried:
+            typer.echo(line if len(line) <= 120 else f"{line[:117]}...")
+            for sentence in _sentences(dialect, reading):
+                typer.echo(f"  {sentence}")
         typer.echo(f"{counted(len(tried), 'receipt')}, {unread} of them unread")
     if unread:
         raise typer.Exit(UNREAD)

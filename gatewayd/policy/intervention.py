@@ -91,7 +91,7 @@ def may_replace(progress: Progress, deliver_at: float) -> bool:
         return False
     if progress.stage is Stage.HELD:
         return not deliver_at
-    return progress.stage in (Stage.QUEUED, Stage.POSTPONED, Stage.SCHEDULED)
+    return progress.stage in _WAITING
 
 
 def replaced(progress: Progress, expires_at: float, deliver_at: float) -> None:
