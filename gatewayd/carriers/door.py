@@ -16,7 +16,7 @@ from typing import Final
 from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.carriers.dialing import Admission
 from gatewayd.carriers.dialled_seat import DialledSeat
-from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
+from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat, modes_of
 from gatewayd.carriers.statuses import WRONG_CREDENTIALS
 from gatewayd.config.addresses import parse_address
 from gatewayd.runtime.networks import Networks
@@ -98,7 +98,7 @@ class Door:
         self._admission = admission
         self._outbind_password = outbind_password
         self._on_change = on_change
-        self._modes = MODES.get(settings.bind, (settings.bind,))
+        self._modes = modes_of(settings)
         self._networks = Networks(settings.listen_networks)
         self._task: asyncio.Task[None] | None = None
         self._numbers = 0
@@ -171,7 +171,7 @@ class Door:
         """Why somebody is not let in, or nothing."""
         if not self._networks.holds(peer):
             return "foreign_network"
-        if len(self.seats) >= self._credentials.settings.binds * len(self._modes):
+        if len(self.seats) >= self._credentials.settings.binds_wanted:
             return "too_many_connections"
         return "too_fast" if self._admission.wait_s() else ""
 

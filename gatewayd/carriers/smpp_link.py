@@ -25,7 +25,7 @@ from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, prepared
 from gatewayd.carriers.smpp_reports import ReportReader, availability_of
-from gatewayd.carriers.smpp_seat import MODES, Credentials, Ears, Seat
+from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat, modes_of
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
@@ -283,7 +283,7 @@ class SmppLink:
         return berth
 
     def _berth(self, label: str) -> Berth:
-        modes = MODES.get(self._settings.bind, (self._settings.bind,))
+        modes = modes_of(self._settings)
         return Berth(
             [
                 DialledSeat(

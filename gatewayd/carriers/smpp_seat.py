@@ -24,13 +24,16 @@ logger = logging.getLogger(__name__)
 
 UNBIND_WAIT_S: Final = 3.0
 
-BIND_COMMANDS: Final = {
+_BIND_COMMANDS: Final = {
     "transceiver": Command.BIND_TRANSCEIVER,
     "transmitter": Command.BIND_TRANSMITTER,
     "receiver": Command.BIND_RECEIVER,
 }
-MODES: Final = {"separate": ("receiver", "transmitter")}
-"""What one bind of a link consists of, where that is more than itself: receipts have a way before messages go."""
+
+
+def modes_of(settings: schema.Link) -> tuple[str, ...]:
+    """What one bind of a link consists of: itself, or a pair, of which receipts have a way before messages go."""
+    return ("receiver", "transmitter") if settings.bind == "separate" else (settings.bind,)
 
 
 class Credentials(NamedTuple):
@@ -172,7 +175,7 @@ class Seat:
         settings, password = self._credentials
         connection.bind(
             Bind(
-                command=BIND_COMMANDS[self.mode],
+                command=_BIND_COMMANDS[self.mode],
                 system_id=settings.system_id,
                 password=password,
                 system_type=settings.system_type,
