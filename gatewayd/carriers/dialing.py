@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.config import schema
-from gatewayd.config.addresses import parse_address
+from gatewayd.config.addresses import address_text, parse_address
 from gatewayd.policy.pacing import Ramp, Rate
 from gatewayd.runtime.shared_limits import Slot
 from gatewayd.runtime.tasks import spawn
@@ -35,7 +35,7 @@ class Host(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.name}]:{self.port}" if ":" in self.name else f"{self.name}:{self.port}"
+        return address_text(self.name, self.port)
 
 
 def hosts_of(settings: schema.Link) -> tuple[Host, ...]:

@@ -27,6 +27,11 @@ def parse_address(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def address_text(host: str, port: int) -> str:
+    """What ``parse_address`` takes apart."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def is_host(text: str) -> bool:
     """Whether the text is an IP address or could be a host name."""
     try:

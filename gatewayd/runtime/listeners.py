@@ -13,7 +13,7 @@ from collections.abc import Iterator, MutableMapping
 from typing import Final
 
 from gatewayd.config import schema
-from gatewayd.config.addresses import parse_address
+from gatewayd.config.addresses import address_text, parse_address
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def address_of(listener: socket.socket) -> str:
     if listener.family == socket.AF_UNIX:
         return str(name)
     host, port = name[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return address_text(host, port)
 
 
 def _take_passed(environment: MutableMapping[str, str]) -> Iterator[tuple[str, socket.socket]]:

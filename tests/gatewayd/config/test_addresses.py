@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.config.addresses import is_host, is_loopback, is_private, parse_address
+from gatewayd.config.addresses import address_text, is_host, is_loopback, is_private, parse_address
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,7 @@ from gatewayd.config.addresses import is_host, is_loopback, is_private, parse_ad
 )
 def test_an_address_is_taken_apart(text: str, address: tuple[str, int]) -> None:
     assert parse_address(text) == address
+    assert address_text(*address) == text
 
 
 @pytest.mark.parametrize(
