@@ -27,33 +27,38 @@ _COUNTING: Final = ("counter", "histogram")
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Figure]).decode
 
-_Rows = dict[tuple[str, ...], list[list[int | float]]]
+_Rows = dict[tuple[str, ...], list[int | float]]
 
 
 def merge(snapshots: Sequence[Sequence[Figure]]) -> list[Figure]:
     """Several workers as one daemon, in the order in which metrics are first seen."""
-    first: dict[str, Figure] = {}
-    found: dict[str, _Rows] = {}
+    found: dict[str, list[Figure]] = {}
     for figures in snapshots:
         for figure in figures:
-            known = first.setdefault(figure.name, figure)
-            if not figure.is_like(known):
-                continue
-            rows = found.setdefault(figure.name, {})
-            for values, numbers in figure.rows:
-                rows.setdefault(values, []).append(numbers)
-    return [_merged(figure, found[name]) for name, figure in first.items()]
+            alike = found.setdefault(figure.name, [])
+            if not alike or figure.is_like(alike[0]):
+                alike.append(figure)
+    return [alike[0] if len(alike) == 1 else _merged(alike) for alike in found.values()]
 
 
-def _merged(figure: Figure, rows: _Rows) -> Figure:
-    together = [(values, _together(figure.across, numbers)) for values, numbers in rows.items()]
-    return msgspec.structs.replace(figure, rows=together)
+def _merged(alike: Sequence[Figure]) -> Figure:
+    """Most rows of a large configuration stand still at zero in most workers, and adding those changes nothing."""
+    first = alike[0]
+    rows: _Rows = dict(first.rows)
+    counted: dict[tuple[str, ...], list[list[int | float]]] = {}
+    for figure in alike[1:]:
+        for values, numbers in figure.rows:
+            if values not in rows:
+                rows[values] = numbers
+            elif first.across != "sum" or any(numbers):
+                counted.setdefault(values, [rows[values]]).append(numbers)
+    for values, several in counted.items():
+        rows[values] = _together(first.across, several)
+    return msgspec.structs.replace(first, rows=list(rows.items()))
 
 
 def _together(across: Across, several: Sequence[list[int | float]]) -> list[int | float]:
     first = several[0]
-    if len(several) == 1:
-        return first
     last = [numbers[-1] for numbers in several]
     if across != "sum":  # only what is read is: one number a row
         return [max(last) if across == "max" else min(last)]

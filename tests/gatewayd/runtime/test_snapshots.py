@@ -63,6 +63,21 @@ def test_counters_and_histograms_add_up_over_the_labels_of_all() -> None:
     assert [figure.name for figure in merged] == [MESSAGES, COMMITS]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sum_is_of_all_however_many_stand_still(seed: int) -> None:
+    chance = random.Random(seed)
+    links = [f"carrier-{number}" for number in range(6)]
+    counts = [{link: chance.choice((0, 0, 0.5, 3)) for link in chance.sample(links, 4)} for _ in range(3)]
+    workers = [
+        [Figure(MESSAGES, "counter", "Messages.", ("link",), [((link,), [count]) for link, count in own.items()])]
+        for own in counts
+    ]
+    merged = merge(workers)
+    for link in links:
+        seen = [own[link] for own in counts if link in own]
+        assert value_of(merged, MESSAGES, link) == (sum(seen) if seen else None)
+
+
 def test_what_another_version_counted_otherwise_is_left_out() -> None:
     old = Figure(COMMITS, "histogram", "Commits.", (), [((), [1, 1, 2.0])], bounds=(0.1,))
     merged = merge([[histogram(1, 2, 3), counter(1, link="a")], [old, counter(1, account="a")]])
