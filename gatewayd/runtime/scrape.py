@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from gatewayd.config.addresses import parse_address
-from gatewayd.runtime.exposition import content_type_for, render
+from gatewayd.runtime.exposition import Pages, content_type_for
 from gatewayd.runtime.instruments import Figure
 
 _STOP_TIMEOUT_S = 1.0
@@ -40,6 +40,7 @@ class ScrapeServer:
         self._runner: web.AppRunner | None = None
         # However many ask at once, one page is rendered at a time.
         self._rendering = asyncio.Lock()
+        self._pages = Pages()
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address cannot be taken."""
@@ -79,7 +80,7 @@ class ScrapeServer:
         async with self._rendering:
             figures = await self._collect()
             # Beside the loop: of all that a scrape costs, writing it out is the most.
-            page = await asyncio.to_thread(render, figures, content_type)
+            page = await asyncio.to_thread(self._pages.render, figures, content_type)
         return web.Response(body=page, headers={"Content-Type": content_type})
 
     async def _get_health(self, request: web.Request) -> web.Response:

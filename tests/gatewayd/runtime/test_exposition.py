@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
-from gatewayd.runtime.exposition import OPENMETRICS, PLAIN, content_type_for, render
+from gatewayd.runtime.exposition import OPENMETRICS, PLAIN, Pages, content_type_for
 from gatewayd.runtime.instruments import Figure
 
 AWKWARD = 'a "quoted" \\ shop\nof two lines'
@@ -29,7 +30,7 @@ def samples_of(page: str, content_type: str) -> dict[tuple[str, tuple[tuple[str,
 
 @pytest.mark.parametrize("content_type", [PLAIN, OPENMETRICS])
 def test_both_forms_say_the_same(content_type: str) -> None:
-    assert samples_of(render(FIGURES, content_type).decode(), content_type) == {
+    assert samples_of(Pages().render(FIGURES, content_type).decode(), content_type) == {
         ("gatewayd_submits_total", (("account", AWKWARD),)): 7,
         ("gatewayd_idle", ()): 0.5,
         ("gatewayd_wait_seconds_bucket", (("le", "0.1"),)): 1,
@@ -45,7 +46,7 @@ def test_both_forms_say_the_same(content_type: str) -> None:
 
 
 def test_the_heads() -> None:
-    plain, openly = render(FIGURES).decode(), render(FIGURES, OPENMETRICS).decode()
+    plain, openly = Pages().render(FIGURES).decode(), Pages().render(FIGURES, OPENMETRICS).decode()
     assert "# TYPE gatewayd_submits_total counter\n" in plain
     assert "# HELP gatewayd_submits_total A \\\\ help\\nof two lines.\n" in plain
     assert "# TYPE gatewayd_submits counter\n" in openly
@@ -54,9 +55,37 @@ def test_the_heads() -> None:
     assert "EOF" not in plain
 
 
+def test_a_page_is_the_same_whatever_stood_on_the_one_before() -> None:
+    chance, pages = random.Random(7), Pages()
+    for _ in range(100):
+        numbers = [float(chance.randrange(3)) for _ in range(4)]
+        figures = [
+            Figure(
+                "gatewayd_calls",
+                "counter",
+                "Calls.",
+                ("link",),
+                [((f"{at}",), [chance.randrange(2)]) for at in range(3)],
+            ),
+            Figure("gatewayd_idle", "gauge", "Idle.", (), [((), [chance.choice((0.5, math.nan, math.inf))])]),
+            Figure(
+                "gatewayd_wait_seconds",
+                "histogram",
+                "Wait.",
+                (),
+                [((), numbers)],
+                bounds=chance.choice([(0.1, 1.0), (0.2, 1.0)]),
+            ),
+        ]
+        chance.shuffle(figures[0].rows)
+        del figures[0].rows[chance.randrange(4) :]
+        content_type = chance.choice((PLAIN, OPENMETRICS))
+        assert pages.render(figures, content_type) == Pages().render(figures, content_type)
+
+
 @pytest.mark.parametrize(("value", "word"), [(math.inf, "+Inf"), (-math.inf, "-Inf"), (math.nan, "NaN"), (12, "12")])
 def test_numbers_that_are_none(value: float, word: str) -> None:
-    assert f"\ng {word}\n" in render([Figure("g", "gauge", "G.", (), [((), [value])])]).decode()
+    assert f"\ng {word}\n" in Pages().render([Figure("g", "gauge", "G.", (), [((), [value])])]).decode()
 
 
 @pytest.mark.parametrize(
@@ -80,6 +109,6 @@ def test_a_page_of_twenty_thousand_lines_is_quickly_written() -> None:
     ]
     figure = Figure("gatewayd_wait_seconds", "histogram", "Many.", ("account",), rows, bounds=bounds)
     began = time.process_time()
-    page = render([figure])
+    page = Pages().render([figure])
     assert page.count(b"\n") > 19_000
     assert time.process_time() - began < 0.2

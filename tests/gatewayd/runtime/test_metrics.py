@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
-from gatewayd.runtime.exposition import OPENMETRICS, PLAIN, render
+from gatewayd.runtime.exposition import OPENMETRICS, PLAIN, Pages
 from gatewayd.runtime.instruments import Counters, Gauge, Timings
 from gatewayd.runtime.metrics import GAUGES, LABELS, PROCESS, Metrics
 
@@ -35,7 +35,7 @@ def labels_of(family: Counters | Timings | Gauge) -> tuple[str, ...]:
 
 
 def page_of(metrics: Metrics, content_type: str = PLAIN) -> str:
-    return render(metrics.figures(), content_type).decode()
+    return Pages().render(metrics.figures(), content_type).decode()
 
 
 def test_everything_that_is_declared_is_shown(metrics: Metrics) -> None:
