@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gatewayd.runtime.shared_limits import SharedLimits
 from tests.gatewayd.flow.scene import Scene
 
 
@@ -23,3 +24,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Callable[..., Scene]]:
     yield set_scene
     for scene in scenes:
         await scene.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[SharedLimits]:
+    """The file of all workers' limits."""
+    opened = SharedLimits.open(tmp_path / "limits")
+    yield opened
+    opened.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,7 @@ from gatewayd.flow.limits import Limits
 from gatewayd.policy.pacing import UNLIMITED, Rate
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_shares import Share
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[SharedLimits]:
-    opened = SharedLimits.open(tmp_path / "limits")
-    yield opened
-    opened.close()
+from tests.support.clock import Clock
 
 
 def limits(file: SharedLimits, clock: Clock, rate: Rate) -> tuple[Limits, Easing]:

@@ -18,17 +18,11 @@ from gatewayd.limiting import Limiting
 from gatewayd.policy.quota import Call, with_headroom
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_ratio import SharedRatios
+from tests.support.clock import Clock
 
 LATE_S = 0.05
 COMMIT_S, WINDOW = 0.01, 50
 LONG_S = 300.0
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Worker:

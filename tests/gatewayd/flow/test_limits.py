@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -16,24 +15,11 @@ from gatewayd.policy.quota import ALL_CALLS, Call
 from gatewayd.runtime.shared_limits import SharedLimits, Slot
 from gatewayd.runtime.shared_windows import Window
 from tests.gatewayd.flow.scene import LINKS, START, Scene
+from tests.support.clock import Clock
 
 COUNTED: tuple[Call, ...] = ("message",)
 WITH_GOOGLE = {**LINKS, "google": schema.Link(kind="rbm", bot_id="google-bot", capability="assume")}
 FAST = Rate(10.0, 3)
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[SharedLimits]:
-    opened = SharedLimits.open(tmp_path / "limits")
-    yield opened
-    opened.close()
 
 
 def limits(file: SharedLimits, agent: str, application: str, clock: Clock, worker: int = -1) -> Limits:
