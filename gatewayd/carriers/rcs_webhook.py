@@ -19,6 +19,7 @@ from gatewayd.carriers.rcs_reports import Acknowledgement, contents_of, reports_
 from gatewayd.carriers.webhook_bodies import BODY_TIMEOUT_S, BodyDisplacedError, SlowBodies
 from gatewayd.carriers.webhook_connections import BoundedServer
 from gatewayd.config import schema
+from gatewayd.config.addresses import parse_address
 from gatewayd.runtime.tls import LiveTls
 from protocol.rcs.errors import RcsFault
 from protocol.rcs.events import FileEvent
@@ -114,7 +115,7 @@ class WebhookServer:
         tls = self._tls.context if self._tls is not None else None
         if self._sockets:
             return [web.SockSite(runner, listening, ssl_context=tls) for listening in self._sockets]
-        host, port = _address(self._settings.listen)
+        host, port = parse_address(self._settings.listen)
         return [web.TCPSite(runner, host, port, ssl_context=tls)]
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
@@ -215,8 +216,3 @@ async def _body_of(request: web.BaseRequest) -> bytes:
         return await request.read()
     async with asyncio.timeout(BODY_TIMEOUT_S):
         return await request.read()
-
-
-def _address(listen: str) -> tuple[str, int]:
-    host, _, port = listen.rpartition(":")
-    return host.strip("[]"), int(port)
