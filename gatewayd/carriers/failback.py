@@ -8,15 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.dialing import Dialer
+from gatewayd.carriers.door import Door
+from gatewayd.carriers.smpp_seat import Seat
 from gatewayd.runtime.tasks import spawn
-
-if TYPE_CHECKING:
-    from gatewayd.carriers.berth import Berth
-    from gatewayd.carriers.door import Door
-    from gatewayd.carriers.smpp_seat import Seat
 
 logger = logging.getLogger(__name__)
 
