@@ -65,7 +65,10 @@ class State(enum.StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether no further receipt can follow."""
-        return self not in (State.ENROUTE, State.ACCEPTD)
+        return self not in _NOT_FINAL
+
+
+_NOT_FINAL: Final = frozenset((State.ENROUTE, State.ACCEPTD))
 
 
 class Addresses(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

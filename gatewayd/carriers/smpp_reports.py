@@ -25,6 +25,7 @@ from protocol.smpp.septets import fill_bits, unpack
 from protocol.smpp.text import LOOSE_ENCODINGS, TextFault, decode, encoding_of
 
 _ENCODINGS: Final = {encoding.value: encoding for encoding in Encoding}
+_OK: Final = int(Status.ESME_ROK)
 _STATES: Final = {state.value: state for state in State}
 
 
@@ -62,7 +63,7 @@ class ReportReader:
             # Sent again it would be no clearer, and as a message it would puzzle a person.
             self._on_fault("receipt_unparsed")
             self._on_unparsed(pdu)
-        return content, int(Status.ESME_ROK)
+        return content, _OK
 
 
 def report_of(

@@ -349,7 +349,8 @@ class Outbound:
         desk, outcome = self._desk, result.outcome
         self._count(link.name, outcome)
         journey = desk.journey(result.message_id)
-        if link.channel is Channel.RCS:
+        is_rcs = link.channel is Channel.RCS
+        if is_rcs:
             desk.guards.on_outcome(link.name, result.message_id, outcome)
         if journey is None or journey.progress.link != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
@@ -373,7 +374,7 @@ class Outbound:
         elif type(outcome) is Unknown and outcome.carrier_id:
             # Whatever is reported of it comes under this name, if it was taken at all.
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
-        if link.channel is Channel.RCS and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
+        if is_rcs and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False
         if desk.ledger is not None:
             self._account(desk.ledger, link, journey, outcome, was_sent)

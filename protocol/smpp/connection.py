@@ -50,6 +50,7 @@ _BOUND_STATES: Final[dict[int, ConnState]] = {
     Command.BIND_RECEIVER: ConnState.BOUND_RX,
     Command.BIND_TRANSCEIVER: ConnState.BOUND_TRX,
 }
+_CLOSED: Final = ConnState.CLOSED  # asked for each PDU, and looking a member up in its class is dear
 
 
 class Connection:
@@ -127,7 +128,7 @@ class Connection:
     @property
     def wants_close(self) -> bool:
         """Whether the transport must be closed once ``data_to_send`` has nothing left."""
-        return self.state is ConnState.CLOSED
+        return self.state is _CLOSED
 
     def data_to_send(self) -> bytes:
         """Every octet gathered since the last call."""
@@ -146,7 +147,7 @@ class Connection:
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take octets of the peer; the events are in the order of the wire."""
         events: list[Event] = []
-        if self.state is ConnState.CLOSED:
+        if self.state is _CLOSED:
             return events
         self._timers.heard_at = now
         try:
@@ -223,7 +224,7 @@ class Connection:
 
     def respond_submit(self, sequence: int, message_id: str) -> None:
         """Answer a submit_sm with ESME_ROK; raises LocalFault once closed, or for an id that does not fit."""
-        if self.state is ConnState.CLOSED:
+        if self.state is _CLOSED:
             self._check_alive()
         self._out.append(build_submit_ok(sequence, message_id))
         self._owed.discard(sequence)
@@ -232,7 +233,7 @@ class Connection:
 
     def respond_deliver(self, sequence: int) -> None:
         """Answer a deliver_sm with ESME_ROK; raises LocalFault once closed."""
-        if self.state is ConnState.CLOSED:
+        if self.state is _CLOSED:
             self._check_alive()
         self._out.append(build_deliver_ok(sequence))
         self._owed.discard(sequence)
@@ -479,7 +480,7 @@ class Connection:
                 return self._sequence
 
     def _check_alive(self) -> None:
-        if self.state is ConnState.CLOSED:
+        if self.state is _CLOSED:
             raise LocalFault("closed", Status.ESME_RINVBNDSTS, detail=self._reason)
 
     def _check_bind_pending(self) -> None:
