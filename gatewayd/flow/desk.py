@@ -11,7 +11,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 
@@ -157,6 +157,12 @@ class Desk:
         self.owners = {handset_of(number, 1, 1): name for name, one in accounts.items() for number in one.numbers}
         self.tells_sessions = tells_sessions(accounts.values())
         self._keeps_results = any(account.results_h for account in accounts.values())
+        # Of those whose receipts of parts are one part's, which: so it is of what we cut into segments.
+        self.deciding: dict[str, Literal["first", "last"]] = {
+            name: account.receipt_parts
+            for name, account in accounts.items()
+            if account.receipt_parts in ("first", "last")
+        }
 
     def add_link(self, link: Link, settings: schema.Link) -> None:
         """A link that messages may be sent over from now on."""

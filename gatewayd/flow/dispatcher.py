@@ -8,10 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from types import MappingProxyType
-from typing import Final, Literal
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow.aside import STAGES
@@ -43,9 +41,6 @@ TICK_S = 0.25
 PURGE_S = 1.0
 LOOK_AHEAD_S = 20.0
 _CLASS_LANES = {"otp": 3}
-_DECIDING: Final[Mapping[str, Literal["", "first", "last"]]] = MappingProxyType(
-    {"each": "", "worst": "", "first": "first", "last": "last"}
-)
 
 
 class Dispatcher:
@@ -98,8 +93,8 @@ class Dispatcher:
             is_checked=bool(talking),
             lane=max(min(message.priority, 3), _CLASS_LANES.get(message.traffic_class, 0)),
         )
-        if message.concat is None and (account := self._desk.accounts.get(message.account)) is not None:
-            progress.deciding = _DECIDING[account.receipt_parts]
+        if self._desk.deciding and message.concat is None:
+            progress.deciding = self._desk.deciding.get(message.account, "")
         if message.deliver_at and message.deliver_at > self._desk.now():
             steps.schedule(progress, message.deliver_at)
             return progress
