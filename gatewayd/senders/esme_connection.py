@@ -67,7 +67,7 @@ class EsmeConnection:
         self.name_of = message_id_text
         self.rename: Rename | None = None
         self.receipt_form: ReceiptForm | None = None
-        self._is_bare = self._tells_congestion = False
+        self._is_bare = self._tells_congestion = self._wants_data_sm = False
         self.response_timing: Timing
         self.taken: Tally
         self._is_receiver = False
@@ -109,7 +109,7 @@ class EsmeConnection:
         """
         if self._is_bare:
             self._deliver_bare(pdu, context)
-        elif self.account_settings.deliver_as == "data_sm":
+        elif self._wants_data_sm:
             self.engine.request(data_sm_of(pdu), time.monotonic(), context)
         else:
             self.engine.request(pdu, time.monotonic(), context)
@@ -299,6 +299,7 @@ class EsmeConnection:
     def _learn_words(self, settings: schema.Account) -> None:
         """What messages are called, and how receipts are written. SMPP 3.3 has no room for long ids."""
         self.receipt_form = form_of(settings)
+        self._wants_data_sm = settings.deliver_as == "data_sm"
         if self._is_bare:
             self.name_of, self.rename = short_name, self._server.rename_shortly
         elif settings.message_id_base == "decimal":
