@@ -74,11 +74,11 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
     mine = _segment(progress, segment)
     if mine.state.is_final:
         return Ignore("duplicate")
-    is_news = (mine.state, mine.error) != (receipt.state, receipt.error)
+    before = mine.state, mine.error
     mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
     mine.network_error = receipt.network_error
     if not receipt.state.is_final:
-        return Ignore("intermediate", is_old=not is_news)
+        return Ignore("intermediate", is_old=before == (receipt.state, receipt.error))
     step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
     return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
 
