@@ -143,7 +143,9 @@ class Questions:
 
     async def cancel_between(self, asked: Mapping[str, Any]) -> list[str]:
         """Take back all from one address to another: what came of each. Raises HomeAway."""
-        answer = await self.at_home("cancel_between", asked["destination"], asked, Changes)
+        # A message is at home by its digits; its application may have written spaces between them.
+        digits = "".join(filter(str.isdecimal, asked["destination"]))
+        answer = await self.at_home("cancel_between", digits, asked, Changes)
         return answer.outcomes if answer is not None else []
 
     async def _elsewhere(self, what: str, asked: Mapping[str, Any], *, needed: bool) -> list[bytes]:

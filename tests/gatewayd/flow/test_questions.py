@@ -12,8 +12,9 @@ import pytest
 from gatewayd.config import schema
 from gatewayd.flow.guarding import Guard
 from gatewayd.flow.questions import Questions
-from gatewayd.message import Accepted, Channel, Receipt, Refused, State
+from gatewayd.message import Accepted, Addresses, Channel, Receipt, Refused, State
 from gatewayd.policy.answers import Cancelling, Fate, HomeAway, Known
+from gatewayd.policy.homes import home_of
 from gatewayd.policy.ratio_guard import Terms
 from gatewayd.runtime.shared_ratio import SharedRatios
 from gatewayd.store.kinds import CAPABILITY, RESULT
@@ -197,6 +198,20 @@ async def test_any_worker_may_be_asked(tmp_path: Path, asked_at: int, home: int)
         assert await questions[asked_at].reach("shop", handset) == []
         city[home].carrier.report(Receipt("c1", State.DELIVRD, handset=handset))
         await city.settle()
+
+
+@pytest.mark.parametrize("asked_at", [0, 1])
+async def test_a_number_with_spaces_is_taken_back_where_it_is_at_home(tmp_path: Path, asked_at: int) -> None:
+    async with city_of(tmp_path, 3) as city:
+        questions = ask_all(city)
+        others = (city.handset(1, number) for number in range(100))
+        handset, spelled = next((one, way) for one in others if home_of(way := f"0{one[2:9]} {one[9:]}", 3) != 1)
+        written = Addresses(1, 1, "36179", 0, 0, spelled)
+        submitted = city[0].submit(destination=handset, written=written, deliver_at=city.now + 3_600)
+        await city.settle()
+        between = {"account": "shop", "source": "36179", "destination": spelled, "ton": 0, "npi": 0, "service_type": ""}
+        assert await questions[asked_at].cancel_between(between) == ["cancelled"]
+        assert submitted.status == 0
 
 
 async def test_what_a_worker_that_is_away_may_know_is_not_denied(tmp_path: Path) -> None:
