@@ -57,6 +57,8 @@ def trace(
     if id_of(what, time.time()) is None and not "".join(what.removeprefix("+").split()).isdecimal():
         refuse(f"{what!r} is neither a message's id, as in submit_sm_resp, nor a number")
     told = _asked(config, socket, subject=what, last=last, reveal=reveal) or _read(config, what, last, reveal)
+    if told.fault:
+        refuse(told.fault, FAILED)
     if not told.stories:
         refuse("nothing is known of it: it never came, or the history does not go back so far", FAILED)
     _print(told, as_json=as_json)
@@ -69,10 +71,7 @@ def _asked(config: Path, socket: Path | None, **args: Any) -> Told | None:
     from gatewayd.tracing.telling import Told
 
     answer = _answer(config, socket, "trace", **args)
-    if answer is None:
-        return None
-    told = msgspec.convert(answer, type=Told)
-    return told if not told.fault else refuse(told.fault, FAILED)
+    return msgspec.convert(answer, type=Told) if answer is not None else None
 
 
 def _answer(config: Path, socket: Path | None, what: str, **args: Any) -> dict[str, Any] | None:
@@ -111,7 +110,7 @@ def _read(config: Path, what: str, last: int, reveal: bool) -> Told:
     told = tell(Question(str(folder), what, last, reveal, texts=reveal and settings.history.text_h > 0))
     if told.is_denied:
         refuse(f"{told.fault}; run it as the daemon's user", DENIED)
-    return told if not told.fault else refuse(told.fault, FAILED)
+    return told
 
 
 def _print(told: Told, *, as_json: bool) -> None:
