@@ -106,7 +106,7 @@ class Link(Table, frozen=True, kw_only=True):
     country: Country = ""
     source_ton: TonOrKept = "keep"
     source_npi: NpiOrKept = "keep"
-    source_map: dict[str, Sender] = msgspec.field(default_factory=dict)
+    source_map: dict[Sender, Sender] = msgspec.field(default_factory=dict)
     source_fallback: Sender = ""
     service_type: ServiceType = ""
     tlvs_pass: tuple[Tlvs, ...] = ("all",)

@@ -76,7 +76,8 @@ def _read_value(
 ) -> object:
     """One value, or UNSET when it was faulty."""
     if typing.get_origin(annotation) is dict:
-        return _read_entries(typing.get_args(annotation)[1], key, value, findings)
+        named, entry = typing.get_args(annotation)
+        return _read_entries(named, entry, key, value, findings)
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         table = read_table(annotation, key, value, findings)
         return UNSET if table is None else table
@@ -103,14 +104,18 @@ def _read_tables(record: type[T], key: str, value: object, findings: Findings) -
     return UNSET if any(table is None for table in read) else tuple(read)
 
 
-def _read_entries(annotation: object, key: str, value: object, findings: Findings) -> object:
-    """A table whose keys are the administrator's own words; none of them need be there to say nothing."""
+def _read_entries(named: object, annotation: object, key: str, value: object, findings: Findings) -> object:
+    """A table whose keys are the administrator's own words; none of them need be there to say nothing.
+
+    What is ``named`` by them may have a form, as a value has; else they are names like those of links.
+    """
     if not isinstance(value, dict):
         findings.fault(key, f"{shown(value)} is not a table", f"write [{key}] and its keys below")
         return UNSET
+    form = FORMS[_kind_of(named).extra("form") or "name"]
     read: dict[str, object] = {}
     for name, item in value.items():
-        verdict = FORMS["name"](name)
+        verdict = form(name)
         if verdict:
             findings.fault(f"{key}.{dotted(name)}", *verdict)
             return UNSET

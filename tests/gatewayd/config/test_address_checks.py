@@ -60,6 +60,11 @@ def test_rules_without_effect(desk: Desk) -> None:
     assert idle.startswith("accounts.bank.sources[1]: changes nothing")
 
 
+def test_any_sender_can_be_another_to_a_carrier(desk: Desk) -> None:
+    loaded = desk.load((CARRIER, CARRIER + 'source_map = { "+33 My.Shop" = "36105" }\n'))
+    assert loaded.config.links["carrier"].source_map == {"+33 My.Shop": "36105"}
+
+
 @pytest.mark.parametrize(
     ("keys", "line"),
     [
@@ -69,6 +74,7 @@ def test_rules_without_effect(desk: Desk) -> None:
         ('source_fallback = "SHOP"\n', '.source_fallback: "SHOP" is a name, and stands for names'),
         ('source_ton = "alpha"\n', '.source_ton: "alpha" is not a whole number;'),
         ('source_map = { SHOP = "much too long for a sender" }\n', ".source_map.SHOP: "),
+        ('source_map = { "SHOP*" = "36105" }\n', '.source_map."SHOP*": "SHOP*" is not a sender;'),
         ('source_map = { SHOP = "" }\n', '.source_map.SHOP: "" is not a sender;'),
         ('service_type = "123456"\n', '.service_type: "123456" is not a service_type;'),
     ],
