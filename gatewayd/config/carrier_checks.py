@@ -10,7 +10,6 @@ from typing import Final
 from gatewayd.config import schema
 from gatewayd.config.carrier_statuses import NUMBERS, span_of
 from gatewayd.config.faults import Findings, dotted, guess, shown
-from gatewayd.config.tlv_names import is_tag
 
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 _DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
@@ -69,10 +68,6 @@ def _check_text(where: str, link: schema.Link, findings: Findings) -> None:
 
 
 def _check_tlvs(where: str, link: schema.Link, findings: Findings) -> None:
-    for ours in link.tlvs_rename:
-        if not is_tag(ours):
-            remedy = 'write a name of docs/tlvs.md or its tag: "0x1400"'
-            findings.fault(f"{where}.tlvs_rename", f"{shown(ours)} names no TLV", remedy)
     theirs = list(link.tlvs_rename.values())
     if len(set(theirs)) < len(theirs):
         problem = "gives two TLVs the same tag, and replies could not be told apart"

@@ -110,7 +110,7 @@ class Link(Table, frozen=True, kw_only=True):
     source_fallback: Sender = ""
     service_type: ServiceType = ""
     tlvs_pass: tuple[Tlvs, ...] = ("all",)
-    tlvs_rename: dict[str, Tlv] = msgspec.field(default_factory=dict)
+    tlvs_rename: dict[Tlv, Tlv] = msgspec.field(default_factory=dict)
     receipts: str = ""
     receipts_without_mark: bool = False
     parked_receipt_ttl_s: Seconds = 86_400.0

@@ -98,6 +98,24 @@ FAULTS = {
             )
         ],
     ),
+    "a TLV that is none": (
+        f'{HOST}tlvs_rename = {{callback = "0x1400"}}\n',
+        [
+            (
+                'links.carrier.tlvs_rename.callback: "callback" names no TLV; '
+                'write a name of docs/tlvs.md or its tag: "0x1400"'
+            )
+        ],
+    ),
+    "one tag for two": (
+        f'{HOST}tlvs_rename = {{callback_num = "0x1400", set_dpf = "0x1400"}}\n',
+        [
+            (
+                "links.carrier.tlvs_rename: gives two TLVs the same tag, and replies could not be told apart; "
+                "give each its own"
+            )
+        ],
+    ),
     "words that say nothing": (
         f'{HOST}statuses = {{ESME_RTHROTTLED = ""}}\ntlvs_rename = {{set_dpf = ""}}\n',
         [
