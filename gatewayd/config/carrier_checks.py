@@ -10,6 +10,7 @@ from typing import Final
 from gatewayd.config import schema
 from gatewayd.config.carrier_statuses import NUMBERS, span_of
 from gatewayd.config.faults import Findings, dotted, guess, shown
+from gatewayd.config.tls_checks import check_pair
 
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 _DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
@@ -80,12 +81,8 @@ def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:
             if getattr(link, key):
                 findings.warn(f"{where}.{key}", "has no effect while tls is off", "write tls = true")
         return
-    pair = {key: getattr(link, key) for key in ("tls_certificate", "tls_key")}
-    for key, value in pair.items():
-        if value or findings.is_faulty(f"{where}.{key}") or not (link.listen or any(pair.values())):
-            continue
-        reason = "the other half of the pair is given" if any(pair.values()) else f"{where}.listen with tls needs it"
-        findings.fault(f"{where}.{key}", f"is missing: {reason}", "give the file's path")
+    needed_by = f"{where}.listen with tls" if link.listen else ""
+    check_pair(where, link.tls_certificate, link.tls_key, needed_by, findings)
     if link.listen and link.tls_server_name:
         problem = "has no effect beside listen: it is the name that we look for at the other end"
         findings.warn(f"{where}.tls_server_name", problem, "remove it")

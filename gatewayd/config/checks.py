@@ -19,6 +19,7 @@ from gatewayd.config.mqtt_checks import check_mqtt
 from gatewayd.config.provider_checks import check_providers
 from gatewayd.config.route_checks import check_routes
 from gatewayd.config.sink_checks import check_sinks
+from gatewayd.config.tls_checks import check_pair
 
 
 def check(draft: Draft, findings: Findings) -> None:
@@ -82,19 +83,11 @@ def _listeners(config: schema.Config) -> Iterator[tuple[str, str]]:
 
 def _check_tls(config: schema.Config, findings: Findings) -> None:
     """A certificate and its key come as a pair, and tls_listen needs that pair."""
-    tables = (
-        ("smpp", config.smpp, bool(config.smpp.tls_listen)),
-        ("http", config.http, bool(config.http.tls_listen)),
-        ("webhooks", config.webhooks, False),
-    )
-    for where, table, is_needed in tables:
-        pair = {"tls_certificate": table.tls_certificate, "tls_key": table.tls_key}
-        for name, value in pair.items():
-            key = f"{where}.{name}"
-            if value or findings.is_faulty(key) or not (is_needed or any(pair.values())):
-                continue
-            reason = f"{where}.tls_listen needs it" if is_needed else "the other half of the pair is given"
-            findings.fault(key, f"is missing: {reason}", "give the file's path")
+    smpp, http, webhooks = config.smpp, config.http, config.webhooks
+    for where, table in (("smpp", smpp), ("http", http)):
+        needed_by = f"{where}.tls_listen" if table.tls_listen else ""
+        check_pair(where, table.tls_certificate, table.tls_key, needed_by, findings)
+    check_pair("webhooks", webhooks.tls_certificate, webhooks.tls_key, "", findings)
 
 
 def _check_accounts(draft: Draft, findings: Findings) -> None:
