@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from protocol.smpp.explaining import Explained, Line
 
 _OCTETS_SHOWN: Final = 8
+_OCTETS_SHOWN_NARROW: Final = 4
+_NARROW: Final = 100
 _NAME_WIDTH: Final = 26
 _WORDS_MAX: Final = 160
 _SIZE_MAX: Final = 256 << 20
@@ -57,10 +60,11 @@ def pdu_command(
     if as_json:
         print_json([_as_json(one, explained, mask) for one, explained in told])
     else:
+        width = _width()
         for number, (one, explained) in enumerate(told):
             if number:
                 typer.echo()
-            _show(one, explained, mask)
+            _show(one, explained, mask, width)
     if any(explained.faults for _, explained in told):
         raise typer.Exit(FAILED)
 
@@ -115,7 +119,14 @@ def _framed(octets: bytes) -> list[bytes]:
     return found
 
 
-def _show(one: Captured, told: Explained, mask: bool) -> None:
+def _width() -> int:
+    """How wide the terminal is; 0 where there is none, for then lines stay whole, so that grep finds what they say."""
+    from gatewayd.cli.tables import console
+
+    return console().width if sys.stdout.isatty() or "COLUMNS" in os.environ else 0
+
+
+def _show(one: Captured, told: Explained, mask: bool, width: int) -> None:
     head = f"{told.command or 'a PDU'}, {counted(told.size, 'octet')}, sequence {told.sequence}"
     head += f", {told.status}" if told.status else ""
     if one.source:
@@ -124,29 +135,38 @@ def _show(one: Captured, told: Explained, mask: bool) -> None:
     typer.echo(head)
     if not one.is_whole:
         typer.echo("  the capture does not have all of it")
+    shown = _OCTETS_SHOWN_NARROW if 0 < width < _NARROW else _OCTETS_SHOWN
     for line in told.lines:
-        typer.echo(_row(line, mask))
+        typer.echo(_row(line, mask, shown, width))
     if told.rest:
-        typer.echo(f"{told.size - len(told.rest):>5}  {_octets(told.rest, mask)}  not read")
+        typer.echo(f"{told.size - len(told.rest):>5}  {_octets(told.rest, mask, shown)}  not read")
     for fault in told.faults:
         answer = f"; it is answered with {fault.status}" if fault.status != "ESME_ROK" else ""
         section = f" ({fault.section})" if fault.section.startswith("app") else f" (section {fault.section})"
-        typer.echo(f"  ! at octet {fault.at}: {fault.kind}: {fault.detail}{section}{answer}")
+        typer.echo(_folded("  ! ", f"at octet {fault.at}: {fault.kind}: {fault.detail}{section}{answer}", width))
 
 
-def _row(line: Line, mask: bool) -> str:
+def _row(line: Line, mask: bool, shown: int, width: int) -> str:
     name = "  " * line.depth + line.name
-    value = _value(line, mask)
-    words = f"  {line.words}" if line.words else ""
     at = f"{line.at:>5}" if line.octets or not line.depth else " " * 5
-    return f"{at}  {_octets(line.octets, mask and line.is_private)}  {name:{_NAME_WIDTH}} {value}{words}".rstrip()
+    before = f"{at}  {_octets(line.octets, mask and line.is_private, shown)}  {name:{_NAME_WIDTH}} "
+    return _folded(before, _value(line, mask) + (f"  {line.words}" if line.words else ""), width)
 
 
-def _octets(octets: bytes, mask: bool) -> str:
+def _folded(before: str, text: str, width: int) -> str:
+    """What does not fit goes on in lines below, under where it began."""
+    room = width - len(before)
+    if not width or len(text) <= room or room < _OCTETS_SHOWN:
+        return (before + text).rstrip()
+    lines = textwrap.wrap(text, room, break_on_hyphens=False, drop_whitespace=True)
+    return ("\n" + " " * len(before)).join([before + lines[0], *lines[1:]])
+
+
+def _octets(octets: bytes, mask: bool, shown: int) -> str:
     """The first octets; a mark says that there are more."""
-    shown = " ".join("··" for _ in octets[:_OCTETS_SHOWN]) if mask else octets[:_OCTETS_SHOWN].hex(" ")
-    more = "+" if len(octets) > _OCTETS_SHOWN else " "
-    return f"{shown:{_OCTETS_SHOWN * 3 - 1}}{more}"
+    first = " ".join("··" for _ in octets[:shown]) if mask else octets[:shown].hex(" ")
+    more = "+" if len(octets) > shown else " "
+    return f"{first:{shown * 3 - 1}}{more}"
 
 
 def _value(line: Line, mask: bool) -> str:

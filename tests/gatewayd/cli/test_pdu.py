@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from gatewayd import cli
@@ -41,6 +42,26 @@ def test_a_pdu_line_by_line() -> None:
     assert '"secret code 1234"  16 characters, GSM alphabet, by agreement' in out
     assert lines[-2].split() == [str(len(MESSAGE) - 6), "02", "04", "00", "02", "user_message_reference", "2", "TLV"]
     assert lines[-1].split() == [str(len(MESSAGE) - 2), "00", "2a", "value", "42"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_on_a_terminal_long_values_go_on_below_where_they_began(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"one two three four five six seven eight nine ten eleven twelve thirteen"
+    octets = build(SubmitSm(short_message=text)).hex()
+    monkeypatch.delenv("COLUMNS", raising=False)
+    code, whole, _ = run(octets)
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run(octets)[0] == code == 0
+    lines = run(octets)[1].splitlines()
+    assert max(map(len, lines)) <= width
+    column = lines[1].index(str(len(octets) // 2))
+    below = [line for line in lines[1:] if not line[:column].strip()]
+    assert below
+    assert all(line[column] != " " for line in below)
+    assert " ".join(" ".join(lines).split()).endswith('thirteen" 71 characters, GSM alphabet, by agreement')
+    assert any(
+        line.endswith(f'"{text.decode()}"  71 characters, GSM alphabet, by agreement') for line in whole.splitlines()
+    )
 
 
 def test_what_is_masked_is_nowhere() -> None:
