@@ -138,6 +138,8 @@ def _judge(kind: _Kind, value: object) -> Verdict:
     try:
         read: object = msgspec.convert(value, type=kind.of)
     except msgspec.ValidationError:
+        if str(value) in map(str, kind.choices):
+            return _in_or_out_of_quotes(value, str(value), kind)
         noun = "known here" if kind.choices else _NOUNS[kind.of]
         is_quoted = isinstance(value, str) and kind.of in (int, float)
         return f"{label} is not {noun}", _remedy(kind, ", without quotes" if is_quoted else "")
@@ -146,6 +148,13 @@ def _judge(kind: _Kind, value: object) -> Verdict:
         return f"{label} is not {noun}" if noun else f"{label} is out of range", _remedy(kind)
     form = kind.extra("form")
     return FORMS[form](read) if form and isinstance(read, str) else None
+
+
+def _in_or_out_of_quotes(value: object, text: str, kind: _Kind) -> Verdict:
+    """Right but for its quotes: 3.4 is a number in TOML, and "12" is a text."""
+    wanted = type(kind.choices[0])
+    remedy = f"write {shown(text)}, in quotes" if wanted is str else f"write {text}, without quotes"
+    return f"{shown(value)} is not {_NOUNS[wanted]}", remedy
 
 
 def _is_within(meta: msgspec.Meta, value: float) -> bool:

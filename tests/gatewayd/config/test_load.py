@@ -92,6 +92,14 @@ BROKEN: dict[str, tuple[list[Change], list[str]]] = {
         [(PORT, 'bind = "trx"')],
         ['links.carrier.bind: "trx" is not known here; give one of transceiver, transmitter, receiver, separate'],
     ),
+    "word out of a few, without its quotes": (
+        [(PORT, "interface_version = 3.4")],
+        ['links.carrier.interface_version: 3.4 is not a text; write "3.4", in quotes'],
+    ),
+    "number out of a few, in quotes": (
+        [('traffic_class = "otp"', 'receipt_dates = "12"')],
+        ['accounts.bank.receipt_dates: "12" is not a whole number; write 12, without quotes'],
+    ),
     "text for a list": (
         [(FIRST_ACCOUNTS, 'accounts = "shop"')],
         ['routes[1].accounts: "shop" is not a list; write ["shop"]'],
