@@ -12,6 +12,8 @@ from gatewayd.config.faults import Findings, dotted, shown
 from gatewayd.config.number_plans import is_country
 
 _DEFAULT_MESSAGES_MAX = 254  # SMPP 3.4 section 5.2.20
+_NAME_MAX = 11  # TS 23.040 section 9.1.2.5: so many septets has an address that is a name
+_TON_ALPHANUMERIC = 5
 
 
 def check_addresses(config: schema.Config, findings: Findings) -> None:
@@ -30,6 +32,7 @@ def _check_account(where: str, account: schema.Account, findings: Findings) -> N
     if 0 < account.validity_max_h < account.validity_default_h:
         problem = f"{shown(account.validity_default_h)} is more than validity_max_h ({shown(account.validity_max_h)})"
         findings.fault(f"{where}.validity_default_h", problem, "give less")
+    _check_source_default(f"{where}.source_default", account, findings)
     seen: set[str] = set()
     for number, rule in enumerate(account.sources, 1):
         key = f"{where}.sources[{number}]"
@@ -39,6 +42,32 @@ def _check_account(where: str, account: schema.Account, findings: Findings) -> N
         seen.add(rule.match)
         if not rule.replace and rule.ton == "keep" and rule.npi == "keep":
             findings.warn(key, "changes nothing, and keeps the rules after it from doing so", "add replace, ton or npi")
+        if rule.ton in ("keep", "auto", _TON_ALPHANUMERIC) and _is_long_name(rule.replace):
+            findings.fault(f"{key}.replace", *_long_name(rule.replace))
+
+
+def _check_source_default(key: str, account: schema.Account, findings: Findings) -> None:
+    """It is looked at as if the application had written it: who may not write it is refused."""
+    address = account.source_default
+    if not address:
+        return
+    if not any(_matches(pattern, address) for pattern in account.senders):
+        problem = f"{shown(address)} is not among the account's senders: what names no sender would be refused"
+        findings.fault(key, problem, "add it to senders, or give one of them")
+    if _is_long_name(address) and not any(_matches(rule.match, address) for rule in account.sources):
+        findings.fault(key, *_long_name(address))
+
+
+def _matches(pattern: str, address: str) -> bool:
+    return address.startswith(pattern[:-1]) if pattern.endswith("*") else address == pattern
+
+
+def _is_long_name(address: str) -> bool:
+    return len(address) > _NAME_MAX and not address.removeprefix("+").isdigit()
+
+
+def _long_name(address: str) -> tuple[str, str]:
+    return f"{shown(address)} is too long for a name: every such message would be refused", f"give {_NAME_MAX} at most"
 
 
 def _check_link(where: str, link: schema.Link, findings: Findings) -> None:

@@ -38,6 +38,13 @@ def test_sound_ones(desk: Desk) -> None:
         ("", 'country = "fr"\n', 'accounts.bank.country: "fr" is not a country;'),
         ("", 'country = "ZZ"\n', 'accounts.bank.country: there is no country "ZZ";'),
         ("", 'source_default = "A*"\n', 'accounts.bank.source_default: "A*" is not a sender;'),
+        ("", 'source_default = "A NAME TOO LONG"\n', 'source_default: "A NAME TOO LONG" is too long for a name: every'),
+        (
+            "",
+            'source_default = "B"\nsenders = ["A", "AB*"]\n',
+            '.source_default: "B" is not among the account\'s senders:',
+        ),
+        ("", 'sources = [{ match = "A", replace = "A NAME TOO LONG" }]\n', "accounts.bank.sources[1].replace: "),
         ("", 'replace_service_types = ["TOOLONG"]\n', '"TOOLONG" is not a service_type; use 1 to 5 printable'),
         ("", "validity_max_h = 1\nvalidity_default_h = 2\n", "accounts.bank.validity_default_h: 2.0 is more than"),
         ("", 'sources = ["SHOP"]\n', 'accounts.bank.sources[1]: "SHOP" is not a table;'),
@@ -50,6 +57,13 @@ def test_sound_ones(desk: Desk) -> None:
 def test_faults_of_accounts(desk: Desk, smpp: str, bank: str, line: str) -> None:
     faults = desk.faults((LISTEN, LISTEN + smpp), (BANK, BANK + bank))
     assert any(line in fault for fault in faults), faults
+
+
+def test_a_long_name_may_be_replaced_and_a_long_number_is_none(desk: Desk) -> None:
+    keys = (
+        'senders = ["A*"]\nsource_default = "A NAME TOO LONG"\nsources = [{ match = "A*", replace = "33700000001" }]\n'
+    )
+    assert desk.load((BANK, BANK + keys)).warnings == ()
 
 
 def test_rules_without_effect(desk: Desk) -> None:
