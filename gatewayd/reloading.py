@@ -141,7 +141,9 @@ class Reloading:
         try:
             if isinstance(link, SmppLink):
                 settings = self._worker.config.links[name]
-                link.reader = self._worker.reader_of(name, settings)
+                reader = self._worker.reader_of(name, settings)
+                reader.goes_on_from(link.reader)
+                link.reader = reader
                 link.learn(settings)
         except (OSError, ValueError) as error:
             return f"links.{name}: the new certificates are not taken: {error}"

@@ -92,6 +92,9 @@ def links(worker: Worker) -> dict[str, dict[str, Any]]:
     fallbacks: Counter[str] = Counter()
     for (name, _), tally in worker.metrics.fallbacks.items():
         fallbacks[name] += tally.value
+    unread = {
+        name: tally.value for (name, event), tally in worker.metrics.receipt_events.items() if event == "unparsed"
+    }
     depths = {labels[0]: value for labels, value in worker.dispatcher.queue_depths()}
     ages = {labels[0]: value for labels, value in worker.dispatcher.queue_ages()}
     per_minute, now = quotas(worker.config), time.monotonic()
@@ -119,6 +122,9 @@ def links(worker: Worker) -> dict[str, dict[str, Any]]:
             "sent": results[name]["accepted"],
             **{word: results[name][word] for word in ("refused", "deferred", "unknown")},
             "fallbacks": fallbacks[name],
+            "unread": unread.get(name, 0),
+            "unmatched": worker.dispatcher.parked_receipts(name),
+            "message_ids": link.reader.verdict or link.reader.id_mode if isinstance(link, SmppLink) else "",
         }
     return answer
 

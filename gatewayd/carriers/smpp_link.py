@@ -22,6 +22,7 @@ from gatewayd.carriers.dialing import Admission, Dialer, burst_of
 from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
+from gatewayd.carriers.id_learning import RECENT_MAX
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, prepared
 from gatewayd.carriers.smpp_reports import ReportReader, availability_of
@@ -461,7 +462,12 @@ class SmppLink:
         if pdu.status:
             outcome = self._statuses.outcome_of(pdu.status)
         else:
-            outcome = Accepted(canonical_key(pdu.message_id, self.reader.id_mode), changed=sent.changed)
+            key, recent = canonical_key(pdu.message_id, self.reader.id_mode), self.reader.recent
+            if recent is not None:
+                if len(recent) >= RECENT_MAX:
+                    recent.clear()
+                recent[key] = None
+            outcome = Accepted(key, changed=sent.changed)
         self._results.append(Result(sent.message_id, sent.segment, outcome, event.latency_s))
 
     def _unanswered(self, event: Unanswered) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from gatewayd.carriers.id_learning import IdLearner
 from gatewayd.carriers.receipt_dialects import Dialect, octets_of
 from gatewayd.carriers.tlv_rules import incoming
 from gatewayd.carriers.wording import manner_of
@@ -20,7 +21,7 @@ from protocol.smpp.errors import RemoteFault
 from protocol.smpp.parts import concat_of
 from protocol.smpp.pdu import AlertNotification, DataSm, DeliverSm
 from protocol.smpp.receipt import ParsedReceipt, is_receipt, looks_like_receipt, parse
-from protocol.smpp.receipt_ids import id_keys
+from protocol.smpp.receipt_ids import LEARNT, id_keys
 from protocol.smpp.septets import fill_bits, unpack
 from protocol.smpp.text import LOOSE_ENCODINGS, TextFault, decode, encoding_of
 
@@ -40,12 +41,20 @@ class ReportReader:
         on_unparsed: Callable[[DeliverSm | DataSm], None] = lambda pdu: None,
     ) -> None:
         """``on_unparsed`` hears of a receipt that the ``dialect`` cannot read. What the link says of ids counts before
-        what the dialect says."""
+        what the dialect says. Where that is ``auto``, ``recent`` wants the key of each message that the carrier named,
+        until there is a ``verdict`` on how it spells them in receipts (a mode, empty before)."""
         self.id_mode: str = settings.message_id_mode
         if self.id_mode == "auto" and dialect is not None:
             self.id_mode = dialect.file.message_id_mode
+        self.verdict = ""
+        self.learns = self.id_mode == "auto"
+        self._learner = IdLearner() if self.learns else None
+        self.recent = self._learner.recent if self._learner is not None else None
         manner = manner_of(settings)
-        self._how = (manner.alphabet, self.id_mode, manner.is_packed, dialect, settings.receipts_without_mark)
+        self._how: tuple[str, str, bool, Dialect | None, bool] = (
+            *(manner.alphabet, self.id_mode),
+            *(manner.is_packed, dialect, settings.receipts_without_mark),
+        )
         self._tlv_rule = incoming(settings)
         self._on_fault = on_fault
         self._on_unparsed = on_unparsed
@@ -63,7 +72,23 @@ class ReportReader:
             # Sent again it would be no clearer, and as a message it would puzzle a person.
             self._on_fault("receipt_unparsed")
             self._on_unparsed(pdu)
+        elif self._learner is not None and type(content) is Receipt:
+            self._learn(self._learner.on_receipt(content.carrier_id))
         return content, _OK
+
+    def goes_on_from(self, older: ReportReader) -> None:
+        """What an older reader of the same link knows of the carrier's ids counts on."""
+        if self._learner is not None and older.learns:
+            self.recent, self._learner = older.recent, older._learner
+            self._learn(older.verdict)
+
+    def _learn(self, mode: str) -> None:
+        """An id that could mean two messages means from now on what this carrier means."""
+        if not mode:
+            return
+        self.verdict, self._learner, self.recent = mode, None, None
+        self.id_mode = LEARNT.get(mode, self.id_mode)
+        self._how = (self._how[0], self.id_mode, *self._how[2:])
 
 
 def report_of(

@@ -31,6 +31,9 @@ COLUMNS = (
     Column("refused", "refused", is_number=True, is_spare=True),
     Column("deferred", "deferred", is_number=True, is_spare=True),
     Column("unknown", "unknown", is_number=True, is_spare=True),
+    Column("receipt ids", "ids", is_spare=True),
+    Column("unread", "unread", is_number=True, is_spare=True),
+    Column("unmatched", "unmatched", is_number=True, is_spare=True),
     Column("provider", "provider", is_spare=True),
 )
 POLL_S = 0.2
@@ -45,6 +48,9 @@ def links(
     context: typer.Context, config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False
 ) -> None:
     """List the links: state, binds, window, messages in the last minute, what waits, and how attempts ended.
+
+    "receipt ids" is how the carrier spells message ids in receipts: as it was found out, or as it is configured.
+    "unread" receipts nobody could read (gatewayd receipts unparsed), "unmatched" ones name no message of ours.
 
     Example: `gatewayd links`
 

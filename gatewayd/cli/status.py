@@ -64,6 +64,8 @@ BROKER = (
     Column("state", "state"),
 )
 
+_IDS = {"auto": "", "exact": "same", "case": "same", "hex_to_decimal": "hex to dec", "decimal_to_hex": "dec to hex"}
+
 
 def status(config: Config = DEFAULT_CONFIG, socket: Socket = None, as_json: AsJson = False) -> None:
     """Show how the running daemon is: workers, applications, links, queues, quotas, guards and the store.
@@ -179,6 +181,9 @@ def link_row(name: str, link: dict[str, Any], pause: dict[str, Any] | None = Non
         "deferred": amount(link["deferred"]),
         "unknown": amount(link["unknown"]),
         "fallbacks": amount(link["fallbacks"]),
+        "ids": _IDS.get(link.get("message_ids", ""), link.get("message_ids", "")),
+        "unread": amount(link.get("unread", 0)),
+        "unmatched": amount(link.get("unmatched", 0)),
         "provider": link["provider"],
     }
 

@@ -13,12 +13,16 @@ SUMS: Final = frozenset(
     (
         *("accepted", "binds_up", "changed", "dead", "deferred", "delivered", "depth", "fallbacks", "held", "octets"),
         *("offered", "pending", "queue", "refused", "scheduled", "sent", "submitted", "throttled", "too_late"),
-        *("under_way", "undelivered", "unknown", "unwritten", "window", "window_used"),
+        *("under_way", "undelivered", "unknown", "unmatched", "unread", "unwritten", "window", "window_used"),
     )
 )
 GREATEST: Final = frozenset(
     ("guard", "is_failing", "is_paused", "outbox_age_s", "paused_s", "queue_age_s", "ratio", "used_per_minute")
 )
+
+MESSAGE_IDS: Final = "message_ids"
+UNDECIDED: Final = "auto"
+"""A worker that has seen too few receipts to know knows less than one that does."""
 
 
 def merged(answers: Sequence[Any]) -> Any:
@@ -41,6 +45,8 @@ def _merged_tables(tables: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _merged_value(key: str, values: list[Any]) -> Any:
     if isinstance(values[0], Mapping | list):
         return merged(values)
+    if key == MESSAGE_IDS:
+        return next((value for value in values if value != UNDECIDED), values[0])
     if key in SUMS:
         return sum(values)
     return max(values) if key in GREATEST else values[0]

@@ -415,6 +415,10 @@ class Dispatcher:
 
     # -- for metrics --------------------------------------------------------------------------------------------
 
+    def parked_receipts(self, link: str) -> int:
+        """Receipts that match no message yet."""
+        return self._inbound.parked_of(link)
+
     def queue_depths(self) -> list[tuple[tuple[str, ...], float]]:
         """Messages that wait, by link."""
         return [((name,), len(queue)) for name, queue in self._desk.queues.items()]

@@ -182,6 +182,15 @@ class InboundDesk:
             if self._parked.pop(key, None) is not None:
                 self._desk.spool.journal.delete(PARKED, key)
 
+    def parked_of(self, link: str) -> int:
+        """How many receipts of a link match no message yet."""
+        prefix = f"{link}|"
+        return sum(
+            sum(1 for receipt in parked.receipts if key == prefix + receipt.carrier_id)
+            for key, parked in self._parked.items()
+            if key.startswith(prefix)
+        )
+
     def purge(self) -> None:
         """Give up on parked receipts whose time is over."""
         now = self._desk.now()

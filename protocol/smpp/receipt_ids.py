@@ -13,6 +13,8 @@ import re
 from typing import Final
 
 MODES: Final = ("auto", "exact", "case", "hex_to_decimal", "decimal_to_hex")
+LEARNT: Final = {"hex_to_decimal": "auto_hex_to_decimal", "decimal_to_hex": "auto_decimal_to_hex"}
+"""What ``auto`` becomes where a carrier is known to do so: every spelling is looked for as before, that one first."""
 
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{1,32}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,32}")
@@ -48,10 +50,26 @@ def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:
         return (_stripped(carrier_id) if _DECIMAL.fullmatch(carrier_id) else carrier_id,)
     if mode == "decimal_to_hex":
         return (_stripped(carrier_id.lower()) if _HEX.fullmatch(carrier_id) else carrier_id,)
+    if mode == LEARNT["hex_to_decimal"] and _DECIMAL.fullmatch(carrier_id):
+        return tuple(dict.fromkeys((_to_hex(carrier_id), *_decimal_keys(carrier_id))))
+    if mode == LEARNT["decimal_to_hex"] and _HEX.fullmatch(carrier_id):
+        return tuple(dict.fromkeys((_to_decimal(carrier_id), *id_keys(carrier_id, "auto"))))
     if _DECIMAL.fullmatch(carrier_id):
         return _decimal_keys(carrier_id)
     keys = [canonical_key(carrier_id, mode), carrier_id, carrier_id.lower(), _to_decimal(carrier_id)]
     return tuple(dict.fromkeys(key for key in keys if key))
+
+
+def spellings(carrier_id: str) -> dict[str, str]:
+    """Return the key of each message that a receipt's id may mean, and which mode of the carrier's that would be.
+
+    Where two modes lead to one key neither is told apart, and the id is ``exact``: it says nothing.
+    """
+    found = {canonical_key(carrier_id, "auto"): "exact"}
+    found.setdefault(_to_hex(carrier_id), "hex_to_decimal")
+    found.setdefault(_to_decimal(carrier_id), "decimal_to_hex")
+    found.pop("", None)
+    return found
 
 
 def _decimal_keys(number: str) -> tuple[str, ...]:

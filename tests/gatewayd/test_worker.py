@@ -18,9 +18,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
 from gatewayd import serving as module
+from gatewayd.asking.state import links
+from gatewayd.carriers.link import Report
+from gatewayd.carriers.smpp_link import SmppLink
+from gatewayd.cli.status import link_row
 from gatewayd.config import handover
 from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
+from gatewayd.message import Receipt, State
 from gatewayd.policy.pacing import UNLIMITED
 from gatewayd.runtime.control import Channel, socket_pair
 from gatewayd.runtime.tasks import spawn
@@ -137,6 +142,26 @@ async def test_a_start_opens_every_door(tmp_path: Path) -> None:
     for door in doors:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", door), 5)
+
+
+async def test_what_is_told_of_a_carriers_receipts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(loaded(tmp_path))
+    await worker.start()
+    try:
+        link = worker.own_links["carrier"]
+        assert isinstance(link, SmppLink)
+        monkeypatch.setattr(link, "acknowledge", lambda tokens, stored: None)
+        worker.metrics.receipt_events.labels("carrier", "unparsed").value += 3
+        worker.dispatcher.on_reports(link, [Report(Receipt("ff", State.DELIVRD, aliases=("255",)), object())])
+        told = links(worker)["carrier"]
+        assert (told["message_ids"], told["unread"], told["unmatched"]) == ("auto", 3, 1)
+        assert (link_row("carrier", told)["ids"], links(worker)["rcs"]["message_ids"]) == ("", "")
+        link.reader.verdict = "hex_to_decimal"
+        told = links(worker)["carrier"]
+        row = link_row("carrier", told)
+        assert (row["ids"], row["unread"], row["unmatched"]) == ("hex to dec", "3", "1")
+    finally:
+        await end(worker)
 
 
 async def test_every_gauge_is_read(tmp_path: Path) -> None:

@@ -19,6 +19,14 @@ def test_amounts_add_up_and_shares_do_not() -> None:
     assert merged([one, two]) == {"queue": 7, "queue_age_s": 7.5, "binds": 4, "is_paused": True, "name": "a"}
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [(["auto", "hex_to_decimal", "auto"], "hex_to_decimal"), (["auto", "auto"], "auto"), (["", ""], "")],
+)
+def test_whoever_knows_how_ids_are_spelt_speaks_for_all(said: list[str], shown: str) -> None:
+    assert merged([{"message_ids": word} for word in said]) == {"message_ids": shown}
+
+
 def test_tables_within_tables_are_merged_by_name() -> None:
     """Also when a name is one of the words, and when a worker has not heard of it yet."""
     one = {"accounts": {"queue": {"depth": 1}, "shop": {"depth": 2}}}
