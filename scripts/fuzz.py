@@ -134,13 +134,14 @@ def _one_life(tally: Tally, runs: int, seconds: int, corpus: Path, crashes: Path
             tally.took_s = took_before + time.monotonic() - started
             if status := _STATUS.search(line):
                 tally.runs, tally.coverage, tally.features = done + int(status[1]), int(status[2]), int(status[3])
-                print(f"\r{tally}", end="", file=sys.stderr, flush=True)
+                if sys.stderr.isatty():  # a log has no use for a line that is written over
+                    print(f"\r{tally}", end="", file=sys.stderr, flush=True)
                 yield True
             elif final := re.match(r"stat::number_of_executed_units:\s+(\d+)", line):
                 tally.runs = done + int(final[1])
             else:
                 told = [*told[-40:], line]
-    print(file=sys.stderr)
+    print("" if sys.stderr.isatty() else tally, file=sys.stderr, flush=True)
     if child.returncode:
         print("".join(told), file=sys.stderr)
 
