@@ -197,6 +197,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time in Unix seconds, or 0
     when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable`` as in Refused, for a
     message that was taken first. ``words`` are the carrier's own, where they say more than state and error.
+    ``tlvs`` are those of its TLVs that the application is to be told beside what the receipt says.
     """
 
     carrier_id: str
@@ -209,6 +210,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     unreachable: bool = False
     network_error: int = NO_NETWORK_ERROR
     words: str = ""
+    tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
 class Availability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -32,9 +32,10 @@ the text, qos_time_to_live of a data_sm its validity, and the three of SAR its p
 | `accounts.*.tlvs_pass` | which TLVs go on from an application's messages, and which of a reply's reach it |
 | `links.*.tlvs_pass` | which go to a carrier with a message, and which are taken from its replies |
 | `links.*.tlvs_rename` | which have another tag at that carrier: `{"0x1400" = "0x1501"}`, in both directions |
+| `links.*.receipt_tlvs_pass` | which of a receipt's go on with ours (none at first), such as the network that took it |
 | `accounts.*.tlvs_strict` | that a message with a TLV of a wrong size or value is refused |
 
-Each of the first two is a list of names, tags (`"0x1400"`), ranges (`"0x1400-0x14FF"`) or `"all"`, as it is at first;
+Each of those that pass is a list of names, tags (`"0x1400"`), ranges (`"0x1400-0x14FF"`) or `"all"`, as it is at first;
 `[]` lets none go on. A link's are about our tags, not the carrier's. message_payload, the three of SAR and the tags
 0x1490 to 0x149F, in which the gateway itself is told things, are not asked.
 

@@ -12,7 +12,7 @@ import msgspec
 
 from gatewayd.carriers.id_learning import IdLearner
 from gatewayd.carriers.receipt_dialects import Dialect, octets_of
-from gatewayd.carriers.tlv_rules import incoming
+from gatewayd.carriers.tlv_rules import incoming, of_receipts
 from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
 from gatewayd.message import Availability, Encoding, Inbound, Receipt, State
@@ -56,6 +56,7 @@ class ReportReader:
             *(manner.is_packed, dialect, settings.receipts_without_mark),
         )
         self._tlv_rule = incoming(settings)
+        self._receipt_rule = of_receipts(settings)
         self._on_fault = on_fault
         self._on_unparsed = on_unparsed
 
@@ -68,6 +69,8 @@ class ReportReader:
             return None, fault.status
         if self._tlv_rule is not None and isinstance(content, Inbound) and content.tlvs:
             content = msgspec.structs.replace(content, tlvs=self._tlv_rule(content.tlvs))
+        if self._receipt_rule is not None and isinstance(content, Receipt) and pdu.tlvs:
+            content = msgspec.structs.replace(content, tlvs=self._receipt_rule(pdu.tlvs))
         if content is None:
             # Sent again it would be no clearer, and as a message it would puzzle a person.
             self._on_fault("receipt_unparsed")

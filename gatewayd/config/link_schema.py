@@ -111,6 +111,7 @@ class Link(Table, frozen=True, kw_only=True):
     service_type: ServiceType = ""
     tlvs_pass: tuple[Tlvs, ...] = ("all",)
     tlvs_rename: dict[Tlv, Tlv] = msgspec.field(default_factory=dict)
+    receipt_tlvs_pass: tuple[Tlvs, ...] = ()
     receipts: str = ""
     receipts_without_mark: bool = False
     parked_receipt_ttl_s: Seconds = 86_400.0

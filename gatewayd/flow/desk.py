@@ -197,8 +197,8 @@ class Desk:
         if progress.is_cancelled:
             step = of_cancelled(progress, step, journey.message.expires_at, self.now())
         match step:
-            case steps.Finish(state, error, at, network_error):
-                self.finish(journey, state, error, at, network_error)
+            case steps.Finish(state, error, at, network_error, tlvs):
+                self.finish(journey, state, error, at, network_error, tlvs)
                 return
             case steps.Queue(link) if link not in self.queues:  # it is gone from the configuration
                 gone = steps.next_link(progress, "link_gone", State.UNDELIV, "link_gone", journey.message.expires_at)
@@ -244,7 +244,13 @@ class Desk:
         self.tell("fallback", journey, link=progress.link, reason=progress.fallback)
 
     def finish(
-        self, journey: Journey, state: State, error: str, at: float, network_error: int = NO_NETWORK_ERROR
+        self,
+        journey: Journey,
+        state: State,
+        error: str,
+        at: float,
+        network_error: int = NO_NETWORK_ERROR,
+        tlvs: tuple[tuple[int, bytes], ...] = (),
     ) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool = journey.progress, self.spool
@@ -256,7 +262,7 @@ class Desk:
         self._forget_names(progress)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
-        end = End(state, channel, error, at, network_error)
+        end = End(state, channel, error, at, network_error, tlvs)
         owed = [self._end(journey, progress, end)]
         if members:
             owed += [self._end(member, progress, end) for member in members]
@@ -326,8 +332,8 @@ class Desk:
     def owe_end(self, message: Message, end: End, notice: int = 0) -> Delivery:
         """Owe its sender the final receipt; ``notice`` is the last that it was told before."""
         delivery = self.receipt_of(message, end.state, end.error, end.at)
-        if notice or end.network_error != NO_NETWORK_ERROR:
-            delivery.follows, delivery.network_error = notice, end.network_error
+        if notice or end.network_error != NO_NETWORK_ERROR or end.tlvs:
+            delivery.follows, delivery.network_error, delivery.tlvs = notice, end.network_error, end.tlvs
         self.owe(delivery, Facts(end.channel, message.concat))
         return delivery
 

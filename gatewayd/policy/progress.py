@@ -47,6 +47,7 @@ class Segment(msgspec.Struct, omit_defaults=True, gc=False):
     is_intended: bool = False
     is_barred: bool = False
     network_error: int = NO_NETWORK_ERROR
+    tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -57,6 +58,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     error: str = "000"
     at: float = 0.0
     network_error: int = NO_NETWORK_ERROR
+    tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
 class Progress(msgspec.Struct, omit_defaults=True, gc=False):
@@ -151,6 +153,7 @@ class Finish(msgspec.Struct, frozen=True):
     error: str = "000"
     at: float = 0.0
     network_error: int = NO_NETWORK_ERROR
+    tlvs: tuple[tuple[int, bytes], ...] = ()
 
 
 class Ignore(msgspec.Struct, frozen=True):

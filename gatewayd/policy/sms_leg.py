@@ -76,7 +76,7 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
         return Ignore("duplicate")
     before = mine.state, mine.error
     mine.state, mine.error, mine.is_taken = receipt.state, receipt.error, True
-    mine.network_error = receipt.network_error
+    mine.network_error, mine.tlvs = receipt.network_error, receipt.tlvs
     if not receipt.state.is_final:
         return Ignore("intermediate", is_old=before == (receipt.state, receipt.error))
     step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
@@ -125,4 +125,4 @@ def _told(progress: Progress) -> Finish | None:
         decisive = segments[worst(each.state if each.state.is_final else State.UNKNOWN for each in segments)]
     if not decisive.state.is_final:
         return None
-    return Finish(decisive.state, decisive.error, network_error=decisive.network_error)
+    return Finish(decisive.state, decisive.error, network_error=decisive.network_error, tlvs=decisive.tlvs)

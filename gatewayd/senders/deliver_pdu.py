@@ -41,10 +41,10 @@ def deliver_sm(delivery: Delivery, account: schema.Account, form: ReceiptForm | 
 
     Raises LocalFault when the delivery does not fit one.
     """
-    return _receipt(delivery, form) if delivery.kind == "receipt" else _mo(delivery, account)
+    return _receipt(delivery, account, form) if delivery.kind == "receipt" else _mo(delivery, account)
 
 
-def _receipt(delivery: Delivery, form: ReceiptForm | None) -> DeliverSm:
+def _receipt(delivery: Delivery, account: schema.Account, form: ReceiptForm | None) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
     message_id = name_of(delivery.message_id, delivery.known_as)
     state = delivery.state
@@ -56,6 +56,8 @@ def _receipt(delivery: Delivery, form: ReceiptForm | None) -> DeliverSm:
     tlvs += _reference(delivery)
     if delivery.displayed:
         tlvs += ((TAG_DISPLAYED, b"\x01"),)
+    if delivery.tlvs:
+        tlvs += told(delivery.tlvs, account)
     return DeliverSm(
         source_addr_ton=delivery.source_ton,
         source_addr_npi=delivery.source_npi,

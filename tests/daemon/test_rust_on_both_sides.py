@@ -47,7 +47,7 @@ class Carrier:
         back = {"source_addr": event.destination_addr, **NUMBERS}
         dates = b"submit date:2601011200 done date:2601011200"
         text = b"id:%b sub:001 dlvrd:001 %b stat:DELIVRD err:000 text:" % (name.encode(), dates)
-        tlvs = [smpp34.Tlv(0x001E, name.encode() + b"\0"), smpp34.Tlv(0x0427, b"\x02")]
+        tlvs = [smpp34.Tlv(0x001E, name.encode() + b"\0"), smpp34.Tlv(0x0427, b"\x02"), smpp34.Tlv(0x1503, b"208")]
         esme = self._esmes[event.session_id]
         answer = await esme.deliver_sm(event.source_addr, text, esm_class=4, tlvs=tlvs, **back)
         assert answer.is_success
@@ -71,7 +71,8 @@ async def events(smsc: Any, count: int) -> list[Any]:
 async def test_messages_receipts_and_replies(stage: Stage, bind: str) -> None:
     carrier = Carrier()
     serving = asyncio.get_running_loop().create_task(carrier.serve())
-    link = {"port": carrier.port, "tlvs_rename": {"0x1400": "0x1501"}}
+    names = {"0x1400": "0x1501", "0x1403": "0x1503"}
+    link = {"port": carrier.port, "tlvs_rename": names, "receipt_tlvs_pass": ["0x1403"]}
     scene = await stage({"links": {"carrier": link}})
     modes = ["TRX"] if bind == "transceiver" else ["TX", "RX"]
     binds = [await client_of(scene.north.port, mode).connect() for mode in modes]
@@ -88,6 +89,7 @@ async def test_messages_receipts_and_replies(stage: Stage, bind: str) -> None:
     assert sorted(event.short_message.split()[0].decode() for event in receipts) == sorted(f"id:{one}" for one in ids)
     assert all(b"stat:DELIVRD" in event.short_message for event in receipts)
     assert {tag.value for event in receipts for tag in event.tlvs if tag.tag == 0x0427} == {b"\x02"}
+    assert {tag.value for event in receipts for tag in event.tlvs if tag.tag == 0x1403} == {b"208"}
     assert reply.short_message == b"Oui"
     assert (0x1400, b"cell 7") in [(tag.tag, tag.value) for tag in reply.tlvs]
     sent = carrier.heard[0]

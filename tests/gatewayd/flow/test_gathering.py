@@ -41,10 +41,11 @@ async def test_the_worst_end_is_told_once_under_the_first_id(order: tuple[str, .
     scene.carrier.accept("b", "a", "c")
     for name in order:
         assert scene.outbox.fates == []
-        await end(scene, name, State.EXPIRED if name == "b" else State.DELIVRD, error="042", network_error=0x03_0045)
+        state, tlvs = (State.EXPIRED if name == "b" else State.DELIVRD), ((0x1403, name.encode()),)
+        await end(scene, name, state, error="042", network_error=0x03_0045, tlvs=tlvs)
     assert scene.outbox.fates == [(first, "EXPIRED")]
     told = scene.outbox.deliveries[0]
-    assert (told.error, told.network_error) == ("042", 0x03_0045)
+    assert (told.error, told.network_error, told.tlvs) == ("042", 0x03_0045, ((0x1403, b"b"),))
     assert len(scene.desk.gathering) == 0
     assert [scene.spool.journey(part) for part in (first, second, third)] == [None] * 3
 
@@ -180,8 +181,9 @@ async def test_of_segments_that_we_made(parts: str, states: list[str], told: str
     (message,) = await scene.submit("x" * 25)
     scene.carrier.accept("1", "2", "3")
     for name, state in zip("123", states, strict=True):
-        await end(scene, name, State(state))
+        await end(scene, name, State(state), tlvs=((0x1403, state.encode()),))
     assert scene.outbox.fates == [(message, told)]
+    assert scene.outbox.deliveries[0].tlvs == ((0x1403, told.encode()),)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,13 @@ def test_the_carriers_network_error_code_goes_on_as_it_came() -> None:
     assert Tag.NETWORK_ERROR_CODE not in dict(deliver_sm(receipt(), schema.Account()).tlvs)
 
 
+def test_the_carriers_own_tlvs_stand_behind_ours_as_far_as_the_account_lets_them_through() -> None:
+    own = ((0x1404, b"01"), (0x1403, b"208"))
+    for passing, told in ((("all",), own), (("0x1403",), own[1:]), ((), ())):
+        account = schema.Account(tlvs_pass=passing)
+        assert deliver_sm(receipt(tlvs=own), account).tlvs == deliver_sm(receipt(), account).tlvs + told
+
+
 @pytest.mark.parametrize("state", [State.ENROUTE, State.ACCEPTD])
 def test_news_from_on_the_way_is_an_intermediate_notification(state: State) -> None:
     pdu = deliver_sm(receipt(state=state), schema.Account())
