@@ -10,7 +10,7 @@ import functools
 from collections.abc import Sequence
 from typing import Final
 
-from gatewayd.carriers.wording import Manner, Wording, is_kept, parts_of, wording_of
+from gatewayd.carriers.wording import MEASURED, Manner, Wording, is_kept, parts_of, wording_of
 from gatewayd.message import TAGS_OF_OURS, Message
 from protocol.smpp.constants import ESM_UDHI, Tag
 from protocol.smpp.headers import CONCAT_ELEMENTS, SMS_SIZE, build_udh, joined, without
@@ -34,12 +34,13 @@ def prepared(message: Message, manner: Manner, expires_at: float) -> tuple[list[
     validity_period = _validity_period(int(expires_at)) if expires_at else ""
     tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in TAGS_OF_OURS) if message.tlvs else ()
     is_part = message.concat is not None
-    if is_kept(message, manner) and (_is_short(message) if not is_part else manner.cut != "sar"):
+    if is_kept(message, manner) and (_keeps_place(message, manner) if is_part else _is_short(message)):
         udh = message.udh
         return [_request(message, message.data_coding, udh + message.payload, udh, tlvs, validity_period)], ""
     wording = wording_of(message, manner)
-    if is_part and manner.cut == "sar" and message.udh:
-        wording, tlvs = _with_sar(message, wording, tlvs)
+    if is_part and not _keeps_place(message, manner):
+        replaced = _with_sar if message.udh else _with_header
+        wording, tlvs = replaced(message, wording, tlvs, manner)
     parts = [wording.payload] if is_part else parts_of(wording, manner)
     is_long = manner.cut == "payload" and len(parts) > 1
     if is_long or len(parts) == 1:
@@ -90,8 +91,10 @@ def reference_of(message_id: int, bits: int = 8) -> int:
 
 
 def _is_short(message: Message) -> bool:
-    """Every alphabet but UTF-8 carries an octet in an octet, and only some carry more."""
-    return len(message.payload) <= SMS_SIZE - len(message.udh)
+    """Every alphabet but UTF-8 carries an octet in an octet, and only some carry more. Of those that the carrier makes
+    septets of a letter may take two."""
+    size, room = len(message.payload), SMS_SIZE - len(message.udh)
+    return size <= room and (size <= room * 4 // 7 or message.data_coding != 0 or message.encoding not in MEASURED)
 
 
 def _sar(reference: int, total: int, sequence: int) -> Tlvs:
@@ -103,7 +106,23 @@ def _sar(reference: int, total: int, sequence: int) -> Tlvs:
     )
 
 
-def _with_sar(message: Message, wording: Wording, tlvs: Tlvs) -> tuple[Wording, Tlvs]:
+def _keeps_place(message: Message, manner: Manner) -> bool:
+    """Whether a part tells its place as the link asks for it, or the link asks for nothing of parts."""
+    return manner.cut == "payload" or (manner.cut != "sar") == bool(message.udh)
+
+
+def _with_header(message: Message, wording: Wording, tlvs: Tlvs, manner: Manner) -> tuple[Wording, Tlvs]:
+    """A part whose TLVs say its place, as a link wants it that asks for headers: with the narrow one, whatever their
+    width, since it is this that its sender has left room for. A part without that room stays as it came."""
+    assert message.concat is not None  # it is a part
+    reference, total, sequence = message.concat
+    headed = wording._replace(udh=build_udh((reference & 0xFF, total, sequence), wide=False))
+    if len(parts_of(headed, manner)) > 1:
+        return wording, tlvs
+    return headed, tuple(tlv for tlv in tlvs if tlv[0] not in SAR_TAGS)
+
+
+def _with_sar(message: Message, wording: Wording, tlvs: Tlvs, manner: Manner) -> tuple[Wording, Tlvs]:
     """A part whose header says its place, as a link wants it that asks for TLVs."""
     udh = without(wording.udh, CONCAT_ELEMENTS)
     if message.concat is None or udh == wording.udh:

@@ -6,6 +6,7 @@ Knows no request and no connection; the same message gets the same octets after 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Final, NamedTuple
 
 from gatewayd.carriers.transliteration import OFF, fitted, stronger
@@ -26,6 +27,9 @@ from protocol.smpp.headers import (
 from protocol.smpp.parts import split
 from protocol.smpp.shifts import best_shift, identifiers_of
 from protocol.smpp.text import TextFault, data_coding_of, decode, encode
+
+MEASURED: Final = frozenset({"latin1", "ascii", "utf8"})
+"""What a carrier makes septets of where it is its default alphabet."""
 
 _CODING_UCS2: Final = 0x08
 _EXPLICIT_GSM: Final = 0xF1  # 5.2.19: class 1, the ordinary one, in the GSM alphabet whatever the default is
@@ -118,9 +122,10 @@ def parts_of(wording: Wording, manner: Manner) -> list[bytes]:
 
 def _cut(wording: Wording, room: int, header: int) -> list[bytes]:
     payload, encoding = wording.payload, wording.encoding
-    if len(payload) <= room and encoding != "utf8":  # every other alphabet carries an octet in an octet, some more
-        return [payload]
-    if wording.data_coding == 0 and encoding in ("latin1", "ascii", "utf8"):
+    is_measured = wording.data_coding == 0 and encoding in MEASURED
+    if encoding != "utf8" and len(payload) <= (room * 4 // 7 if is_measured else room):
+        return [payload]  # every other alphabet carries an octet in an octet, some more
+    if is_measured:
         # The carrier makes septets of its default alphabet, so it is by septets that the text must be measured.
         try:
             septets = encode(decode(payload, encoding), "gsm")
@@ -129,8 +134,15 @@ def _cut(wording: Wording, room: int, header: int) -> list[bytes]:
                 measured = encode(decode(payload, encoding, "replace"), "ucs2")
                 return [encode(decode(part, "ucs2"), encoding) for part in split(measured, "ucs2", room, header)]
         else:
-            return [encode(decode(part, "gsm"), encoding) for part in split(septets, "gsm", room, header)]
+            parts = [decode(part, "gsm") for part in split(septets, "gsm", room, header)]
+            return [encode(part, encoding) for part in parts] if encoding == "utf8" else _sliced(payload, parts)
     return split(payload, encoding, room, header, wording.shift)
+
+
+def _sliced(payload: bytes, parts: list[str]) -> list[bytes]:
+    """Octets of one letter each, cut where the text was."""
+    ends = list(itertools.accumulate(map(len, parts)))
+    return [payload[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _in_alphabet(text: str, udh: bytes, alphabet: str) -> Wording | None:

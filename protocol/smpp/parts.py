@@ -36,6 +36,7 @@ _SAR_SEQUENCE: Final = int(Tag.SAR_SEGMENT_SEQNUM)
 _MESSAGE_PAYLOAD: Final = int(Tag.MESSAGE_PAYLOAD)
 SAR_TAGS: Final = frozenset((_SAR_REFERENCE, _SAR_TOTAL, _SAR_SEQUENCE))
 
+_PARTS_MAX: Final = 255  # a TLV of SAR that is too wide could say more
 _ESC: Final = 0x1B
 # Two neighbours of these are never one character (UAX #29), which spares most texts the search for all boundaries.
 _LETTERS: Final = (
@@ -198,7 +199,7 @@ def _shifted_gentle(shift: Shift, payload: bytes, start: int, cut: int) -> int:
 
 
 def _sensible(reference: int, total: int, sequence: int) -> Concat | None:
-    return (reference, total, sequence) if 1 <= sequence <= total else None
+    return (reference, total, sequence) if 1 <= sequence <= total <= _PARTS_MAX else None
 
 
 def _sar_of(tlvs: Tlvs) -> Concat | None:

@@ -60,7 +60,7 @@ _ENCODE_PLAIN: Final = codecs.charmap_build(_DECODE_TABLE.replace(_ESC, _NONE))
 _EXTENDED: Final = {GSM_DEFAULT[septet]: char for septet, char in GSM_EXTENSION.items()} | {_ESC: " ", "": " "}
 _ESCAPED: Final = re.compile(r"\x1b(.?)", re.DOTALL)
 _CODEC: Final = {
-    "latin1": "latin-1",
+    "latin1": "latin-1",  # to write; what is read, see _LATIN1
     "ascii": "ascii",
     "ucs2": "utf-16-be",
     "utf8": "utf-8",
@@ -69,6 +69,11 @@ _CODEC: Final = {
     "iso2022jp": "iso2022-jp",
     "euckr": "euc-kr",
 }
+
+# Applications that say Latin-1 send Windows' quotation marks, dashes and euro sign, in octets that mean nothing there
+# but controls, which no text has; the five that Windows leaves free stay what they are.
+_WINDOWS: Final = "€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ"
+_LATIN1: Final = "".join(map(chr, range(0x80))) + _WINDOWS + "".join(map(chr, range(0xA0, 0x100)))
 
 Errors = Literal["strict", "replace"]
 
@@ -103,6 +108,7 @@ def encode(text: str, encoding: str, shift: Shift = NO_SHIFT) -> bytes:
 
 def decode(payload: bytes, encoding: str, errors: Errors = "strict", shift: Shift = NO_SHIFT) -> str:
     """Return the text of octets; of GSM by the national language tables of ``shift``, as ``shift_of`` a header says.
+    Latin-1's controls from 0x80 on are read as what Windows has there: people mean those.
 
     Raises TextFault (``undecodable``) for octets that mean nothing, for half a UCS2 unit and for half a surrogate
     pair; ``binary`` never is text. With ``errors="replace"`` nothing is raised and U+FFFD stands for each of them.
@@ -113,6 +119,8 @@ def decode(payload: bytes, encoding: str, errors: Errors = "strict", shift: Shif
                 return _decode_shifted(payload, errors, shift)
             text = codecs.charmap_decode(payload, errors, _DECODE_TABLE)[0]
             return _ESCAPED.sub(_unescape, text) if _ESC in text else text
+        if encoding == "latin1":
+            return codecs.charmap_decode(payload, errors, _LATIN1)[0]
         codec = _CODEC.get(encoding)
         if codec is not None:
             return payload.decode(codec, errors)

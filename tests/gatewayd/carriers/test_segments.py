@@ -126,6 +126,9 @@ def test_recoding(
         ("é" * 141, "latin1", 3, "gsm", 2),
         ("a" * 154 + "[[[", "latin1", 0, "latin1", 1),
         ("a" * 154 + "[[[[", "latin1", 0, "latin1", 2),
+        ("[" * 80, "latin1", 0, "latin1", 1),
+        ("[" * 81, "latin1", 0, "latin1", 2),
+        (b"\x80" * 81, "latin1", 0, "latin1", 2),  # euro signs, as Windows writes it
         ("a" * 70, "ucs2", 8, "gsm", 1),
         ("a" * 71, "ucs2", 8, "gsm", 2),
         (bytes(141), "binary", 4, "gsm", 2),
@@ -166,10 +169,36 @@ def test_a_part_with_its_header_stays_as_it_was(size: int) -> None:
     assert count_of(part, GSM) == 1
 
 
-def test_a_sar_part_stays_as_it_was() -> None:
-    sar = ((0x020C, b"\x00\x2a"), (0x020E, b"\x03"), (0x020F, b"\x02"))
-    request = only(segments_of(message("a" * 200, concat=(0x2A, 3, 2), tlvs=sar), GSM, 0.0))
-    assert (request.short_message, request.tlvs, request.esm_class) == (b"a" * 200, sar, 0)
+SAR = ((0x020C, b"\x01\x2a"), (0x020E, b"\x03"), (0x020F, b"\x02"))
+
+
+@pytest.mark.parametrize(
+    ("cut", "octets", "tlvs", "esm_class"),
+    [
+        ("udh8", b"\x05\x00\x03\x2a\x03\x02" + b"a" * 153, ((0x1401, b"x"),), 0x40),
+        # Part 2 may be full and part 3 short: both need the same header, so the width cannot be the link's.
+        ("udh16", b"\x05\x00\x03\x2a\x03\x02" + b"a" * 153, ((0x1401, b"x"),), 0x40),
+        ("sar", b"a" * 153, (*SAR, (0x1401, b"x")), 0),
+        ("payload", b"a" * 153, (*SAR, (0x1401, b"x")), 0),
+    ],
+)
+def test_a_part_by_sar_tells_its_place_as_the_link_asks(cut: str, octets: bytes, tlvs: Any, esm_class: int) -> None:
+    part = message("a" * 153, concat=(0x12A, 3, 2), tlvs=(*SAR, (0x1401, b"x")))
+    request = only(segments_of(part, Manner(cut=cut), 0.0))
+    assert (request.short_message, request.tlvs, request.esm_class) == (octets, tlvs, esm_class)
+    assert count_of(part, Manner(cut=cut)) == 1
+
+
+@pytest.mark.parametrize(("alphabet", "size"), [("gsm", 154), ("ucs2", 68)])
+def test_a_part_by_sar_without_room_for_a_header_stays_as_it_was(alphabet: str, size: int) -> None:
+    request = only(segments_of(message("a" * size, alphabet, concat=(0x12A, 3, 2), tlvs=SAR), Manner(alphabet), 0.0))
+    assert (request.tlvs, request.esm_class) == (SAR, 0)
+
+
+def test_a_part_by_sar_is_packed_behind_its_header() -> None:
+    part = message("a" * 153, concat=(0x12A, 3, 2), tlvs=SAR)
+    request = only(segments_of(part, Manner(is_packed=True), 0.0))
+    assert (request.short_message[:6], len(request.short_message)) == (b"\x05\x00\x03\x2a\x03\x02", 140)
 
 
 @pytest.mark.parametrize(
@@ -186,10 +215,10 @@ def test_a_part_is_recoded_only_while_it_fits(
     text: str, encoding: str, alphabet: str, sent_coding: int, sent_encoding: str
 ) -> None:
     udh = b"\x05\x00\x03\x2a\x03\x02"
-    for own in ({"udh": udh, "esm_class": 0x40}, {}):
+    for own in ({"udh": udh, "esm_class": 0x40}, {"tlvs": SAR}):
         request = only(segments_of(message(text, encoding, concat=(0x2A, 3, 2), **own), Manner(alphabet), 0.0))
         assert request.data_coding == sent_coding
-        assert request.short_message == (udh if own else b"") + encode(text, sent_encoding)
+        assert request.short_message == udh + encode(text, sent_encoding)
 
 
 def test_a_header_of_the_senders_own_is_repeated_in_every_part() -> None:

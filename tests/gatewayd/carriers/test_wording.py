@@ -152,6 +152,9 @@ def test_alphabets(asked: Message, manner: Manner, expected: tuple[int, str]) ->
         assert read == decode(asked.payload, asked.encoding)
 
 
+PLACE = b"\x05\x00\x03\x01\x02\x01"
+
+
 @pytest.mark.parametrize(
     ("asked", "link", "expected", "changed"),
     [
@@ -163,7 +166,7 @@ def test_alphabets(asked: Message, manner: Manner, expected: tuple[int, str]) ->
         (wide("été"), "full", (0, b"\x05t\x05"), ""),  # nothing to change: GSM has it
         (message("ça", "latin1", transliterate="full"), "off", (0, b"ca"), "ç to c"),
         (message("ça", "latin1", data_coding=3, transliterate="full"), "off", (3, b"\xe7a"), ""),
-        (wide("ça", concat=(1, 2, 1)), "full", (8, "ça".encode("utf-16-be")), ""),
+        (wide("ça", concat=(1, 2, 1), udh=PLACE), "full", (8, PLACE + "ça".encode("utf-16-be")), ""),
     ],
 )
 def test_transliteration(asked: Message, link: str, expected: tuple[int, bytes], changed: str) -> None:

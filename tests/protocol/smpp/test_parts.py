@@ -41,6 +41,8 @@ def test_concat_of_sar() -> None:
     assert concat_of(0, b"hello", SAR) == ((0x1234, 3, 2), b"", b"hello")
     assert concat_of(0, b"hello", SAR[:2]) == (None, b"", b"hello")
     assert concat_of(0, b"hello", (*SAR[:2], (0x020F, b"\x04"))) == (None, b"", b"hello")
+    too_wide = (SAR[0], (0x020E, b"\x01\x2c"), SAR[2])  # 300 parts, in two octets
+    assert concat_of(0, b"hello", too_wide) == (None, b"", b"hello")
     assert concat_of(UDHI, b"\x06\x05\x04\x0b\x84\x23\xf0hi", SAR)[0] == (0x1234, 3, 2)
     assert concat_of(UDHI, b"\x05\x00\x03\x2a\x05\x01hi", SAR)[0] == (0x2A, 5, 1)
 

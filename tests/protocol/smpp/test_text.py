@@ -51,6 +51,13 @@ def test_known_texts_there_and_back(text: str, encoding: str, octets: bytes) -> 
     assert decode(octets, encoding) == text
 
 
+def test_latin1_of_windows_is_read_as_its_writer_meant_it() -> None:
+    assert decode(b"5 \x80 \x96 l\x92\xe9t\xe9\x85", "latin1") == "5 € – l’été…"
+    for octet in range(256):  # everything else is what ISO 8859-1 says
+        windows = bytes((octet,)).decode("cp1252", "ignore") or chr(octet)
+        assert decode(bytes((octet,)), "latin1") == windows
+
+
 def test_gsm_table_has_its_landmarks() -> None:
     assert len(GSM_DEFAULT) == 128
     assert len(set(GSM_DEFAULT)) == 128
