@@ -5,6 +5,7 @@ Holds no logic of its own: a daemon that runs is asked, else the files are read,
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 # Whoever does not say who he is in this time does not answer at all.
 GREETING_S = 3.0
+_SPACING = re.compile(r"[\s.()-]")
 
 
 def trace(
@@ -39,6 +41,8 @@ def trace(
     as_json: AsJson = False,
 ) -> None:
     """Tell what became of a message, step by step, or list the latest messages of a number, each with its end.
+
+    A number may be written with its country code, or as it is dialled in the country of one of the accounts.
 
     A daemon that runs is asked, by whoever may ask it. Where none runs, or it does not answer, the files in
     daemon.spool_dir are read, for which one must be root or the daemon's user. What is finished is found for
@@ -54,7 +58,7 @@ def trace(
 
     from gatewayd.tracing.search import id_of
 
-    if id_of(what, time.time()) is None and not "".join(what.removeprefix("+").split()).isdecimal():
+    if id_of(what, time.time()) is None and not _SPACING.sub("", what.removeprefix("+")).isdecimal():
         refuse(f"{what!r} is neither a message's id, as in submit_sm_resp, nor a number")
     told = _asked(config, socket, subject=what, last=last, reveal=reveal) or _read(config, what, last, reveal)
     if told.fault:
@@ -107,7 +111,8 @@ def _read(config: Path, what: str, last: int, reveal: bool) -> Told:
         refuse("log.reveal is false in the configuration: numbers stay masked", DENIED)
     if reveal and folder.exists() and os.geteuid() not in (0, folder.stat().st_uid):
         refuse("whole numbers are shown to root and the daemon's own user", DENIED)
-    told = tell(Question(str(folder), what, last, reveal, texts=reveal and settings.history.text_h > 0))
+    shows_texts = reveal and settings.history.text_h > 0
+    told = tell(Question(str(folder), what, last, reveal, texts=shows_texts, countries=settings.countries))
     if told.is_denied:
         refuse(f"{told.fault}; run it as the daemon's user", DENIED)
     return told

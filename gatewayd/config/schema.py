@@ -319,3 +319,8 @@ class Config(Table, frozen=True, kw_only=True):
     applications: dict[str, Application] = msgspec.field(default_factory=dict)
     links: dict[str, Link] = msgspec.field(default_factory=dict)
     routes: tuple[Route, ...] = ()
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Where applications dial as people do."""
+        return tuple(sorted({account.country for account in self.accounts.values() if account.country}))

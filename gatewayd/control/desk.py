@@ -138,6 +138,7 @@ class ControlDesk:
             "last": last,
             "reveal": reveal,
             "texts": reveal and config.history.text_h > 0,
+            "countries": config.countries,
         }
         try:
             answer = await self._tell(msgspec.json.encode(question))

@@ -85,6 +85,9 @@ class Gathering:
         desk, ends = self._desk, [part.progress.end for part in parts if part.progress.end is not None]
         for part in parts:
             desk.spool.finish(part)
+        for part in parts[1:]:  # the first one's is that of all
+            if part.progress.end is not None:
+                desk.note_end(part.message.id, part.progress.end)
         if not ends:
             return
         end = ends[worst(end.state for end in ends)]

@@ -14,7 +14,10 @@ from typing import Any, Final
 
 import msgspec
 
+from gatewayd.config.number_plans import family_of, plans_of
+from gatewayd.policy.dialling import Dialling
 from gatewayd.policy.homes import made_at, sequence_at, sequence_of
+from gatewayd.policy.numbering import TON_UNKNOWN
 from gatewayd.policy.short_ids import ids_named
 from gatewayd.runtime.masking import bare_of
 from gatewayd.senders import product_ids
@@ -56,10 +59,16 @@ def id_of(text: str, now: float = 0.0) -> int | None:
     return number if _SINCE_2020 <= sequence_of(number) <= _UNTIL_2100 else None
 
 
-def spellings_of(number: str) -> list[str]:
-    """The ways in which an application may have written a number."""
+def spellings_of(number: str, countries: Collection[str] = ()) -> list[str]:
+    """The ways in which a number may be kept: as an application may have written it, or, where it is one as it is
+    dialled in one of the ``countries``, with country code."""
     bare = bare_of("".join(number.split()))
-    return [bare, f"+{bare}", f"00{bare}"]
+    found = [bare, f"+{bare}", f"00{bare}"]
+    for country in countries:
+        place = Dialling(family_of(country), plans_of).read(number, TON_UNKNOWN)
+        if place is not None and place.is_international:
+            found += [place.digits, f"+{place.digits}"]
+    return list(dict.fromkeys(found))
 
 
 class Archive:
@@ -118,9 +127,9 @@ class Archive:
 
     # -- a number -------------------------------------------------------------------------------------------------
 
-    def latest(self, number: str, count: int) -> list[int]:
+    def latest(self, number: str, count: int, countries: Collection[str] = ()) -> list[int]:
         """The ids of the latest messages to a number, and deliveries from it, the newest first."""
-        spellings = spellings_of(number)
+        spellings = spellings_of(number, countries)
         names = [spelling.encode() for spelling in spellings]
         found: dict[int, None] = {}
         for groups in self._newest_first(names):

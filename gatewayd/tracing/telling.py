@@ -29,13 +29,15 @@ _NICENESS: Final = 10
 
 
 class Question(msgspec.Struct, frozen=True):
-    """``subject`` is a message's id or a number, ``last`` how many of a number's messages are meant."""
+    """``subject`` is a message's id or a number, ``last`` how many of a number's messages are meant. A number may be
+    written as it is dialled in one of the ``countries``."""
 
     folder: str
     subject: str
     last: int
     reveal: bool = False
     texts: bool = False
+    countries: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -56,7 +58,9 @@ def tell(question: Question) -> Told:
     message_id = id_of(question.subject, time.time())
     try:
         if message_id is None:
-            stories: Sequence[Story] = archive.stories(archive.latest(question.subject, question.last))
+            stories: Sequence[Story] = archive.stories(
+                archive.latest(question.subject, question.last, question.countries)
+            )
         else:
             stories = archive.stories([message_id])
             ids = archive.siblings(stories[0])

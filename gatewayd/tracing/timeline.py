@@ -17,6 +17,8 @@ HANDSETS: Final = frozenset({"handset", "source", "destination"})
 
 _RECEIPTS: Final = {0: "none", 1: "final", 2: "on failure", 3: "on success"}
 _FINISHED: Final = ("", "ENROUTE", "ACCEPTD")
+_OWN_CLOCK_S: Final = 1.0
+"""An end at a moment so near to its commit is told by our clock: that it was the carrier's, too, tells nothing."""
 # Within a commit, causes before what came of them; records of other kinds come last.
 _ORDER: Final = {kind: place for place, kind in enumerate(("note", "message", "progress", "session", "delivery"))}
 _AFTER: Final = frozenset({"revoke_asked", "guard_waits", "ended"})
@@ -186,6 +188,8 @@ class _Telling:
         self._staged(old, new)
         self._taken(old, new)
         self._segments(old.get("segments", []), new.get("segments", []), self.story.link)
+        if (end := new.get("end")) and not old.get("end"):
+            self._say("part_ended", state=end["state"], error=end.get("error"), until=new.get("due"))
 
     def _moved(self, old: Facts, new: Facts) -> None:
         if new.get("parts") and not old.get("parts"):
@@ -278,7 +282,10 @@ class _Telling:
             self.story.state, self.story.error = delivery.get("state", "ENROUTE"), delivery.get("error", "000")
             if not any(event.word == "ended" for event in self.story.events):
                 done_at = delivery.get("done_at", 0.0)
-                self._say("ended", state=self.story.state, error=self.story.error, done_at=done_at)
+                is_carriers = abs(done_at - self._at) >= _OWN_CLOCK_S
+                self._say(
+                    "ended", state=self.story.state, error=self.story.error, done_at=done_at if is_carriers else None
+                )
             self._say("receipt_owed", account=delivery["account"], sink=delivery.get("sink"))
         elif delivery["kind"] == "mo":  # that a session began is told where it does
             self.story.message = delivery

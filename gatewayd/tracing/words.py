@@ -50,6 +50,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "displayed": "{link} says that it was read",
     "link_wait": "everything for {link} waits {wait_s}: its limits",
     "ended": "end: {state}[ {error}][ over {channel}][ (the carrier's time: {done_at})]",
+    "part_ended": "end of this part: {state}[ {error}]; waits for those of the others[ until {until}]",
     "receipt_owed": "its receipt is owed to {account}[, sink {sink}]",
     "callback_owed": "its sender is to be told that it was taken",
     "received": "received for {account}: {handset} to {destination}[, reply {reply}][ of session {session}]",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gatewayd.config import schema
+
 if TYPE_CHECKING:
     from tests.gatewayd.config.conftest import Desk
 
@@ -96,3 +98,9 @@ def test_any_sender_can_be_another_to_a_carrier(desk: Desk) -> None:
 def test_faults_of_links(desk: Desk, keys: str, line: str) -> None:
     faults = desk.faults((CARRIER, CARRIER + keys))
     assert any(line in fault for fault in faults), faults
+
+
+def test_where_applications_dial_as_people_do() -> None:
+    accounts = {country or "none": schema.Account(country=country) for country in ("FR", "", "DE")}
+    accounts["another"] = accounts["FR"]
+    assert schema.Config(accounts=accounts).countries == ("DE", "FR")

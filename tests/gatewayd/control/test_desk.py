@@ -190,6 +190,7 @@ async def test_a_trace_is_found_by_an_errand_and_no_worker_is_asked(tmp_path: Pa
     worker = Worker(0, {})
     answer = await ask(Daemon(tmp_path, worker), tmp_path, "trace", subject="33612345678", last=3)
     question = {"folder": str(tmp_path), "subject": "33612345678", "last": 3, "reveal": False, "texts": False}
+    question |= {"countries": []}
     assert (msgspec.json.decode(answer["answer"]), answer["silent"], worker.asked) == (question, [], [])
 
 

@@ -50,6 +50,19 @@ async def test_the_worst_end_is_told_once_under_the_first_id(order: tuple[str, .
     assert [scene.spool.journey(part) for part in (first, second, third)] == [None] * 3
 
 
+async def test_a_trace_tells_how_each_part_ended(stage: Stage_, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receipt for all is under the first one's id; of the others it would say that nobody knows."""
+    scene, noted = wanting(stage("carrier"), "worst"), []
+    monkeypatch.setattr(
+        scene.spool, "note", lambda about, word, **facts: noted.append((about, word, facts.get("state")))
+    )
+    _, second, third = await parts_of(scene, 1, 2, 3)
+    scene.carrier.accept("1", "2", "3")
+    for name, state in (("1", State.DELIVRD), ("2", State.UNDELIV), ("3", State.DELIVRD)):
+        await end(scene, name, state)
+    assert [note for note in noted if note[1] == "ended"] == [(second, "ended", "UNDELIV"), (third, "ended", "DELIVRD")]
+
+
 @pytest.mark.parametrize(("parts", "number"), [("first", 1), ("last", 3)])
 async def test_one_part_speaks_for_all(parts: str, number: int, stage: Stage_) -> None:
     scene = wanting(stage("carrier"), parts)

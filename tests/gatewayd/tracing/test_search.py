@@ -89,6 +89,14 @@ def test_a_number_may_be_written_in_several_ways() -> None:
     assert spellings_of(f"00{NUMBER}")[0] == NUMBER
 
 
+@pytest.mark.parametrize("written", ["0612345678", "06 12 34 56 78", "06-12-34-56-78", "+33 (6) 12 34 56 78"])
+def test_a_number_may_be_written_as_it_is_dialled(written: str) -> None:
+    assert NUMBER in spellings_of(written, ["FR"])
+    assert "436123456" not in spellings_of("06123456", ["FR"])
+    assert {"436123456", "49612345678"} & set(spellings_of("0612345678", ["DE", "AT"])) == {"49612345678"}
+    assert spellings_of("36105", ["FR"]) == ["36105", "+36105", "0036105"]
+
+
 @pytest.mark.parametrize("folds", [False, True])
 async def test_one_message_from_first_to_last(tmp_path: Path, folds: bool) -> None:
     spool = spool_of(tmp_path)
@@ -128,6 +136,8 @@ async def test_the_latest_of_a_number_in_all_workers(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     assert archive.latest(NUMBER, 10) == sorted(ids, reverse=True)
     assert archive.latest(f"+{NUMBER}", 1) == [max(ids)]
+    assert archive.latest("06.12.34.56.78", 10, ["DE", "FR"]) == sorted(ids, reverse=True)
+    assert archive.latest("0612345678", 10) == []
     assert archive.latest("33611111111", 10) == []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gatewayd.tracing.timeline import Change, Story, story_of, waits_of
 
 M, R = 1_000, 2_000
@@ -138,6 +140,27 @@ def test_sessions_and_bills() -> None:
         (4.0, [("cdr", "000|1", {**cdr, "is_written": True})]),
     )
     assert words(story)[4:] == ["session_opened", "billed"]
+
+
+def test_a_part_whose_end_waits_for_the_others() -> None:
+    held = {**PROGRESS, "stage": "ended", "queue": "", "due": 90.0, "end": {"state": "UNDELIV", "error": "045"}}
+    story = begun((2.0, [("progress", M, held)]))
+    assert story.events[-1].facts == {"state": "UNDELIV", "error": "045", "until": 90.0}
+    assert (words(story)[-1], story.state) == ("part_ended", "")
+    ended = {"word": "ended", "state": "UNDELIV", "error": "045"}
+    story = begun(
+        (2.0, [("progress", M, held)]), (3.0, [("note", M, ended), ("message", M, None), ("progress", M, None)])
+    )
+    assert (words(story)[-2:], story.state, story.error) == (["part_ended", "ended"], "UNDELIV", "045")
+
+
+@pytest.mark.parametrize(("done_at", "told_as"), [(0.0, None), (60.0, 60.0), (180.4, None), (177.0, 177.0)])
+def test_whose_clock_tells_when_it_ended(done_at: float, told_as: float | None) -> None:
+    """What we end ourselves (cancelled, expired) ends by our own clock."""
+    receipt = {**RECEIPT, **({"done_at": done_at} if done_at else {"done_at": 180.0})}
+    story = begun((180.0, [("progress", M, None), ("delivery", R, receipt)]))
+    ended = next(event for event in story.events if event.word == "ended")
+    assert ended.facts.get("done_at") == told_as
 
 
 def test_an_end_that_nothing_tells_of() -> None:
