@@ -209,7 +209,7 @@ class Desk:
                     self.guards.on_left(progress.id)
                     self.in_flight.pop(progress.id, None)
                     self._count_fallback(journey)
-                    if journey.message.registered_delivery & INTERMEDIATE:
+                    if journey.message.registered_delivery & INTERMEDIATE or progress.parts:
                         notices.tell(self, journey)
                 self._queue(journey, link, front, was_queued)
             case steps.Revoke(link, carrier_id):

@@ -127,7 +127,8 @@ class InboundDesk:
                 self._learn(link.name, journey, receipt)
         else:
             desk.metrics.receipt_events.labels(link.name, step.event).value += 1
-            if journey.message.registered_delivery & INTERMEDIATE and step.event == "intermediate" and not step.is_old:
+            is_asked = journey.message.registered_delivery & INTERMEDIATE or progress.parts
+            if is_asked and step.event == "intermediate" and not step.is_old:
                 notices.tell(desk, journey, receipt.state, receipt.error, receipt.at, receipt.network_error)
         desk.apply(journey, step, was_queued)
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 def on_sent(desk: Desk, channel: Channel, journey: Journey, was_sent: bool) -> None:
     """A carrier has all of a message. Of an SMSC that is what submit_sm_resp says; of a platform it is news."""
-    if channel is Channel.RCS and not was_sent and journey.message.registered_delivery & INTERMEDIATE:
+    if channel is not Channel.RCS or was_sent:
+        return
+    # Of parts that travel as one text another than the first may have asked.
+    if journey.message.registered_delivery & INTERMEDIATE or journey.progress.parts:
         tell(desk, journey)
 
 

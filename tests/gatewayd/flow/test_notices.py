@@ -78,15 +78,24 @@ async def test_a_restart_forgets_neither_the_order_nor_the_number(stage: Stage_)
     assert told[1].follows == told[0].id
 
 
-async def test_each_part_that_travels_in_a_text_hears_of_it(stage: Stage_) -> None:
+@pytest.mark.parametrize("wishes", [(0x11, 0x01, 0x11), (0x01, 0x11, 0x00)])
+async def test_each_part_that_travels_in_a_text_hears_of_it(wishes: tuple[int, ...], stage: Stage_) -> None:
     scene = stage("bot", "carrier")
     ids = []
-    for number, wish in ((1, 0x11), (2, 0x01), (3, 0x11)):
+    for number, wish in enumerate(wishes, 1):
         udh = bytes((5, 0, 3, 7, 3, number))
         ids += await scene.submit("part", concat=(7, 3, number), udh=udh, registered_delivery=wish)
     scene.bot.accept("x")
     await scene.settle()
-    assert scene.outbox.fates == [(ids[0], "ENROUTE"), (ids[2], "ENROUTE")]
+    asked = [message for message, wish in zip(ids, wishes, strict=True) if wish & 0x10]
+    assert scene.outbox.fates == [(message, "ENROUTE") for message in asked]
+    await scene.wait(301.0)
+    scene.bot.say_revoked("x", True)
+    await scene.settle()
+    scene.carrier.accept("17")
+    scene.carrier.receipt("17", State.ENROUTE, error="027")
+    await scene.settle()
+    assert scene.outbox.fates == [(message, "ENROUTE") for message in asked] * 3
 
 
 async def test_other_sinks_than_smpp_have_no_word_for_it(stage: Stage_) -> None:
