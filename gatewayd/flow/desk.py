@@ -311,8 +311,7 @@ class Desk:
         is_told = message.tlvs != () and calling.on_end(self, message, head, end.state, end.error, end.at)
         if not is_told and message.concat is not None:
             if self.gathering.takes(message):
-                self.gathering.hold(journey, end)
-                return None
+                return self.gathering.hold(journey, end)
             account = self.accounts.get(message.account)
             is_told = account is not None and not speaks(account.receipt_parts, message.concat)
             if is_told:

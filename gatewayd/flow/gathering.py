@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from gatewayd.message import Message
 from gatewayd.policy.progress import End, Stage
 from gatewayd.policy.receipt_wishes import wants_final, worst
+from gatewayd.store.records import Delivery
 from gatewayd.store.spool import Journey
 
 if TYPE_CHECKING:
@@ -39,17 +40,17 @@ class Gathering:
         account = self._desk.accounts.get(message.account)
         return account is not None and account.receipt_parts == "worst" and self._count < GATHERED_MAX
 
-    def hold(self, journey: Journey, end: End) -> None:
-        """A part has its end."""
+    def hold(self, journey: Journey, end: End) -> Delivery | None:
+        """A part has its end. Returns the receipt of all, if this was the last of them and one is owed."""
         desk, progress = self._desk, journey.progress
         account = desk.accounts[journey.message.account]
         progress.stage, progress.queue, progress.end = Stage.ENDED, "", end
         progress.due = desk.now() + account.receipt_parts_wait_h * _HOUR_S
         desk.spool.save(journey)
         desk.spool.cool(progress.id)
-        self.add(journey)
+        return self.add(journey)
 
-    def add(self, journey: Journey) -> None:
+    def add(self, journey: Journey) -> Delivery | None:
         """One more, in the store already."""
         message = journey.message
         assert message.concat is not None  # only parts are given here
@@ -64,8 +65,7 @@ class Gathering:
             group = self._groups[key] = {}
         group[sequence] = journey.progress.id
         self._count += 1
-        if len(group) == total:
-            self._tell(key)
+        return self._tell(key) if len(group) == total else None
 
     def on_due(self, journey: Journey) -> None:
         """It has waited long enough: the others never came, or nobody knows what became of them."""
@@ -75,12 +75,12 @@ class Gathering:
         elif self._desk.spool.journey(journey.progress.id) is not None:  # else it was told with the others just now
             self._tell_of([journey])
 
-    def _tell(self, key: LongMessage) -> None:
+    def _tell(self, key: LongMessage) -> Delivery | None:
         group = self._groups.pop(key)
         self._count -= len(group)
-        self._tell_of(self._desk.spool.journeys([group[sequence] for sequence in sorted(group)]))
+        return self._tell_of(self._desk.spool.journeys([group[sequence] for sequence in sorted(group)]))
 
-    def _tell_of(self, parts: list[Journey]) -> None:
+    def _tell_of(self, parts: list[Journey]) -> Delivery | None:
         """One receipt, under the id of the first part, if any of them asked for it."""
         desk, ends = self._desk, [part.progress.end for part in parts if part.progress.end is not None]
         for part in parts:
@@ -89,13 +89,13 @@ class Gathering:
             if part.progress.end is not None:
                 desk.note_end(part.message.id, part.progress.end)
         if not ends:
-            return
+            return None
         end = ends[worst(end.state for end in ends)]
         first = parts[0].message
         if any(wants_final(part.message.registered_delivery, end.state) for part in parts):
-            desk.owe_end(first, end)
-        else:
-            desk.note_end(first.id, end)
+            return desk.owe_end(first, end)
+        desk.note_end(first.id, end)
+        return None
 
 
 def long_message_of(part: Message) -> LongMessage:

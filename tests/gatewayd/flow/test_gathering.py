@@ -63,6 +63,21 @@ async def test_a_trace_tells_how_each_part_ended(stage: Stage_, monkeypatch: pyt
     assert [note for note in noted if note[1] == "ended"] == [(second, "ended", "UNDELIV"), (third, "ended", "DELIVRD")]
 
 
+@pytest.mark.parametrize(("parts", "heard"), [("worst", [1]), ("first", [1]), ("last", [3]), ("each", [1, 2, 3])])
+async def test_that_a_joined_message_was_read_is_told_of_those_whose_end_was(
+    parts: str, heard: list[int], stage: Stage_
+) -> None:
+    scene = wanting(stage("bot", "carrier"), parts, displayed_receipts="READ")
+    ids = dict(zip((2, 1, 3), await parts_of(scene, 2, 1, 3), strict=True))
+    scene.bot.accept("b-1")
+    scene.bot.receipt("b-1")
+    scene.bot.receipt("b-1", displayed=True)
+    scene.bot.receipt("b-1", displayed=True)
+    await scene.settle()
+    told = [(owed.message_id, owed.displayed or owed.state.value) for owed in scene.outbox.deliveries]
+    assert told == [(ids[number], word) for word in ("DELIVRD", "READ") for number in heard]
+
+
 @pytest.mark.parametrize(("parts", "number"), [("first", 1), ("last", 3)])
 async def test_one_part_speaks_for_all(parts: str, number: int, stage: Stage_) -> None:
     scene = wanting(stage("carrier"), parts)
