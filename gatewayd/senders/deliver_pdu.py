@@ -33,6 +33,9 @@ _POSTBACK_MAX = 2_048
 _MEDIA_TYPE_MAX, _MEDIA_NAME_MAX = 127, 255
 _SIZE_MAX = 0xFFFF_FFFF
 
+_NAMED = frozenset({Encoding.LATIN1, Encoding.ASCII})
+"""What needs no UCS2 where the account's alphabet lacks a letter: a data_coding names it."""
+
 _Tlvs = tuple[tuple[int, bytes], ...]
 
 
@@ -116,24 +119,23 @@ def _mo(delivery: Delivery, account: schema.Account) -> DeliverSm:
 def _coded(delivery: Delivery, account: schema.Account) -> tuple[bytes, int, bytes]:
     """The octets, the data_coding and the header by which this account reads them.
 
-    The carrier's own data_coding stays where it means the same to the account; else the text is coded anew. So it is
-    where it is written in national language tables that the account does not read.
+    The carrier's own data_coding stays where it means the same to the account, as all but 0 do, unless the text is
+    written in national language tables that the account does not read. Else the text comes in the account's own
+    alphabet if that has every letter, as it is the one that all of its programs know.
     """
-    encoding, udh = delivery.encoding, delivery.udh
+    encoding, udh, default = delivery.encoding, delivery.udh, account.data_coding_0
     shift = shift_of(udh) if udh and encoding is Encoding.GSM else NO_SHIFT
-    if shift != NO_SHIFT and not _reads(account, shift):
-        words = text.decode(delivery.payload, encoding, "replace", shift)
-        data_coding, payload = coded(words, account.data_coding_0)
-        return payload, data_coding, without(udh, SHIFT_ELEMENTS)
-    same = text.encoding_of(delivery.data_coding, account.data_coding_0) == encoding
-    if same or encoding is Encoding.BINARY:
-        return delivery.payload, delivery.data_coding, udh
-    try:
-        return delivery.payload, text.data_coding_of(encoding, account.data_coding_0), udh
-    except text.TextFault:
-        words = text.decode(delivery.payload, encoding, "replace", shift)
-        wide = text.encode(words, Encoding.UCS2), text.data_coding_of(Encoding.UCS2, account.data_coding_0)
-        return *wide, without(udh, SHIFT_ELEMENTS) if shift != NO_SHIFT else udh
+    if shift == NO_SHIFT or _reads(account, shift):
+        same = text.encoding_of(delivery.data_coding, default) == encoding
+        if same or encoding is Encoding.BINARY:
+            return delivery.payload, delivery.data_coding, udh
+    else:
+        udh = without(udh, SHIFT_ELEMENTS)
+    words = text.decode(delivery.payload, encoding, "replace", shift)
+    data_coding, payload = coded(words, default)
+    if data_coding and encoding in _NAMED:
+        return delivery.payload, text.data_coding_of(encoding, default), udh
+    return payload, data_coding, udh
 
 
 def _reads(account: schema.Account, shift: Shift) -> bool:
