@@ -30,7 +30,7 @@ from protocol.smpp import text
 
 TON_INTERNATIONAL, TON_ALPHANUMERIC = 1, 5
 NPI_UNKNOWN, NPI_E164 = 0, 1
-CODING_DEFAULT, CODING_UCS2 = 0, 8
+CODING_DEFAULT = 0
 NUMBER_DIGITS_MAX = 15
 ALIAS_LENGTH_MAX = 255
 
@@ -135,8 +135,7 @@ def _receipt(event: StatusEvent, unreachable_codes: Collection[str]) -> Receipt:
 
 
 def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot_id: str) -> Inbound:
-    is_gsm = text.best_encoding(words) == "gsm"
-    encoding = Encoding.GSM if is_gsm else Encoding.UCS2
+    encoding = Encoding(text.best_encoding(words))
     return Inbound(
         source_ton=TON_INTERNATIONAL,
         source_npi=NPI_E164,
@@ -146,7 +145,7 @@ def _inbound(event: MessageEvent | ResponseEvent, words: str, postback: str, bot
         destination=bot_id,
         payload=text.encode(words, encoding),
         encoding=encoding,
-        data_coding=CODING_DEFAULT if is_gsm else CODING_UCS2,
+        data_coding=CODING_DEFAULT,  # no alphabet is asked for: each application gets the words in its own
         postback=postback,
         dedup_id=event.msg_id,
         at=event.at,

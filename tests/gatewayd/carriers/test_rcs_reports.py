@@ -66,7 +66,7 @@ def test_a_text_in_the_default_alphabet() -> None:
 def test_a_text_that_needs_more_is_ucs2() -> None:
     inbound = only(MessageEvent("u-1", HANDSET, Text("😀"), 0.0))
     assert isinstance(inbound, Inbound)
-    assert (inbound.payload, inbound.encoding, inbound.data_coding) == ("😀".encode("utf-16-be"), Encoding.UCS2, 8)
+    assert (inbound.payload, inbound.encoding, inbound.data_coding) == ("😀".encode("utf-16-be"), Encoding.UCS2, 0)
 
 
 def test_a_place_becomes_words() -> None:
