@@ -87,7 +87,6 @@ class DialledSeat(Seat):
 
     def bound(self) -> None:
         """The carrier took the bind."""
-        self._failover.bound()
         self._refusals.reset()
         super().bound()
         self._has_settled.set()
@@ -102,6 +101,7 @@ class DialledSeat(Seat):
             return
         if stood_s >= self._stable_s:
             self._backoff.reset()
+            self._failover.stood()
         if reason == "unbound_by_peer" and not self._backoff.failures:
             self._backoff.next_s()  # should it do so again soon, it is a failure
             self._wait_s = 0.0
@@ -157,6 +157,7 @@ class DialledSeat(Seat):
             logger.warning("%s: goes on at %s", self._label, self._dialer.hosts[self._failover.place])
         if is_new:
             self._wait_s = 0.0
+            self._backoff.reset()  # how long the other host was not there says nothing of this one
         self._has_settled.set()
 
 

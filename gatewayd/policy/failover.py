@@ -24,8 +24,8 @@ class Failover:
         """Whether it is not at the first."""
         return self.place > 0
 
-    def bound(self) -> None:
-        """It is taken where it is."""
+    def stood(self) -> None:
+        """Its bind has stood long enough to be none of the failures in a row."""
         self._failures = self._moves = 0
         self._came_from = None
 
@@ -34,7 +34,7 @@ class Failover:
 
         After a whole round without a bind nobody is new any more: then the usual wait lies between two attempts.
         """
-        if self._came_from is not None:  # it only wanted to know whether the first is back
+        if self._came_from is not None:  # the first is not back after all, even if it took a bind for a moment
             self.place, self._came_from = self._came_from, None
             self._failures = 0
             return True

@@ -108,6 +108,15 @@ async def test_waits_double_and_are_reset_by_a_bind_that_held(stage: Stage) -> N
     assert stage.waits[-1] <= 1.0
 
 
+async def test_another_host_is_asked_with_short_waits_first(stage: Stage) -> None:
+    await stage.smsc.stop()
+    hosts = (f"127.0.0.1:{stage.smsc.port}", f"localhost:{stage.smsc.port}")
+    stage.seat(hosts=hosts, failover_after=2, reconnect_max_s=60.0)
+    await stage.watch.until(lambda: len(stage.waits) >= 4)
+    for wait_s, doubled_s in zip(stage.waits, [1.0, 1.0, 2.0, 4.0], strict=False):
+        assert doubled_s / 2 <= wait_s <= doubled_s
+
+
 @pytest.mark.parametrize("status", [Status.ESME_RALYBND, Status.ESME_RBINDFAIL, Status.ESME_RINVPASWD])
 async def test_a_stubborn_refusal_is_not_asked_again_in_a_hurry(stage: Stage, status: Status) -> None:
     stage.smsc.bind_status = status

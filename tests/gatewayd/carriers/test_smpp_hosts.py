@@ -76,6 +76,18 @@ async def test_over_and_back_with_a_full_window(hosts: Hosts) -> None:
     assert len(stage.flow.results) == 50
 
 
+async def test_a_host_that_takes_binds_and_cuts_them_is_left_as_one_that_takes_none(hosts: Hosts) -> None:
+    """A balancer before a dead machine, or a machine that has just lost its own store, does so."""
+    stage = hosts.stage
+    link = hosts.link(failover_after=3, reconnect_min_s=0.01, reconnect_max_s=0.02)
+    await link.start()
+    for number in range(3):
+        await stage.watch.until(lambda number=number: len(hosts.first.binds) > number and link.binds_up == 1)  # type: ignore[misc]
+        hosts.first.binds[number].pump.abort()
+    await stage.watch.until(lambda: link.hosts_up == {hosts.names[1]: 1})
+    assert len(hosts.first.binds) == 3
+
+
 async def test_it_looks_by_itself(hosts: Hosts) -> None:
     hosts.first.bind_status = Status.ESME_RSYSERR
     link = hosts.link(failback_interval_s=0.05)

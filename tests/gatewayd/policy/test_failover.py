@@ -12,7 +12,8 @@ def test_so_many_failures_in_a_row_move_it() -> None:
     bind = Failover(2, 3)
     assert [bind.failed() for _ in range(3)] == [False, False, True]
     assert (bind.place, bind.is_away) == (1, True)
-    bind.bound()
+    assert [bind.failed(), bind.failed()] == [False, False]
+    bind.stood()
     assert [bind.failed(), bind.failed()] == [False, False]
     assert bind.place == 1, "a bind that stood begins anew"
 
@@ -26,7 +27,7 @@ def test_one_host_is_all_there_is() -> None:
 def test_after_a_whole_round_nobody_is_new() -> None:
     bind = Failover(3, 1)
     assert [(bind.failed(), bind.place) for _ in range(5)] == [(True, 1), (True, 2), (False, 0), (False, 1), (False, 2)]
-    bind.bound()
+    bind.stood()
     assert bind.failed()
 
 
@@ -35,25 +36,24 @@ def test_back_to_the_first_and_away_again_at_once() -> None:
     for _ in range(4):
         bind.failed()
     assert bind.place == 2
-    bind.bound()
     bind.go_back()
     assert bind.place == 0
     assert bind.failed()
     assert bind.place == 2
-    bind.bound()
+    bind.stood()
     bind.go_back()
-    bind.bound()
+    bind.stood()
     assert not bind.failed()
     assert bind.place == 0, "it was taken there, and has as many failures as ever"
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.integers(1, 4), st.integers(1, 4), st.lists(st.sampled_from(["failed", "bound", "go_back"]), max_size=40))
+@given(st.integers(1, 4), st.integers(1, 4), st.lists(st.sampled_from(["failed", "stood", "go_back"]), max_size=40))
 def test_it_is_always_somewhere_and_no_round_is_free(count: int, failures_max: int, events: list[str]) -> None:
     bind, at_once = Failover(count, failures_max), 0
     for event in events:
         result = getattr(bind, event)()
-        at_once = at_once + 1 if result else 0 if event == "bound" else at_once
+        at_once = at_once + 1 if result else 0 if event == "stood" else at_once
         assert 0 <= bind.place < count
         # Those of one round, and one for each return that failed.
         assert at_once <= count - 1 + events.count("go_back")
