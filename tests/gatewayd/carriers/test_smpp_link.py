@@ -221,6 +221,7 @@ async def test_segments_of_one_message_share_a_bind_and_messages_share_the_binds
     assert [len(bind.submits) for bind in stage.smsc.binds] == [3, 3, 3]
     for bind in stage.smsc.binds:
         assert len({submit.short_message[3] for submit in bind.submits}) == 1
+        assert len({submit.sequence for submit in bind.submits}) == 3
     assert link.capacity() == 3
 
 

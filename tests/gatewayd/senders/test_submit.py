@@ -186,6 +186,7 @@ def test_good_and_bad_of_one_read_are_told_apart() -> None:
     desk = Desk()
     desk.take(submit(), submit(source_addr="OTHER"), submit())
     assert desk.answers == [(2, Status.ESME_RINVSRCADR, "")]
+    assert len(desk.disk.accepted) == 2, "of what was refused there will be no receipt either"
     desk.disk.commit()
     assert [(sequence, status) for sequence, status, _ in desk.answers[1:]] == [(1, 0), (3, 0)]
 
