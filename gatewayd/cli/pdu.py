@@ -37,9 +37,9 @@ def pdu_command(
 ) -> None:
     """Explain PDUs: every field with its octets, its value and what it means, and what is wrong at which octet.
 
-    Digits may come in any usual form: with spaces, colons or 0x, as hexdump, xxd, tcpdump -x or Wireshark print them,
-    packet headers included, several PDUs one after the other. Of a capture every TCP connection that speaks SMPP is put
-    in order and told in the order of time. No gateway need run.
+    Digits may come in any usual form: with spaces, colons or 0x, as hexdump, xxd, od -tx1, tcpdump -x, Wireshark or
+    Python print them, packet headers and words between included, several PDUs one after the other. Of a capture every
+    TCP connection that speaks SMPP is put in order and told in the order of time. No gateway need run.
 
     Example: `gatewayd pdu capture.pcap --port 2775`
 

@@ -75,14 +75,30 @@ def pdus_of(data: bytes, port: int = 0) -> list[Captured]:
 
 
 def payload_of(octets: bytes) -> bytes:
-    """The TCP payload of a bare packet or frame, as ``tcpdump -x`` and Wireshark give them; else the octets."""
+    """The TCP payload of a bare packet or frame, as ``tcpdump -x`` and Wireshark give them; else the octets.
+
+    A packet that opens, closes or acknowledges has none. Words whose two octets stand the wrong way round, as
+    ``hexdump`` prints them, are put right where that makes a PDU or a packet of them.
+    """
+    swapped = bytearray(octets) if len(octets) % 2 == 0 else bytearray()
+    swapped[0::2], swapped[1::2] = swapped[1::2], swapped[0::2]
+    if int.from_bytes(swapped[:4], "big") == len(swapped) - 1:
+        swapped.pop()  # the last word was filled up
+    for each in (octets, bytes(swapped)):
+        payload = _payload_in(each)
+        if payload is not None:
+            return payload
+    return octets
+
+
+def _payload_in(octets: bytes) -> bytes | None:
     if _is_pdu(octets):
         return octets
     for link_type in (_RAW, _ETHERNET, _COOKED, _NULL):
         segment = segment_of(link_type, octets)
-        if segment is not None and _is_pdu(segment.payload):
+        if segment is not None and (_is_pdu(segment.payload) or not segment.payload):
             return segment.payload
-    return octets
+    return None
 
 
 def segment_of(link_type: int, frame: bytes) -> Segment | None:

@@ -1,11 +1,13 @@
 """Octets from a hexadecimal dump in whatever form people have one.
 
-Plain digits with spaces, colons, commas, ``0x`` or ``\\x``; and dumps with offsets: ``hexdump -C``, ``xxd``,
-``tcpdump -x`` and ``-X``, and what Wireshark copies. Knows nothing of what the octets are.
+Plain digits with spaces, colons, commas, ``0x`` or ``\\x``; what Python prints of bytes; and dumps with offsets:
+``hexdump -C``, ``xxd``, ``od -tx1``, ``tcpdump -x`` and ``-X``, and what Wireshark copies. Knows nothing of
+what the octets are.
 """
 
 from __future__ import annotations
 
+import ast
 import itertools
 import re
 from typing import Final
@@ -15,8 +17,13 @@ _DIGITS: Final = re.compile(r"[0-9a-fA-F]+")
 _GROUP: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _JUNK: Final = re.compile(r"\bb(?=[\"'])|0[xX]|\\[xX]|[\s:,;.{}()\[\]\"'|<>_-]")
 _RUN: Final = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){16,}")
+_WORDS: Final = re.compile(r"[A-Za-z]*[g-zG-Z][A-Za-z]*")
+_WORD_SIZE: Final = 3
+_ESCAPE: Final = r"""\\(?:x[0-9a-f]{2}|[tnr\\'"])"""
+_PYTHON: Final = re.compile(rf"""\bb(?:'(?:[ -&(-\[\]-~]|{_ESCAPE})*'|"(?:[ !#-\[\]-~]|{_ESCAPE})*")""")
 _WIDTH_MAX: Final = 64
 _GAP: Final = 3
+_OCTAL: Final = frozenset("01234567")
 
 
 def octets_of(text: str) -> list[bytes]:
@@ -25,10 +32,11 @@ def octets_of(text: str) -> list[bytes]:
     Raises ValueError, with words for a person, when nothing in it can be read as octets.
     """
     lines = text.splitlines()
-    dumped = _with_offsets(lines)
+    dumped = _with_offsets(lines) or _of_python(text)
     if dumped:
         return dumped
     found = []
+    complaint = ""
     for line in _joined(lines):
         digits = _JUNK.sub("", line)
         if not digits:
@@ -37,12 +45,14 @@ def octets_of(text: str) -> list[bytes]:
             # A line of a log, perhaps, with the octets somewhere in it.
             runs = [re.sub(r"[ :]", "", run) for run in _RUN.findall(line)]
             if not runs:
-                raise ValueError(_complaint(digits))
+                complaint = complaint or _complaint(digits)
+                if not any(len(word) >= _WORD_SIZE for word in _WORDS.findall(line)):
+                    raise ValueError(complaint)
             found += [bytes.fromhex(run) for run in runs]
             continue
         found.append(bytes.fromhex(digits))
     if not found:
-        raise ValueError("there is nothing in it")
+        raise ValueError(complaint or "there is nothing in it")
     return found
 
 
@@ -62,10 +72,21 @@ def _joined(lines: list[str]) -> list[str]:
     return [line for line in found if line.strip()]
 
 
+def _of_python(text: str) -> list[bytes]:
+    """What Python prints of bytes, where it had to write octets as digits: some of them are letters then."""
+    return [ast.literal_eval(found) for found in _PYTHON.findall(text) if "\\x" in found]
+
+
 def _with_offsets(lines: list[str]) -> list[bytes]:
-    """Dumps whose offsets count what stands in their lines; nothing where they do not."""
+    """Dumps whose offsets, hexadecimal or as od has them octal, count what stands in their lines; else nothing."""
     matches = [match for line in lines if (match := _OFFSET.match(line))]
-    rows = [(int(match[1], 16), match[2]) for match in matches]
+    found = _counted([(int(match[1], 16), match[2]) for match in matches])
+    if not found and all(set(match[1]) <= _OCTAL for match in matches):
+        found = _counted([(int(match[1], 8), match[2]) for match in matches])
+    return found
+
+
+def _counted(rows: list[tuple[int, str]]) -> list[bytes]:
     if not rows or rows[0][0] != 0:
         return []
     found: list[bytearray] = []

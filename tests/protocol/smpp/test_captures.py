@@ -95,6 +95,19 @@ def test_ipv6_vlan_and_cooked() -> None:
     assert payload_of(b"what is this") == b"what is this"
 
 
+def test_a_packet_without_payload_has_no_pdu() -> None:
+    assert payload_of(ethernet(b"", 1)) == b""
+    assert payload_of(ethernet(b"", 1)[14:]) == b""
+
+
+@pytest.mark.parametrize("text", [b"even", b"odd"])
+def test_words_as_hexdump_prints_them(text: bytes) -> None:
+    pdu = build(SubmitSm(source_addr="33", short_message=text))
+    for octets in (pdu, ethernet(pdu, 1)):
+        padded = octets + bytes(len(octets) % 2)
+        assert payload_of(b"".join(padded[at : at + 2][::-1] for at in range(0, len(padded), 2))) == pdu
+
+
 @given(st.binary(max_size=200), st.integers(0, 300))
 def test_octets_of_any_kind_are_borne(octets: bytes, cut: int) -> None:
     for whole in (pcap([octets]), pcapng([octets])):

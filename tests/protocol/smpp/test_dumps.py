@@ -28,6 +28,9 @@ OCTETS = bytes.fromhex(
         'b"' + "".join(f"\\x{octet:02x}" for octet in OCTETS) + '"',
         f"{OCTETS[:20].hex()}\n{OCTETS[20:].hex()}\n",
         f"2024-01-01 12:00:00 DEBUG got pdu={OCTETS.hex()} from 10.0.0.1",
+        f"2024-01-01 12:00:00 [1] DEBUG: Got PDU:\nData: {OCTETS.hex()}\n",
+        f"unsigned char pdu[] = {{\n{', '.join(f'0x{octet:02x}' for octet in OCTETS)}\n}};",
+        f"got {OCTETS!r} from 10.0.0.1",
     ],
 )
 def test_digits_in_any_dress(text: str) -> None:
@@ -46,6 +49,8 @@ def rows(octets: bytes, form: str) -> str:
         elif form == "hexdump":
             halves = f"{row[:8].hex(' '):23}  {row[8:].hex(' '):23}"
             lines.append(f"{at:08x}  {halves}  |{shown}|")
+        elif form == "od":
+            lines.append(f"{at:07o} {row.hex(' ')}")
         elif form == "xxd":
             lines.append(f"{at:08x}: {pairs:39}  {shown}")
         elif form == "tcpdump":
@@ -55,12 +60,18 @@ def rows(octets: bytes, form: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-FORMS = ("wireshark", "hexdump", "xxd", "tcpdump", "tcpdump -x")
+FORMS = ("wireshark", "hexdump", "od", "xxd", "tcpdump", "tcpdump -x")
 
 
 @given(st.binary(min_size=16, max_size=70), st.sampled_from(FORMS))
 def test_dumps_with_offsets_are_read_as_far_as_their_octets_go(octets: bytes, form: str) -> None:
     assert octets_of(rows(octets, form)) == [octets]
+
+
+@given(st.binary(min_size=1, max_size=70))
+def test_what_python_prints_of_bytes(octets: bytes) -> None:
+    if "\\x" in repr(octets):
+        assert octets_of(f"pdu: {octets!r}, and\n{octets!r}") == [octets, octets]
 
 
 def test_several_dumps_with_words_between() -> None:
@@ -76,7 +87,7 @@ def test_what_xxd_prints() -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("", "nothing"), ("abc", "3 hexadecimal digits"), ("00 zz", "'z' is no"), ("hello", "'h' is no")],
+    [("", "nothing"), ("abc", "3 hexadecimal digits"), ("00 zz\n00 01", "'z' is no"), ("hello\nthere", "'h' is no")],
 )
 def test_what_is_no_dump_is_told(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
