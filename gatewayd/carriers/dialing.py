@@ -15,11 +15,9 @@ from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.config import schema
 from gatewayd.config.addresses import address_text, parse_address
 from gatewayd.policy.pacing import Ramp, Rate
+from gatewayd.policy.retry import doubled_s
 from gatewayd.runtime.shared_limits import Slot
 from gatewayd.runtime.tasks import spawn
-
-REFUSED = 2
-"""Why a link's connections rest, in the slot that all workers share."""
 
 LOOK_S: Final = 1.0
 """How soon a connection that was held learns that it need not wait any more."""
@@ -63,6 +61,7 @@ class Admission:
         self._clock = clock
         self._tat = 0.0
         self._until = 0.0
+        self._refusals = 0
 
     def wait_s(self) -> float:
         """0 when one more may be begun, and is counted; else the seconds until it is worth asking again."""
@@ -75,16 +74,25 @@ class Admission:
         _, self._tat, wait_s = rate.step(self._tat, now, 1)
         return wait_s
 
-    def hold(self, seconds: float) -> None:
-        """Nobody of the link connects for so long."""
-        until = self._clock() + seconds
-        if self._slot is not None:
-            self._slot.pause(until, REFUSED)
-        self._until = max(self._until, until)
+    def refused(self, first_s: float, longest_s: float) -> None:
+        """The carrier knows our name or password not: nobody of the link connects, each time for twice as long.
+
+        Counted for the link, however many binds are told so, since a carrier locks accounts after so many tries. The
+        count is the reason of the pause in the slot.
+        """
+        now, slot = self._clock(), self._slot
+        until, refusals = (slot.paused_until, slot.pause_reason) if slot is not None else (self._until, self._refusals)
+        if until > now:  # this one had asked before the others were held
+            return
+        refusals = refusals + 1 if until and now - until < longest_s else 1
+        self._until = now + doubled_s(first_s, longest_s, refusals)
+        self._refusals = refusals
+        if slot is not None:
+            slot.pause(self._until, refusals)
 
     def release(self) -> None:
         """What was refused has changed, or a person wants to know: whoever was held may come."""
-        self._until = 0.0
+        self._until, self._refusals = 0.0, 0
         if self._slot is not None:
             self._slot.resume(self._clock())
 

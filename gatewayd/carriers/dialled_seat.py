@@ -92,9 +92,12 @@ class DialledSeat(Seat):
         self._has_settled.set()
 
     def _on_stubborn(self, status: int) -> None:
-        self._wait_s = self._refusals.next_s()
         if status in WRONG_CREDENTIALS:
-            self._dialer.admission.hold(self._wait_s)
+            settings = self._credentials.settings
+            self._dialer.admission.refused(settings.bind_refused_wait_s, settings.bind_refused_wait_max_s)
+            self._wait_s = 0.0  # it waits with all of the link
+        else:
+            self._wait_s = self._refusals.next_s()
 
     def _on_lost(self, reason: str, stood_s: float) -> None:
         if self._wait_s is not None:  # it is we who left

@@ -66,7 +66,8 @@ class AcceptedSeat(Seat):
 
     def _on_stubborn(self, status: int) -> None:
         if status in WRONG_CREDENTIALS:
-            self._admission.hold(self._credentials.settings.bind_refused_wait_s)
+            settings = self._credentials.settings
+            self._admission.refused(settings.bind_refused_wait_s, settings.bind_refused_wait_max_s)
 
 
 class Door:

@@ -351,15 +351,15 @@ class SmppLink:
         await self._failback.stop()
         for berth in self._berths:
             berth.drain()
-        if self.window_used:
-            try:
-                async with asyncio.timeout(drain_s):
-                    while self.window_used:
-                        self._idle.clear()
-                        await self._idle.wait()
-            except TimeoutError:
-                logger.warning("link %s: %d segments unanswered after %.0f s", self.name, self.window_used, drain_s)
+        try:
+            async with asyncio.timeout(drain_s):
+                while self.window_used:
+                    self._idle.clear()
+                    await self._idle.wait()
+        except TimeoutError:
+            logger.warning("link %s: %d segments unanswered after %.0f s", self.name, self.window_used, drain_s)
         await asyncio.gather(*(berth.stop() for berth in self._berths))
+        self.admission.release()  # who starts it again may have another password; a crash does not come by here
         if self._is_telling_asked:
             await asyncio.sleep(0)  # what was asked for earlier in this loop turn is told by now
 

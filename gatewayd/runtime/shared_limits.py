@@ -159,13 +159,13 @@ class Slot:
                 fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLKW, self._unlock)
 
     def resume(self, now: float) -> None:
-        """End a pause before its time: whatever it was for has changed."""
+        """End a pause before its time, and forget its reason: whatever it was for has changed."""
         with self._thread_lock:
             fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLKW, self._lock)
             try:
                 state = _STATE.unpack_from(self._memory, self._offset)
                 if state[2] > now:
-                    _STATE.pack_into(self._memory, self._offset, *state[:2], now, *state[3:])
+                    _STATE.pack_into(self._memory, self._offset, *state[:2], now, 0, *state[4:])
             finally:
                 fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLKW, self._unlock)
 

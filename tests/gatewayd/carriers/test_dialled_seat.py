@@ -22,6 +22,7 @@ from gatewayd.carriers.dialing import Admission, Dialer
 from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat
 from gatewayd.config import schema
+from gatewayd.runtime.shared_limits import SharedLimits
 from protocol.smpp.connection import BindRefused, Bound, Closed, Event
 from protocol.smpp.constants import Status
 from tests.support.scripted_smsc import ScriptedSmsc
@@ -123,9 +124,34 @@ async def test_a_stubborn_refusal_is_not_asked_again_in_a_hurry(stage: Stage, st
     stage.seat()
     await stage.watch.until(lambda: len(stage.waits) >= 2)
     assert stage.faults[0] == "bind_refused"
-    assert 15.0 <= stage.waits[0] <= 30.0
-    # The whole link rests after a wrong password: in slices, so that it hears when a person has mended it.
-    assert stage.waits[1] == 1.0 if status == Status.ESME_RINVPASWD else 30.0 <= stage.waits[1] <= 60.0
+    if status == Status.ESME_RINVPASWD:  # the whole link rests: in slices, so that it hears when a person has mended it
+        assert stage.waits[:2] == [1.0, 1.0]
+    else:
+        assert 15.0 <= stage.waits[0] <= 30.0 <= stage.waits[1] <= 60.0
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_a_wrong_password_is_shown_less_and_less_often_by_the_whole_link(tmp_path: Path, is_shared: bool) -> None:
+    """A carrier locks accounts by the tries of all binds together, so each of them must not have waits of its own."""
+    limits, now = SharedLimits.open(tmp_path / "limits"), [100.0]
+    slot = limits.slot("connects:carrier") if is_shared else None
+    workers = [Admission(10.0, slot, lambda: now[0]) for _ in range(2 if is_shared else 1)]
+    waits = []
+    for turn in range(8):
+        for admission in workers:  # of those that asked at once, one counts
+            admission.refused(30.0, 900.0)
+        waits.append(workers[0].wait_s())
+        now[0] += waits[-1] + 1.0
+        assert workers[turn % len(workers)].wait_s() == 0.0
+    assert waits == pytest.approx([30.0, 60.0, 120.0, 240.0, 480.0, 900.0, 900.0, 900.0])
+    workers[0].refused(30.0, 900.0)
+    workers[0].release()
+    workers[-1].refused(30.0, 900.0)
+    assert workers[0].wait_s() == pytest.approx(30.0), "another password begins anew"
+    now[0] += 930.0
+    workers[0].refused(30.0, 900.0)
+    assert workers[0].wait_s() == pytest.approx(30.0), "and so does one that was right for a long time"
+    limits.close()
 
 
 async def test_another_refusal_is_asked_again_soon(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -370,6 +370,7 @@ def test_a_pause_may_end_before_its_time(tmp_path: Path) -> None:
     assert slot.take(rate, 1, 100.0) == (0, 900.0)
     slot.resume(100.0)
     assert slot.take(rate, 1, 100.0) == (1, 0.0)
+    assert slot.pause_reason == 0
     slot.resume(200.0)
     assert slot.paused_until == 100.0, "there is none to end"
     table.close()
