@@ -28,7 +28,7 @@ submit_sm must be, what receipts and replies look like, and the statuses of subm
 
 | interface_version of the bind | spoken | what that changes |
 |---|---|---|
-| 0x00 to 0x33 | 3.3 | no TLVs, short message ids, replies in parts, no data_sm and no alert_notification |
+| 0x00 to 0x33 | 3.3 | told no TLVs, no data_sm and no alert_notification; short message ids, replies in parts |
 | 0x34 | 3.4 | all of this page; the answer to the bind says 0x34 in sc_interface_version |
 | 0x50 and above | 5.0 | as 3.4, and congestion_state with answers to submits, and the state SCHEDULED |
 
@@ -36,15 +36,15 @@ For 3.3 a message id has eight hexadecimal digits, and a reply that is too long 
 UDH, as its handset would have sent it.
 
 An application that says one thing and means another gets `interface_version = "3.4"` (or another) in its table: many
-leave the field at 0 and know TLVs all the same. TLVs that a bind of 3.3 sends are read.
+leave the field at 0 and know TLVs all the same. A data_sm and TLVs that a bind of 3.3 sends are taken.
 
 A short id is the same on every bind of the account, in receipts, and in query_sm, cancel_sm and replace_sm. It comes
 again after three days at the earliest, or after 67 million messages of one worker.
 
 To carriers, `links.*.interface_version` is what our binds ask for. An older version in the carrier's answer counts.
 Many of 3.4 say nothing there, and are taken to speak what was asked for (3.4 section 5.3.2.25 would have them without
-TLVs: then write `"3.3"`). To a carrier of 3.3 no TLV goes, so a long message cannot go there in message_payload or by
-SAR.
+TLVs: then write `"3.3"`). To a carrier of 3.3 no TLV goes, so a long message goes there in parts with headers, whatever
+way its application has.
 A carrier of 5.0 that tells 100 in congestion_state makes its link half as fast, and from 90 on no faster, see
 [links](links.md).
 
@@ -107,9 +107,9 @@ no further one is sent.
 
 ## replace_sm
 
-Another text, in the data_coding of the first, and another registered_delivery; also other times, where
-schedule_delivery_time or validity_period is not empty. The change is on disk when it is answered, and
-`gatewayd trace` tells it.
+Another text, in the data_coding of the first, or that of an sm_default_msg_id, and another registered_delivery; also
+other times, where schedule_delivery_time or validity_period is not empty. The change is on disk when it is answered,
+and `gatewayd trace` tells it.
 
 | status | means |
 |---|---|

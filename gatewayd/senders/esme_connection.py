@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gatewayd.config import schema
@@ -24,6 +25,7 @@ from gatewayd.senders.receipt_form import ReceiptForm, form_of
 from gatewayd.senders.reshaping import bare_parts, data_sm_of
 from gatewayd.senders.several import Rename, rename_decimally
 from gatewayd.senders.sharing import Guest
+from gatewayd.senders.submit import Applicant
 from gatewayd.senders.submit_rules import Refusal
 from gatewayd.store.records import Delivery
 from protocol.smpp import text
@@ -202,7 +204,7 @@ class EsmeConnection:
             if self._patience is None:
                 self._server.submits.take(self, submits, self.rename)
             else:
-                self._patience.take(submits)
+                self._patience.take(submits, self._hand_in)
             self._rest_when_full()
         if len(submits) == len(events):
             return
@@ -222,6 +224,14 @@ class EsmeConnection:
 
     def _hand_in(self, submits: Sequence[SubmitSm], granted: int) -> None:
         self._server.submits.take(self, submits, self.rename, granted)
+
+    def hand_in(self, applicant: Applicant, submits: Sequence[SubmitSm], rename: Rename | None) -> None:
+        """Messages that came in another request than submit_sm, which wait for their turn as those do."""
+        take = partial(self._server.submits.take, applicant)
+        if self._patience is None:
+            take(submits, rename)
+        else:
+            self._patience.take(submits, lambda some, granted: take(some, rename, granted))
 
     def _on_event(self, event: Event) -> None:
         match event:
@@ -294,7 +304,7 @@ class EsmeConnection:
         self._patience = None
         if account.settings.throttle_delay_s and account.allowance.is_limited:
             delayed = metrics.submits_delayed.labels(account.name)
-            self._patience = Patience(account, self._hand_in, self._on_patience_ended, delayed)
+            self._patience = Patience(account, self._on_patience_ended, delayed)
 
     def _learn_words(self, settings: schema.Account) -> None:
         """What messages are called, and how receipts are written. SMPP 3.3 has no room for long ids."""

@@ -7,24 +7,36 @@ request, one answer follows, and what it says is durable by then.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
-from gatewayd.message import TAG_CONTENT, Encoding, Message
+from gatewayd.message import TAG_CONTENT, Encoding
 from gatewayd.policy.answers import HomeAway, NamedFate
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.tasks import spawn
 from gatewayd.senders.accounts import Account
+from gatewayd.senders.default_messages import text_of
 from gatewayd.senders.names import ids_of
 from gatewayd.senders.query_answer import query_answer
-from gatewayd.senders.several import DataApplicant, MultiApplicant
-from gatewayd.senders.submit import Speaker, SubmitDesk
+from gatewayd.senders.several import DataApplicant, MultiApplicant, Rename
+from gatewayd.senders.submit import Applicant, Speaker, SubmitDesk
 from gatewayd.senders.submit_rules import Refusal, check_text, delivery_moment
 from gatewayd.store.spool import Spool
 from protocol.smpp.constants import Status, command_name, status_name
 from protocol.smpp.errors import SmppFault
 from protocol.smpp.parts import body_of
-from protocol.smpp.pdu import CancelSm, CancelSmResp, DataSm, Pdu, QuerySm, ReplaceSm, ReplaceSmResp, SubmitMulti
+from protocol.smpp.pdu import (
+    CancelSm,
+    CancelSmResp,
+    DataSm,
+    Pdu,
+    QuerySm,
+    ReplaceSm,
+    ReplaceSmResp,
+    SubmitMulti,
+    SubmitSm,
+)
+from protocol.smpp.text import TextFault, encode
 from protocol.smpp.times import parse_time
 
 log = logging.getLogger(__name__)
@@ -38,7 +50,7 @@ class Asker(Speaker, Protocol):
         """The version of SMPP that it speaks."""
 
     @property
-    def rename(self) -> Callable[[Message], Message] | None:
+    def rename(self) -> Rename | None:
         """What gives messages their names, where these are not their ids in hexadecimal."""
 
     def name_of(self, message_id: int) -> str:
@@ -46,6 +58,9 @@ class Asker(Speaker, Protocol):
 
     def tlvs(self) -> tuple[tuple[int, bytes], ...]:
         """What is told with every answer to a submit."""
+
+    def hand_in(self, applicant: Applicant, submits: Sequence[SubmitSm], rename: Rename | None) -> None:
+        """Bring messages to the desk, at once or when their account may have more of them."""
 
     def answer(self, pdu: Pdu) -> None:
         """Send a response, unless the connection has ended."""
@@ -93,10 +108,10 @@ class RequestDesk:
         """Take one request of a bind; False when it is none of this desk's."""
         if isinstance(pdu, DataSm):
             applicant = DataApplicant(asker, pdu, self._count)
-            self._submits.take(applicant, [applicant.submit], asker.rename)
+            asker.hand_in(applicant, [applicant.submit], asker.rename)
         elif isinstance(pdu, SubmitMulti):
             several = MultiApplicant(asker, pdu, self._count)
-            self._submits.take(several, several.submits, several.rename)
+            asker.hand_in(several, several.submits, several.rename)
             several.close()
         elif type(pdu) in self._acts:
             spawn(self._answer(asker, pdu), name=f"{type(pdu).__name__} of a bind")
@@ -178,11 +193,9 @@ class RequestDesk:
         waiting = next((each for each in found if each.encoding), None)
         if waiting is None or waiting.is_part:
             raise Refusal(Status.ESME_RREPLACEFAIL, "too_late" if waiting is None else "part_of_long_message")
-        if pdu.sm_default_msg_id:
-            raise Refusal(Status.ESME_RINVDFTMSGID, "default_message")
         expires_at, deliver_at = self._moments(account, pdu, waiting)
         asked |= {
-            "payload": _text(pdu, Encoding(waiting.encoding)).hex(),
+            "payload": self._text(account, pdu, Encoding(waiting.encoding)).hex(),
             "encoding": waiting.encoding,
             "registered_delivery": pdu.registered_delivery,
             "expires_at": expires_at,
@@ -208,6 +221,23 @@ class RequestDesk:
             raise Refusal(Status.ESME_RINVEXPIRY, "expires_before_schedule")
         return expires_at, deliver_at
 
+    def _text(self, account: Account, pdu: ReplaceSm, encoding: Encoding) -> bytes:
+        """Its own text, or that of its number (3.4 section 5.2.20)."""
+        try:
+            payload, _ = body_of(pdu.short_message, pdu.tlvs)
+        except SmppFault as fault:
+            raise Refusal.of(fault) from None
+        if pdu.sm_default_msg_id:
+            if payload:
+                raise Refusal(Status.ESME_RINVDFTMSGID, "default_message_and_text")
+            words = text_of(pdu.sm_default_msg_id, account.settings, self._submits.default_messages)
+            try:
+                return encode(words, encoding)
+            except TextFault:
+                raise Refusal(Status.ESME_RSUBMITFAIL, "default_message_alphabet") from None
+        check_text(payload, encoding, is_part=False)
+        return payload
+
 
 def _between(account: Account, pdu: CancelSm) -> dict[str, Any]:
     if not pdu.source_addr:
@@ -222,12 +252,3 @@ def _between(account: Account, pdu: CancelSm) -> dict[str, Any]:
         "npi": pdu.dest_addr_npi,
         "service_type": pdu.service_type,
     }
-
-
-def _text(pdu: ReplaceSm, encoding: Encoding) -> bytes:
-    try:
-        payload, _ = body_of(pdu.short_message, pdu.tlvs)
-    except SmppFault as fault:
-        raise Refusal.of(fault) from None
-    check_text(payload, encoding, is_part=False)
-    return payload

@@ -21,8 +21,10 @@ _HASH = hash_password("secret", random.Random(1))
 class Gateway:
     """``keys`` are lines for the account shop, ``link`` for the carrier."""
 
-    def __init__(self, folder: Path, keys: str = "", link: str = "", carrier: Behaviour | None = None) -> None:
-        self._folder, self._keys, self._link = folder, keys, link
+    def __init__(
+        self, folder: Path, keys: str = "", link: str = "", carrier: Behaviour | None = None, rate_per_s: int = 0
+    ) -> None:
+        self._folder, self._keys, self._link, self._rate_per_s = folder, keys, link, rate_per_s
         self.smsc = Smsc(carrier or Behaviour(redeliver_s=0.05), system_id="carrier")
         self.esmes: list[Esme] = []
         self.worker: Worker
@@ -44,7 +46,7 @@ class Gateway:
             listen = ["127.0.0.1:0"]
             [accounts.shop]
             password_hash = "{_HASH}"
-            rate_per_s = 0
+            rate_per_s = {self._rate_per_s}
             numbers = ["{SENDER}"]
             {self._keys}
             [accounts.bank]

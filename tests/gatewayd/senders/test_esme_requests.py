@@ -194,6 +194,28 @@ async def test_replace_lets_a_message_go_at_another_time_and_survives_a_restart(
     assert gateway.smsc.ledger.submits[0].pdu.short_message == b"at once"
 
 
+async def test_replace_with_a_text_of_ours(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, keys='default_messages = {1 = "Été", 2 = "Привет"}')
+    await gateway.open()
+    try:
+        esme = await gateway.esme()
+        await gateway.hold()
+        message_id = await send(esme)
+        for number, text, status in (
+            (3, b"", Status.ESME_RINVDFTMSGID),
+            (1, b"x", Status.ESME_RINVDFTMSGID),
+            (2, b"", Status.ESME_RSUBMITFAIL),  # it would need another data_coding, which is that of the first text
+            (1, b"", Status.ESME_ROK),
+        ):
+            asked = ReplaceSm(message_id, sm_default_msg_id=number, short_message=text)
+            assert (await esme.answer_to(asked)).status == status
+        gateway.let_go()
+        await gateway.smsc.ledger.wait_for(lambda: len(gateway.smsc.ledger.submits) == 1, 10)
+        assert gateway.smsc.ledger.submits[0].pdu.short_message == b"\x1ft\x05"
+    finally:
+        await gateway.close()
+
+
 async def test_a_part_of_a_long_message_is_not_replaced(gateway: Gateway) -> None:
     esme = await gateway.esme()
     await gateway.hold()
@@ -262,6 +284,25 @@ async def test_as_many_destinations_as_the_standard_allows(gateway: Gateway) -> 
     assert (answer.status, answer.unsuccess) == (0, ())
     await esme.wait_for(lambda: len(esme.ledger.receipts_of(answer.message_id)) == 254)
     assert len({receipt.pdu.source_addr for receipt in esme.ledger.receipts}) == 254
+
+
+async def test_what_is_a_little_too_fast_waits_for_its_turn(tmp_path: Path) -> None:
+    gateway = Gateway(tmp_path, keys="burst = 1.0\nthrottle_delay_s = 5.0\nresults_h = 1", rate_per_s=50)
+    await gateway.open()
+    try:
+        esme = await gateway.esme()
+        answer = await esme.answer_to(multi(*(to(f"3361{number:07}") for number in range(8))))
+        assert (answer.status, answer.unsuccess) == (0, ())
+        for _ in range(3):
+            payload = ((int(Tag.MESSAGE_PAYLOAD), b"hello"),)
+            asked = DataSm(source_addr=SENDER, destination_addr=HANDSET, dest_addr_ton=1, tlvs=payload)
+            assert (await esme.answer_to(asked)).status == 0
+        assert gateway.worker.metrics.submits_delayed.labels("shop").value >= 7
+        refused = await esme.answer_to(multi(*(to(f"3361{number:07}") for number in range(254))))
+        assert refused.status == 0
+        assert {each.status for each in refused.unsuccess} == {Status.ESME_RTHROTTLED}
+    finally:
+        await gateway.close()
 
 
 async def test_data_sm_is_a_message_like_any_other(gateway: Gateway) -> None:

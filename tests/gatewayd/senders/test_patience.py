@@ -28,10 +28,10 @@ class Bind:
         self.refused: list[int] = []
         self.empties = 0
         self.delayed = Tally()
-        self.patience = Patience(account, self._hand_in, self._on_empty, self.delayed)
+        self.patience = Patience(account, self._on_empty, self.delayed)
 
     def submit(self, first: int, count: int) -> None:
-        self.patience.take([SubmitSm(sequence=number) for number in range(first, first + count)])
+        self.patience.take([SubmitSm(sequence=number) for number in range(first, first + count)], self._hand_in)
 
     def _hand_in(self, submits: Sequence[SubmitSm], granted: int) -> None:
         self.taken += [submit.sequence for submit in submits[:granted]]
@@ -100,6 +100,23 @@ async def test_a_day_that_is_used_up_is_not_waited_for(opened: Open) -> None:
     assert bind.taken == [1, 2, 3]
     assert bind.refused == [4, 5]
     assert not bind.patience
+
+
+async def test_other_requests_wait_in_the_same_line(opened: Open) -> None:
+    bind = Bind(opened(rate_per_s=500.0, burst=1.0, throttle_delay_s=5.0))
+    told: list[tuple[list[int], int]] = []
+
+    def several(submits: Sequence[SubmitSm], granted: int) -> None:
+        told.append(([submit.sequence for submit in submits], granted))
+
+    bind.submit(1, 3)
+    bind.patience.take([SubmitSm(sequence=number) for number in (11, 12)], several)
+    bind.submit(4, 2)
+    await bind.watch.until(lambda: len(bind.taken) == 5)
+    assert bind.taken == [1, 2, 3, 4, 5]
+    assert [number for numbers, _ in told for number in numbers] == [11, 12]
+    assert all(len(numbers) == granted for numbers, granted in told)
+    assert bind.empties == 1
 
 
 async def test_what_waits_when_the_bind_goes_was_never_taken(opened: Open) -> None:
