@@ -167,6 +167,8 @@ class DialledSeat(Seat):
 def _reason_of(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "timeout"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"TLS: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or 'handshake failed'}"
     return type(error).__name__

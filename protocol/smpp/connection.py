@@ -429,7 +429,7 @@ class Connection:
     def _take_fatal(self, fault: RemoteFault, events: list[Event]) -> None:
         """Nobody knows where the next PDU begins: say so and close (3.4 section 4.3)."""
         self._out.append(build(GenericNack(fault.status, sequence=fault.sequence)))
-        events.append(FaultSeen(fault.kind, fault.status, "command_length"))
+        events.append(FaultSeen(fault.kind, fault.status, fault.detail or "command_length"))
         self._finish(fault.kind, events)
 
     # ---- time -----------------------------------------------------------------------------------------------------

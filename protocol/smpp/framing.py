@@ -8,6 +8,9 @@ from __future__ import annotations
 from protocol.smpp.constants import HEADER_SIZE, Status
 from protocol.smpp.errors import RemoteFault
 
+_STRANGERS = {b"PROX": "a PROXY header", b"\r\n\r\n": "a PROXY header", b"GET ": "HTTP", b"POST": "HTTP"}
+"""What those say first who have the wrong port, or a balancer before them that nobody told us of."""
+
 
 class Framer:
     """Keeps what is incomplete; ``pdu_size_max`` bounds how much that can be (3.4 section 3.2, command_length)."""
@@ -79,4 +82,8 @@ class Framer:
 def _oversized(header: bytes) -> RemoteFault:
     """The fault for a PDU that is longer than we allow."""
     command, sequence = int.from_bytes(header[4:8], "big"), int.from_bytes(header[12:16], "big")
-    return RemoteFault("oversized", Status.ESME_RINVCMDLEN, command=command, sequence=sequence, fatal=True)
+    stranger = "TLS" if header[:2] == b"\x16\x03" else _STRANGERS.get(header[:4], "")
+    detail = f"{stranger}, not SMPP" if stranger else ""
+    return RemoteFault(
+        "oversized", Status.ESME_RINVCMDLEN, command=command, sequence=sequence, detail=detail, fatal=True
+    )

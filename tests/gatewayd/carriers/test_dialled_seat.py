@@ -246,7 +246,9 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return certificate_path, key_path
 
 
-async def test_tls_with_a_known_authority_and_with_none(stage: Stage, tmp_path: Path) -> None:
+async def test_tls_with_a_known_authority_and_with_none(
+    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     await stage.smsc.stop()
     certificate_path, key_path = certificate(tmp_path)
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -257,6 +259,11 @@ async def test_tls_with_a_known_authority_and_with_none(stage: Stage, tmp_path: 
     stranger = stage.seat(tls=True)
     await stage.watch.until(lambda: "connect_failed" in stage.faults)
     assert not stranger.is_bound
+    misnamed = stage.seat(tls=True, tls_ca=str(certificate_path), tls_server_name="other.example")
+    await stage.watch.until(lambda: "'other.example'" in caplog.text)
+    assert not misnamed.is_bound
+    assert "TLS: self-signed certificate" in caplog.text
+    assert "TLS: Hostname mismatch" in caplog.text
 
 
 async def test_a_carrier_that_leaves_is_asked_again_at_once_but_only_once(stage: Stage) -> None:

@@ -93,20 +93,23 @@ def test_an_unknown_response_is_never_answered(command: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "kind", "sequence"),
+    ("data", "kind", "sequence", "told"),
     [
-        (bytes(16), "short_length", 0),
-        (b"\0\0\0\x0f" + bytes(12), "short_length", 0),
-        (bytes.fromhex("00020000 00000004 00000000 0000002A"), "oversized", 42),
-        (b"GET / HTTP/1.1\r\n\r\n", "oversized", int.from_bytes(b".1\r\n", "big")),
+        (bytes(16), "short_length", 0, "command_length"),
+        (b"\0\0\0\x0f" + bytes(12), "short_length", 0, "command_length"),
+        (bytes.fromhex("00020000 00000004 00000000 0000002A"), "oversized", 42, "command_length"),
+        (b"GET / HTTP/1.1\r\n\r\n", "oversized", int.from_bytes(b".1\r\n", "big"), "HTTP, not SMPP"),
+        (bytes.fromhex("16030100 f5010000 f10303aa 00000001"), "oversized", 1, "TLS, not SMPP"),
+        (b"PROXY TCP4 192.0.2.1 ", "oversized", int.from_bytes(b"92.0", "big"), "a PROXY header, not SMPP"),
+        (b"\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c", "oversized", 0x2111000C, "a PROXY header, not SMPP"),
     ],
 )
-def test_a_broken_length_is_nacked_and_ends_it(data: bytes, kind: str, sequence: int) -> None:
+def test_a_broken_length_is_nacked_and_ends_it(data: bytes, kind: str, sequence: int, told: str) -> None:
     connection = smsc()
     connection.request(EnquireLink(), 1.0, "waits")
     connection.data_to_send()
     events = connection.receive(build(ALIVE) + data + build(ALIVE), 1.0)
-    assert events == [FaultSeen(kind, 2, "command_length"), Unanswered("waits", "lost"), Closed(kind)]
+    assert events == [FaultSeen(kind, 2, told), Unanswered("waits", "lost"), Closed(kind)]
     assert sent(connection) == [EnquireLinkResp(999), GenericNack(Status.ESME_RINVCMDLEN, sequence=sequence)]
     assert connection.wants_close
     assert connection.receive(build(ALIVE), 2.0) == []
