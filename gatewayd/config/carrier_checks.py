@@ -11,6 +11,7 @@ from gatewayd.config import schema
 from gatewayd.config.carrier_statuses import NUMBERS, span_of
 from gatewayd.config.faults import Findings, dotted, guess, shown
 from gatewayd.config.tls_checks import check_pair
+from gatewayd.config.tlv_names import is_tag, tag_of
 
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 _DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
@@ -69,8 +70,12 @@ def _check_text(where: str, link: schema.Link, findings: Findings) -> None:
 
 
 def _check_tlvs(where: str, link: schema.Link, findings: Findings) -> None:
-    theirs = list(link.tlvs_rename.values())
-    if len(set(theirs)) < len(theirs):
+    if not all(is_tag(word) for pair in link.tlvs_rename.items() for word in pair):
+        return  # that is told already
+    ours, theirs = ({tag_of(word) for word in words} for words in (link.tlvs_rename, link.tlvs_rename.values()))
+    if len(ours) < len(link.tlvs_rename):
+        findings.fault(f"{where}.tlvs_rename", "names one TLV twice, in two spellings", "remove one of them")
+    elif len(theirs) < len(link.tlvs_rename):
         problem = "gives two TLVs the same tag, and replies could not be told apart"
         findings.fault(f"{where}.tlvs_rename", problem, "give each its own")
 

@@ -116,6 +116,19 @@ FAULTS = {
             )
         ],
     ),
+    "one tag for two, in two spellings": (
+        f'{HOST}tlvs_rename = {{callback_num = "0x1EF", set_dpf = "0x01ef"}}\n',
+        [
+            (
+                "links.carrier.tlvs_rename: gives two TLVs the same tag, and replies could not be told apart; "
+                "give each its own"
+            )
+        ],
+    ),
+    "one TLV twice": (
+        f'{HOST}tlvs_rename = {{set_dpf = "0x1400", 0x0421 = "0x1401"}}\n',
+        ["links.carrier.tlvs_rename: names one TLV twice, in two spellings; remove one of them"],
+    ),
     "words that say nothing": (
         f'{HOST}statuses = {{ESME_RTHROTTLED = ""}}\ntlvs_rename = {{set_dpf = ""}}\n',
         [

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.config.tlv_names import NAMES, is_tag, is_tags
-from protocol.smpp.tlvs import TAGS, ranges_of
+from gatewayd.config.tlv_names import TAGS, is_tag, is_tags, tag_of
+from protocol.smpp import tlvs
+from protocol.smpp.tlvs import ranges_of
 
 
 def test_the_names_are_those_of_the_table() -> None:
-    assert set(TAGS) == NAMES
+    assert TAGS == tlvs.TAGS
+    for word in (*TAGS, "0x1400", "0x01e", "0xFFFF"):
+        assert tag_of(word) == tlvs.tag_of(word)
 
 
 @pytest.mark.parametrize(
