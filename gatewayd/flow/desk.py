@@ -140,6 +140,7 @@ class Desk:
         self.aside = Aside()
         self.gathering = Gathering(self)
         self.wake: Callable[[str], None] = lambda link: None
+        self.on_joined_end: Callable[[int, End], None] = lambda head, end: None
         # For how long how a message ended is kept for accounts that have keys, where they do not say it themselves.
         self.results_s = 0.0
         self.operator_of: Callable[[Message], str] | None = None  # for the metrics, where operators are known at all
@@ -266,6 +267,7 @@ class Desk:
         owed = [self._end(journey, progress, end)]
         if members:
             owed += [self._end(member, progress, end) for member in members]
+            self.on_joined_end(progress.id, end)
         if progress.rcs_id:
             self._keep_name(progress, owed)
         link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
@@ -277,6 +279,10 @@ class Desk:
             self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
         if self.trail.wants:
             self.tell(state.value.lower(), journey, link=link, error=error or None)
+
+    def end_as(self, journey: Journey, end: End) -> None:
+        """A part that came again has the end that its message had."""
+        self._end(journey, journey.progress, end)
 
     def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
         """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""

@@ -2,7 +2,8 @@
 
 Parts that go by SMS are not joined: they pass as they came. Nothing is lost by waiting: each part is in the store, and
 a message that stays incomplete goes part by part over the route's SMS link. A part that comes again, octet for octet,
-while others are missing is the same part: it shares the message's fate.
+while others are missing is the same part: it shares the message's fate. So does one that comes again after the message
+has gone, and stays alone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.gathering import LongMessage, long_message_of
+from gatewayd.flow.gone import Gone, GoneMessages
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.user_data import without_concat
@@ -38,6 +40,8 @@ class Joiner:
         self._desk = desk
         self._incomplete_max = incomplete_max
         self._groups: dict[LongMessage, _Group] = {}
+        self._gone = GoneMessages(desk.now)
+        desk.on_joined_end = self._gone.ended
 
     def __len__(self) -> int:
         return len(self._groups)
@@ -67,10 +71,37 @@ class Joiner:
         """A part has waited long enough for the others."""
         key = long_message_of(journey.message)
         group = self._groups.get(key)
-        if group is not None and journey.progress.id in group.ids():
-            self._release(self._pop(key), "incomplete")
-        else:
-            self._release([journey], "incomplete")
+        if self._desk.spool.journey(journey.progress.id) is None:
+            return  # it had its end with the others just now
+        is_known = group is not None and journey.progress.id in group.ids()
+        parts = self._pop(key) if is_known else [journey]
+        gone = self._gone.repeated_by(parts)
+        if gone is None or not self._shares(gone, parts):
+            self._release(parts, "incomplete")
+
+    def _shares(self, gone: Gone, parts: list[Journey]) -> bool:
+        """Let parts that came again have the fate of their message, whether that is known yet or not."""
+        desk = self._desk
+        head = None if gone.end is not None else desk.journey(gone.head)
+        if gone.end is None and head is None:
+            return False
+        for part in parts:
+            desk.spool.note(part.progress.id, "came_again", message=f"{gone.head:x}")
+            if head is None and gone.end is not None:
+                desk.end_as(part, gone.end)
+            elif head is not None:
+                self._include(part, head)
+        if head is not None:
+            head.progress.parts += tuple(part.progress.id for part in parts)
+            desk.spool.save(head)
+        return True
+
+    def _include(self, part: Journey, head: Journey) -> None:
+        """It travels in another one from here on."""
+        part.progress.stage = Stage.MEMBER
+        part.progress.member_of = head.progress.id
+        part.progress.due = 0.0
+        self._desk.spool.save(part)
 
     def _is_copy(self, journey: Journey, known: int) -> bool:
         """Whether an application that heard no answer sent the same part again."""
@@ -92,10 +123,8 @@ class Joiner:
             self._release(parts, "mixed_encodings")
             return
         for part in parts[1:]:
-            part.progress.stage = Stage.MEMBER
-            part.progress.member_of = head.progress.id
-            part.progress.due = 0.0
-            self._desk.spool.save(part)
+            self._include(part, head)
+        self._gone.add(places)
         head.progress.parts = tuple(part.progress.id for part in parts)
         head.progress.payload = b"".join(part.message.payload for part in places)
         self._desk.apply(head, steps.enqueue(head.progress, head.message.expires_at))

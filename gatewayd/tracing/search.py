@@ -101,21 +101,25 @@ class Archive:
         return stories
 
     def siblings(self, story: Story) -> list[int]:
-        """The ids of all parts of the long message that this one is a part of, in their order; else only its own."""
+        """The ids of all parts of the long message that this one is a part of, in their order; else only its own.
+
+        Of a part that came several times it is the one that came next to this one.
+        """
         message = story.message
         if story.is_inbound or not message.get("concat"):
             return [story.id]
-        reference, total, _ = message["concat"]
-        found = {}
+        reference, total, number = message["concat"]
+        found = {number: (0.0, story.id)}
         for change in self._changes([message["destination"].encode()], message["accepted_at"] - _PARTS_APART_S):
             if change.kind != "message" or not isinstance(change.value, dict):
                 continue
             other = change.value
             same = all(other[field] == message[field] for field in ("account", "source", "destination"))
-            near = abs(other["accepted_at"] - message["accepted_at"]) <= _PARTS_APART_S
-            if same and near and (other.get("concat") or [])[:2] == [reference, total]:
-                found[other["concat"][2]] = int(change.key)
-        return [found[number] for number in sorted(found)] or [story.id]
+            apart_s = abs(other["accepted_at"] - message["accepted_at"])
+            if same and apart_s <= _PARTS_APART_S and (other.get("concat") or [])[:2] == [reference, total]:
+                candidate = (apart_s, int(change.key))
+                found[other["concat"][2]] = min(candidate, found.get(other["concat"][2], candidate))
+        return [found[number][1] for number in sorted(found)]
 
     def _whole(self, message_id: int, changes: list[Change]) -> Story:
         story = story_of(message_id, changes)

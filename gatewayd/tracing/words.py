@@ -20,6 +20,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "waits_for_parts": "waits for the other parts[ until {until}]",
     "joined": "its {parts} parts are joined and go as one text",
     "travels_in": "travels inside {message}",
+    "came_again": "is a part of {message} that came again, and has its fate",
     "queued": "waits for its turn on {link}[, lane {lane}]",
     "asks_capability": "{link} is asked whether the handset takes RCS",
     "capability_answered": "{link} answers: {answer}[, {reason}]",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gatewayd.message import Encoding, Refused
+from gatewayd.message import Encoding, Refused, State
 from gatewayd.policy.journey import Stage
 from tests.gatewayd.flow.scene import HANDSET, Scene
 
@@ -87,6 +87,60 @@ async def test_a_part_that_comes_twice_is_the_same_part(stage: Stage_) -> None:
     await scene.settle()
     assert sorted(scene.outbox.fates) == [(message, "DELIVRD") for message in messages]
     assert scene.carrier.sent == []
+
+
+@pytest.mark.parametrize("ends", ["before", "after"])
+async def test_a_part_that_comes_again_after_all_has_gone_shares_its_fate(ends: str, stage: Stage_) -> None:
+    """No fragment follows by SMS what was read already."""
+    scene = stage("bot", "carrier")
+    messages = [await part(scene, number) for number in WORDS]
+    scene.bot.accept("x")
+    await scene.settle()
+    if ends == "before":
+        scene.bot.receipt("x", State.UNDELIV, error="rejected")
+        await scene.settle()
+        scene.carrier.accept("a", "b")
+        for name in "ab":
+            scene.carrier.receipt(name, State.UNDELIV, error="045")
+        await scene.settle()
+    again = [await part(scene, number) for number in (3, 1)]
+    sent = len(scene.carrier.sent)
+    await scene.wait(61.0)
+    assert len(scene.carrier.sent) == sent
+    if ends == "after":
+        assert [scene.stage(message) for message in again] == [Stage.MEMBER] * 2
+        scene.bot.receipt("x")
+        await scene.settle()
+    end = "UNDELIV" if ends == "before" else "DELIVRD"
+    assert sorted(scene.outbox.fates) == sorted((message, end) for message in [*messages, *again])
+    assert len({owed.error for owed in scene.outbox.deliveries}) == 1
+    assert [scene.stage(message) for message in again] == [None] * 2
+    assert len(scene.bot.sent) == 1
+
+
+async def test_all_parts_again_are_said_again(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    for _ in range(2):
+        for number in WORDS:
+            await part(scene, number)
+    assert scene.bot.texts == [b"once upon a time"] * 2
+
+
+@pytest.mark.parametrize("why", ["words", "late", "crash"])
+async def test_what_is_no_part_of_what_has_gone_goes_by_sms(why: str, stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    for number in WORDS:
+        await part(scene, number)
+    scene.bot.accept("x")
+    scene.bot.receipt("x")
+    await scene.settle()
+    if why == "late":
+        await scene.wait(600.0)
+    if why == "crash":
+        await scene.crash()
+    await scene.submit("upin " if why == "words" else WORDS[2], concat=(7, 3, 2), udh=UDH[2], esm_class=0x40)
+    await scene.wait(61.0)
+    assert scene.carrier.texts == [b"upin " if why == "words" else b"upon "]
 
 
 async def test_a_part_with_other_words_is_another_message(stage: Stage_) -> None:

@@ -166,6 +166,18 @@ async def test_parts_of_a_long_message_are_found_together(tmp_path: Path) -> Non
     assert archive.siblings(alone)[0] == accept_id
 
 
+async def test_a_part_that_came_again_stands_beside_those_that_came_before_it(tmp_path: Path) -> None:
+    spool = spool_of(tmp_path)
+    parts = [accept(spool, concat=(7, 2, number), accepted_at=NOW + number) for number in (1, 2)]
+    again = accept(spool, concat=(7, 2, 2), accepted_at=NOW + 60.0)
+    await durable(spool.journal)
+    await spool.journal.close()
+    archive = Archive(tmp_path)
+    first, second, third = archive.stories([parts[0].id, parts[1].id, again.id])
+    assert archive.siblings(first) == archive.siblings(second) == [parts[0].id, parts[1].id]
+    assert archive.siblings(third) == [parts[0].id, again.id]
+
+
 def test_there_is_nothing(tmp_path: Path) -> None:
     assert Archive(tmp_path).latest(NUMBER, 3) == []
 

@@ -30,7 +30,8 @@ def said_in(path: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "path", ["tracing/timeline.py", "flow/notes.py", "flow/outbound.py", "flow/reach.py", "flow/desk.py"]
+    "path",
+    ["tracing/timeline.py", "flow/notes.py", "flow/outbound.py", "flow/reach.py", "flow/desk.py", "flow/joining.py"],
 )
 def test_every_event_has_a_sentence(path: str) -> None:
     said = said_in(path) - {"wait"}
