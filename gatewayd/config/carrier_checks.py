@@ -16,6 +16,9 @@ from gatewayd.config.tlv_names import is_tag, tag_of
 _TLS_KEYS: Final = ("tls_ca", "tls_certificate", "tls_key", "tls_server_name")
 _DIALLING_KEYS: Final = ("host", "port", "hosts", "failover_after", "failback_interval_s")
 _LISTENING_KEYS: Final = ("listen_networks", "outbind_password_file")
+# What makes a long message, and what the gateway itself is told (0x1490 to 0x149F).
+_LONG: Final = ("message_payload", "sar_msg_ref_num", "sar_total_segments", "sar_segment_seqnum")
+_NEVER_RENAMED: Final = frozenset(map(tag_of, _LONG)) | frozenset(range(0x1490, 0x14A0))
 
 
 def check_carrier(where: str, link: schema.Link, given: frozenset[str], findings: Findings) -> None:
@@ -78,6 +81,10 @@ def _check_tlvs(where: str, link: schema.Link, findings: Findings) -> None:
     elif len(theirs) < len(link.tlvs_rename):
         problem = "gives two TLVs the same tag, and replies could not be told apart"
         findings.fault(f"{where}.tlvs_rename", problem, "give each its own")
+    for word in link.tlvs_rename:
+        if tag_of(word) in _NEVER_RENAMED:
+            key = f"{where}.tlvs_rename.{dotted(word)}"
+            findings.warn(key, "has no effect: it goes under its own tag, or nowhere", "remove it")
 
 
 def _check_tls(where: str, link: schema.Link, findings: Findings) -> None:

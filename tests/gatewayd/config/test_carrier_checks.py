@@ -163,6 +163,16 @@ def test_what_has_no_effect_is_said(desk: Desk) -> None:
     ]
 
 
+def test_what_is_never_renamed_is_said(desk: Desk) -> None:
+    keys = (
+        f'{HOST}tlvs_rename = {{0x0424 = "0x1500", 0x1400 = "0x1501", sar_msg_ref_num = "0x1502", 0x149F = "0x1503"}}\n'
+    )
+    assert desk.warnings((HOST, keys)) == [
+        f"links.carrier.tlvs_rename.{tag}: has no effect: it goes under its own tag, or nowhere; remove it"
+        for tag in ("0x0424", "sar_msg_ref_num", "0x149F")
+    ]
+
+
 def test_all_of_it_at_once(desk: Desk, key_pair: tuple[bytes, bytes]) -> None:
     desk.put("own.pem", key_pair[0])
     desk.put("own.key", key_pair[1])
