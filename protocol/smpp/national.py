@@ -1,9 +1,9 @@
 """The national language tables of TS 23.038 Annex A: locking shift (A.3) and single shift (A.2), by language.
 
-Knows no text: what the tables make of one is ``protocol.smpp.text``'s business. Compared octet by octet with two other
-readings of Annex A (releases 16 and 18) and with what Android's handsets use. Where the annex names a code point that
-cannot be meant (a letter given twice and another missing), the letter is taken that the alphabet's order asks for:
-0x24 of Kannada's locking table is 0CA1, 0x24 of Tamil's single shift table 0BEE.
+Knows no text: what the tables make of one is ``protocol.smpp.text``'s business. They are gsmcodecs' reading of Annex A,
+compared octet by octet with two others (releases 16 and 18) and with what Android's handsets use. Where the annex names
+a code point that cannot be meant (a letter given twice and another missing), the letter is taken that the alphabet's
+order asks for: 0x24 of Kannada's locking table is 0CA1, 0x24 of Tamil's single shift table 0BEE.
 """
 
 from __future__ import annotations

@@ -66,6 +66,9 @@ _UP: Final = ("deliver_sm", "data_sm")
 _ANSWERS: Final = ("submit_sm_resp", "submit_multi_resp", "data_sm_resp", "deliver_sm_resp")
 _BINDS: Final = ("bind_transmitter_resp", "bind_receiver_resp", "bind_transceiver_resp")
 _CAST: Final = ("broadcast_sm",)
+_CAST_ASKED: Final = ("query_broadcast_sm", "query_broadcast_sm_resp", "cancel_broadcast_sm")
+_SUBMIT_CAST: Final = (*_SUBMIT, *_CAST)
+_ALL_CAST: Final = (*_ALL, *_CAST)
 _PAYLOADS: Final = (*_ALL, "replace_sm", "broadcast_sm")
 
 _NO_YES: Final = {0: "no", 1: "yes"}
@@ -222,40 +225,40 @@ def _words(tag: Tag, sizes: tuple[int, int], sections: str, places: tuple[str, .
 
 
 _ROWS: Final = (
-    _int(Tag.DEST_ADDR_SUBUNIT, 1, "1 23", _SUBMIT, words=_SUBUNITS),
+    _int(Tag.DEST_ADDR_SUBUNIT, 1, "1 23", _SUBMIT_CAST, words=_SUBUNITS),
     _int(Tag.DEST_NETWORK_TYPE, 1, "3 26", _ONE, words=_NETWORKS),
     _int(Tag.DEST_BEARER_TYPE, 1, "5 24", _ONE, words=_BEARERS),
     _int(Tag.DEST_TELEMATICS_ID, 2, "7 29", _ONE),
-    _int(Tag.SOURCE_ADDR_SUBUNIT, 1, "2 54", _SUBMIT, words=_SUBUNITS),
+    _int(Tag.SOURCE_ADDR_SUBUNIT, 1, "2 54", _SUBMIT_CAST, words=_SUBUNITS),
     _int(Tag.SOURCE_NETWORK_TYPE, 1, "4 57", _ONE, words=_NETWORKS),
     _int(Tag.SOURCE_BEARER_TYPE, 1, "6 55", _ONE, words=_BEARERS),
     _int(Tag.SOURCE_TELEMATICS_ID, 1, "8 61", _ONE),
     _int(Tag.QOS_TIME_TO_LIVE, 4, "9 46", _ONE, unit="s"),
-    _int(Tag.PAYLOAD_TYPE, 1, "10 44", _ALL, words={0: "default (WDP)", 1: "WCMP"}),
+    _int(Tag.PAYLOAD_TYPE, 1, "10 44", _ALL_CAST, words={0: "default (WDP)", 1: "WCMP"}),
     _words(Tag.ADDITIONAL_STATUS_INFO_TEXT, (1, 256), "11 1", _ANSWERS),
     _words(Tag.RECEIPTED_MESSAGE_ID, (1, 65), "12 47", _UP),
     _row(Tag.MS_MSG_WAIT_FACILITIES, Form.BITS, (1, 1), "13 40", _SUBMIT, pieces=_WAITING),
     _int(
         Tag.PRIVACY_INDICATOR,
-        *(1, "14 45", _ALL),
+        *(1, "14 45", _ALL_CAST),
         words={0: "not restricted", 1: "restricted", 2: "confidential", 3: "secret"},
         value_max=3,
     ),
-    _octets(Tag.SOURCE_SUBADDRESS, (2, 23), "15 60", _ALL, *_SUBADDRESS),
-    _octets(Tag.DEST_SUBADDRESS, (2, 23), "16 28", _ALL, *_SUBADDRESS),
-    _int(Tag.USER_MESSAGE_REFERENCE, 2, "17 62", _ALL),
+    _octets(Tag.SOURCE_SUBADDRESS, (2, 23), "15 60", _ALL_CAST, *_SUBADDRESS),
+    _octets(Tag.DEST_SUBADDRESS, (2, 23), "16 28", _ALL_CAST, *_SUBADDRESS),
+    _int(Tag.USER_MESSAGE_REFERENCE, 2, "17 62", (*_ALL_CAST, *_CAST_ASKED)),
     _int(Tag.USER_RESPONSE_CODE, 1, "18 63", _TALK),
-    _int(Tag.SOURCE_PORT, 2, "20 59", _ALL),
-    _int(Tag.DESTINATION_PORT, 2, "21 30", _ALL),
+    _int(Tag.SOURCE_PORT, 2, "20 59", _ALL_CAST),
+    _int(Tag.DESTINATION_PORT, 2, "21 30", _ALL_CAST),
     _int(Tag.SAR_MSG_REF_NUM, 2, "22 48", _ALL),
-    _int(Tag.LANGUAGE_INDICATOR, 1, "19 35", _ALL, words=_LANGUAGES),
+    _int(Tag.LANGUAGE_INDICATOR, 1, "19 35", _ALL_CAST, words=_LANGUAGES),
     _int(Tag.SAR_TOTAL_SEGMENTS, 1, "23 50", _ALL, value_min=1),
     _int(Tag.SAR_SEGMENT_SEQNUM, 1, "24 49", _ALL, value_min=1),
     _int(Tag.SC_INTERFACE_VERSION, 1, "25 51", _BINDS, words={0x33: "3.3", 0x34: "3.4", 0x50: "5.0"}),
-    _row(Tag.CALLBACK_NUM_PRES_IND, Form.BITS, (1, 1), "37 17", _ALL, pieces=_PRESENTATION),
-    _octets(Tag.CALLBACK_NUM_ATAG, (0, 65), "38 16", _ALL, Piece("data_coding", 1), Piece("characters")),
+    _row(Tag.CALLBACK_NUM_PRES_IND, Form.BITS, (1, 1), "37 17", _ALL_CAST, pieces=_PRESENTATION),
+    _octets(Tag.CALLBACK_NUM_ATAG, (0, 65), "38 16", _ALL_CAST, Piece("data_coding", 1), Piece("characters")),
     _int(Tag.NUMBER_OF_MESSAGES, 1, "39 43", _ONE, value_max=99),
-    _octets(Tag.CALLBACK_NUM, (4, 19), "36 15", _ALL, *_CALLBACK),
+    _octets(Tag.CALLBACK_NUM, (4, 19), "36 15", _ALL_CAST, *_CALLBACK),
     _int(Tag.DPF_RESULT, 1, "28 32", ("data_sm_resp", "submit_sm_resp"), words={0: "not set", 1: "set"}, value_max=1),
     _int(Tag.SET_DPF, 1, "29 52", _ONE, words=_NO_YES, value_max=1),
     _int(
@@ -280,12 +283,14 @@ _ROWS: Final = (
     ),
     _int(Tag.USSD_SERVICE_OP, 1, "44 64", _TALK, words=_USSD),
     _int(Tag.BROADCAST_CHANNEL_INDICATOR, 1, "- 7", _CAST, words={0: "basic", 1: "extended"}, value_max=1),
-    _octets(Tag.BROADCAST_CONTENT_TYPE, (3, 3), "- 8", _CAST, *_CONTENT),
+    _octets(Tag.BROADCAST_CONTENT_TYPE, (3, 3), "- 8", (*_CAST, "cancel_broadcast_sm"), *_CONTENT),
     _octets(Tag.BROADCAST_CONTENT_TYPE_INFO, (1, 255), "- 6", _CAST),
     _int(Tag.BROADCAST_MESSAGE_CLASS, 1, "- 12", _CAST, words={0: "none", 1: "class 1", 2: "class 2", 3: "class 3"}),
     _int(Tag.BROADCAST_REP_NUM, 2, "- 13", _CAST),
     _octets(Tag.BROADCAST_FREQUENCY_INTERVAL, (3, 3), "- 11", _CAST, *_INTERVAL),
-    _octets(Tag.BROADCAST_AREA_IDENTIFIER, (1, 101), "- 4", (*_CAST, "query_broadcast_sm_resp"), *_AREA),
+    _octets(
+        Tag.BROADCAST_AREA_IDENTIFIER, (1, 101), "- 4", (*_CAST, "broadcast_sm_resp", "query_broadcast_sm_resp"), *_AREA
+    ),
     _int(Tag.BROADCAST_ERROR_STATUS, 4, "- 10", ("broadcast_sm_resp",)),
     _int(Tag.BROADCAST_AREA_SUCCESS, 1, "- 5", ("query_broadcast_sm_resp",), words={255: "not known"}, unit="%"),
     _words(Tag.BROADCAST_END_TIME, (1, 17), "- 9", ("query_broadcast_sm_resp",)),
@@ -302,13 +307,13 @@ _ROWS: Final = (
     ),
     _octets(Tag.DEST_ADDR_NP_INFORMATION, (10, 10), "- 21", _ALL),
     _octets(Tag.DEST_ADDR_NP_COUNTRY, (1, 5), "- 20", _ALL),
-    _int(Tag.DISPLAY_TIME, 1, "26 31", _SUBMIT, words={0: "temporary", 1: "default", 2: "invoke"}),
-    _int(Tag.SMS_SIGNAL, 2, "40 53", _SUBMIT),
+    _int(Tag.DISPLAY_TIME, 1, "26 31", _SUBMIT_CAST, words={0: "temporary", 1: "default", 2: "invoke"}),
+    _int(Tag.SMS_SIGNAL, 2, "40 53", _SUBMIT_CAST),
     _octets(
         Tag.MS_VALIDITY,
         (1, 4),
         "27 41",
-        _SUBMIT,
+        _SUBMIT_CAST,
         Piece(
             "behaviour",
             1,
@@ -327,7 +332,7 @@ _ROWS: Final = (
         Form.INTEGER,
         (0, 1),
         "41 2",
-        _SUBMIT,
+        _SUBMIT_CAST,
         words={0: "default", 1: "high", 2: "medium", 3: "low"},
     ),
     _int(Tag.ITS_REPLY_TYPE, 1, "42 33", _TALK, words=_REPLIES),

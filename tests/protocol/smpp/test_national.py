@@ -1,4 +1,4 @@
-"""The national language tables, octet by octet against a table that is not ours, and rows typed from Annex A."""
+"""The national language tables, octet by octet against the reading that they began as, and rows of Annex A."""
 
 from __future__ import annotations
 

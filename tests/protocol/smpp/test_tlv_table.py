@@ -115,6 +115,27 @@ def test_every_place_is_a_pdu() -> None:
     assert {place for row in DEFINITIONS.values() for place in row.places} - names == set()
 
 
+# 5.0 tables 4-26 and 4-28, 4-29, 4-37 to 4-40; failed_broadcast_area_identifier has the tag of the other one.
+BROADCASTING = {
+    "broadcast_sm": """alert_on_message_delivery broadcast_area_identifier broadcast_channel_indicator
+        broadcast_content_type broadcast_content_type_info broadcast_frequency_interval broadcast_message_class
+        broadcast_rep_num broadcast_service_group callback_num callback_num_atag callback_num_pres_ind
+        dest_addr_subunit dest_subaddress destination_port display_time language_indicator message_payload ms_validity
+        payload_type privacy_indicator sms_signal source_addr_subunit source_port source_subaddress
+        user_message_reference""",
+    "broadcast_sm_resp": "broadcast_area_identifier broadcast_error_status",
+    "query_broadcast_sm": "user_message_reference",
+    "query_broadcast_sm_resp": """broadcast_area_identifier broadcast_area_success broadcast_end_time message_state
+        user_message_reference""",
+    "cancel_broadcast_sm": "broadcast_content_type user_message_reference",
+}
+
+
+@pytest.mark.parametrize("place", BROADCASTING)
+def test_what_5_0_lists_for_broadcasting(place: str) -> None:
+    assert {row.name for row in DEFINITIONS.values() if place in row.places} == set(BROADCASTING[place].split())
+
+
 def test_masks_and_pieces_cover_their_value() -> None:
     for row in DEFINITIONS.values():
         sizes = [piece.size for piece in row.pieces]
