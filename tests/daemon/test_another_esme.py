@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from smpplib.client import Client
 from smpplib.exceptions import PDUError
+from smpplib.smpp import make_pdu
 
 from gatewayd.simulate.behaviour import Rule as CarrierRule
 from gatewayd.simulate.rcs_behaviour import Rule
@@ -23,6 +24,23 @@ RECEIPT_TEXT = re.compile(
 )
 
 
+class Counting(Client):  # type: ignore[misc]
+    """Counts the questions whether it is alive, which it answers by itself."""
+
+    asked = 0
+
+    def _enquire_link_received(self, pdu: Any) -> None:
+        super()._enquire_link_received(pdu)
+        self.asked += 1
+
+    def answer_to(self, pdu: Any) -> Any:
+        """Send a request before any message was sent, and give what is no enquire_link."""
+        self.send_pdu(pdu)
+        while (answer := self.read_pdu()).command == "enquire_link":
+            self._enquire_link_received(answer)
+        return answer
+
+
 class Application:
     """One bind of smpplib, read until what is waited for has come."""
 
@@ -32,7 +50,7 @@ class Application:
         self.texts: list[Any] = []
         self.states: list[Any] = []
         self._identity = {"system_id": system_id, "password": password}
-        self._client = Client("127.0.0.1", port, timeout=15, allow_unknown_opt_params=True)
+        self._client = Counting("127.0.0.1", port, timeout=15, allow_unknown_opt_params=True)
         self._client.set_message_sent_handler(lambda pdu: self.ids.append(pdu.message_id.decode()))
         self._client.set_message_received_handler(self._received)
         self._client.set_query_resp_handler(self.states.append)
@@ -55,6 +73,13 @@ class Application:
             short_message=text,
             registered_delivery=1,
         )
+
+    def enquire(self) -> None:
+        """Ask whether the other side is alive, and wait until it has asked, too."""
+        asked = make_pdu("enquire_link", client=self._client)
+        answer = self._client.answer_to(asked)
+        assert (answer.command, answer.status, answer.sequence) == ("enquire_link_resp", 0, asked.sequence)
+        self.read_until(lambda: self._client.asked)
 
     def query(self, message_id: str) -> None:
         """Ask what became of a message."""
@@ -81,6 +106,7 @@ class Application:
 def converse(port: int, handset: str) -> Application:
     application = Application(port)
     assert application.bind() == "gatewayd"
+    application.enquire()
     application.send(handset, b"Yes or no?")
     application.read_until(lambda: application.ids and application.receipts and application.texts)
     application.query(application.ids[0])
@@ -91,7 +117,7 @@ def converse(port: int, handset: str) -> Application:
 
 @pytest.mark.parametrize("handset", [SMS_HANDSET, RCS_HANDSET], ids=["sms", "rcs"])
 async def test_a_message_its_receipt_and_a_reply(stage: Stage, handset: str) -> None:
-    scene = await stage({"accounts": {"shop": {"results_h": 1}}})
+    scene = await stage({"accounts": {"shop": {"results_h": 1}}, "smpp": {"enquire_interval_s": 0.2}})
     scene.smsc.script.tell(CarrierRule(reply="Oui"))
     scene.tell_handsets(Rule(reply_text="Oui"))
     await scene.carrier_is_bound()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from gatewayd.simulate.rcs_behaviour import Rule
 from protocol.smpp.constants import MessageState, Status
 from protocol.smpp.destinations import Destination
 from protocol.smpp.pdu import CancelSm, QuerySm, ReplaceSm, SubmitMulti, SubmitSm
+from tests.daemon import raw
 from tests.daemon.conftest import Stage
+from tests.daemon.process import password_hash, secret_file
 from tests.daemon.scene import WAIT_S, Scene
 
 pytestmark = pytest.mark.timeout(180)  # it starts several processes
@@ -27,6 +32,40 @@ def tables() -> dict[str, Any]:
         "links": {"carrier": {"binds": 2}},
         "accounts": {"shop": {"binds_max": 16, "results_h": 1}, "bank": {"binds_max": 16}},
     }
+
+
+class Waiting:
+    """An application that listens and waits to be called, its octets typed by hand from 3.4 sections 4.1.7 and 4.6."""
+
+    def __init__(self) -> None:
+        self._calls: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+
+    async def listen(self) -> str:
+        """Where it listens."""
+        self._server = await asyncio.start_server(lambda *call: self._calls.put_nowait(call), "127.0.0.1", 0)
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def receive(self, system_id: bytes) -> tuple[bytes, bytes]:
+        """The body of the outbind of the next call, and that of the first delivery, which is answered."""
+        assert self._server is not None
+        async with asyncio.timeout(WAIT_S):
+            reader, writer = await self._calls.get()
+            outbind = await self._read(reader, 0x0000000B)
+            writer.write(raw.bind(system_id, command=raw.BIND_RECEIVER))
+            await self._read(reader, 0x80000001)
+            delivery = await self._read(reader, 0x00000005)
+            writer.write(raw.pdu(0x80000005, b"\0", self._sequence))
+            writer.write(raw.pdu(raw.UNBIND, sequence=9))
+            await self._read(reader, 0x80000006)
+        writer.close()
+        self._server.close()
+        return outbind, delivery
+
+    async def _read(self, reader: asyncio.StreamReader, command: int) -> bytes:
+        length, found, status, self._sequence = struct.unpack(">IIII", await reader.readexactly(16))
+        assert (found, status) == (command, 0)
+        return await reader.readexactly(length - 16)
 
 
 async def submit(esme: Esme, handset: str, **fields: Any) -> str:
@@ -62,8 +101,27 @@ async def changed_before_a_kill(scene: Scene, esmes: list[Esme]) -> tuple[list[s
     return ids, group
 
 
-async def test_whatever_is_asked_over_whichever_bind(stage: Stage) -> None:
-    scene = await stage(tables())
+async def check_outbind(scene: Scene, waiting: Waiting) -> None:
+    """Whoever has a receipt to come and no receiver is called, by one of the workers, and once."""
+    stranger = await scene.esme("caller", mode="transmitter")
+    message_id = await submit(stranger, HANDSETS[0], short_message=b"hello")
+    outbind, delivery = await waiting.receive(b"caller")
+    assert outbind == b"gatewayd\0knock\0"
+    assert b"id:%b " % message_id.encode() in delivery
+    called = await scene.until_samples(lambda s: s.value("gatewayd_outbinds_total", account="caller", outcome="bound"))
+    assert called.value("gatewayd_outbinds_total") == 1
+
+
+async def test_whatever_is_asked_over_whichever_bind(stage: Stage, tmp_path: Path) -> None:
+    waiting = Waiting()
+    outbind = {
+        "outbind": await waiting.listen(),
+        "outbind_password_file": secret_file(tmp_path / "outbind", "knock"),
+        "password_hash": password_hash(),
+    }
+    wanted = tables()
+    wanted["accounts"]["caller"] = outbind
+    scene = await stage(wanted)
     await scene.carrier_is_bound()
     esmes = [await scene.esme(mode="transmitter") for _ in range(6)]
     stranger = await scene.esme("bank")
@@ -83,6 +141,7 @@ async def test_whatever_is_asked_over_whichever_bind(stage: Stage) -> None:
     await ask_all(esmes[:3], [group], MessageState.DELETED)
     await scene.until_samples(lambda s: s.value("gatewayd_messages_total", outcome="DELETED") == len(HANDSETS))
     assert (await esmes[4].answer_to(CancelSm("", group))).status == Status.ESME_RCANCELFAIL
+    await check_outbind(scene, waiting)
 
 
 async def test_cancel_revokes_what_the_platform_has(stage: Stage) -> None:
