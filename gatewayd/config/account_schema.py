@@ -14,6 +14,7 @@ from gatewayd.config.values import (
     DateDigits,
     Delay,
     DeliveryPdu,
+    EsmeMode,
     HostPort,
     Hours,
     HoursOrOff,
@@ -77,6 +78,7 @@ class Account(Table, frozen=True, kw_only=True):
     networks: tuple[Network, ...] = ()
     tls_names: tuple[TlsName, ...] = ()
     binds_max: Binds = 4
+    bind_modes: tuple[EsmeMode, ...] = ("transceiver", "transmitter", "receiver")
     rate_per_s: RateOrNone = 100.0
     burst: RateOrNone = 0.0
     throttle_delay_s: Delay = 0.0

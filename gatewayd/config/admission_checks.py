@@ -17,6 +17,7 @@ def check_admission(config: schema.Config, findings: Findings) -> None:
     _check_balancers(config.smpp, findings)
     for name, account in config.accounts.items():
         _check_outbind(dotted("accounts", name), account, findings)
+        _check_modes(dotted("accounts", name), account, findings)
 
 
 def _check_certificates(config: schema.Config, findings: Findings) -> None:
@@ -53,3 +54,10 @@ def _check_outbind(where: str, account: schema.Account, findings: Findings) -> N
         findings.fault(key, "stands beside tls_names: whom we dial cannot show a certificate", "remove one of them")
     if "smpp" not in account.sinks:
         findings.warn(key, "has no effect: smpp is none of its sinks", 'add "smpp" to its sinks')
+
+
+def _check_modes(where: str, account: schema.Account, findings: Findings) -> None:
+    """Whoever is owed something over its binds must be able to have one that receives."""
+    if {"receiver", "transceiver"}.isdisjoint(account.bind_modes) and "smpp" in account.sinks:
+        problem = "lets no bind receive: its receipts and replies wait until they are too old"
+        findings.warn(f"{where}.bind_modes", problem, 'add "receiver", or take "smpp" out of its sinks')

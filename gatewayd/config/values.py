@@ -31,6 +31,7 @@ NationalLanguage = Literal[
     "urdu",
 ]
 BindMode = Literal["transceiver", "transmitter", "receiver", "separate"]
+EsmeMode = Literal["transceiver", "transmitter", "receiver"]
 MessageIdMode = Literal["auto", "exact", "case", "hex_to_decimal", "decimal_to_hex"]
 SmppVersion = Literal["3.3", "3.4", "5.0"]
 SmppVersionOrAuto = Literal["auto", "3.3", "3.4", "5.0"]

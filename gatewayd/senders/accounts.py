@@ -123,15 +123,16 @@ class Gatekeeper:
     ) -> tuple[Account | None, Status]:
         """The account, or the status that refuses the bind (SMPP 3.4 section 5.1.3).
 
-        ``is_called``: we have connected to it, so its address is no question.
+        From where it may not bind, no password is looked at: else one could be guessed from anywhere. ``is_called``: we
+        have connected to it, so its address is no question.
         """
         asked = self._accounts.get(system_id)
+        if asked is not None and not (is_called or asked.admits(address)):
+            return None, Status.ESME_RBINDFAIL
         account = await self.recognised(system_id, password)
         if account is None:
             is_there = asked is not None and self._accounts.get(system_id) is asked
             return None, Status.ESME_RINVPASWD if is_there else Status.ESME_RINVSYSID
-        if not (is_called or account.admits(address)):
-            return None, Status.ESME_RBINDFAIL
         if len(account.binds) >= account.settings.binds_max:
             return None, Status.ESME_RALYBND
         return account, Status.ESME_ROK

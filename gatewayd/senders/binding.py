@@ -27,6 +27,11 @@ _SHOWN: Final = 2
 _WRONG: Final = (Status.ESME_RINVPASWD, Status.ESME_RINVSYSID, Status.ESME_RBINDFAIL)
 
 
+def mode_of(asked: Bind) -> str:
+    """The kind of a bind, as the configuration calls it."""
+    return Command(asked.command).name.lower().removeprefix("bind_")
+
+
 class Binder:
     """Lets connections bind."""
 
@@ -39,6 +44,9 @@ class Binder:
         account, status = await self._judge(connection, event)
         if connection.engine.state is not ConnState.OPEN:
             return
+        if account is not None and mode_of(event.pdu) not in account.settings.bind_modes:
+            server.count_fault("bind_mode")
+            account, status = None, Status.ESME_RBINDFAIL
         # Only now, for another bind of the account may have been let in while the password was hashed.
         if account is not None and not server.is_draining and not account.seat(connection):
             account, status = None, Status.ESME_RALYBND

@@ -18,6 +18,7 @@ from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.trail import say
 from gatewayd.runtime.transport import Pump
 from gatewayd.senders.accounts import Account
+from gatewayd.senders.binding import mode_of
 from gatewayd.senders.joint import Joint
 from gatewayd.senders.names import decimal_text, message_id_text, short_name
 from gatewayd.senders.patience import Patience
@@ -280,7 +281,7 @@ class EsmeConnection:
         self.response_timing = self._server.metrics.submit_response.labels(account.name)
         self.taken = self._server.metrics.submits.labels(account.name, Status.ESME_ROK.name)
         self._is_receiver = command in _RECEIVERS
-        self.number, self.mode = self._server.next_number(), command.name.lower().removeprefix("bind_")
+        self.number, self.mode = self._server.next_number(), mode_of(asked)
         self.bound_at = time.time()
         self._say("= bound", account=account.name, mode=self.mode)
         wanted = NAMES.get(account.settings.interface_version, 0)

@@ -62,11 +62,17 @@ def test_faults(desk: Desk, smpp: str, bank: str, line: str) -> None:
     [
         ('outbind_password_file = "carrier.password"\n', "accounts.bank.outbind_password_file: has no effect"),
         (f"sinks = []\n{OUTBIND}", "accounts.bank.outbind: has no effect: smpp is none of its sinks"),
+        ('bind_modes = ["transmitter"]\n', "accounts.bank.bind_modes: lets no bind receive"),
     ],
 )
 def test_calling_nobody_is_told(desk: Desk, bank: str, line: str) -> None:
     warnings = desk.warnings((BANK, BANK + bank))
     assert any(line in warning for warning in warnings), warnings
+
+
+def test_an_account_that_only_sends_is_owed_nothing_over_its_binds(desk: Desk) -> None:
+    warnings = desk.warnings((BANK, f'{BANK}bind_modes = ["transmitter"]\nsinks = []\n'))
+    assert not any("bind_modes" in warning for warning in warnings)
 
 
 def test_who_is_called_has_a_password_for_us(desk: Desk) -> None:

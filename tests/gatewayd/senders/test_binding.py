@@ -61,12 +61,12 @@ class Stage:
         self.server = SmppServer(smpp, self.accounts, nobody, nobody, self.metrics, tls, self.lockout)
 
     async def bind(
-        self, name: str = "shop", password: str = "secret", *, head: bytes = b"", **how: Any
+        self, name: str = "shop", password: str = "secret", *, head: bytes = b"", mode: str = "TRANSCEIVER", **how: Any
     ) -> tuple[int, asyncio.StreamWriter]:
         """The status of the answer; -1 when there is none. The connection is the caller's to close."""
         address = self.server.addresses[1 if "ssl" in how else 0]
         reader, writer = await asyncio.open_connection(*address, **how)
-        asked = Bind(command=Command.BIND_TRANSCEIVER, system_id=name, password=password, sequence=1)
+        asked = Bind(command=Command[f"BIND_{mode}"], system_id=name, password=password, sequence=1)
         writer.write(head + build(asked))
         try:
             answer = await asyncio.wait_for(reader.readexactly(16), 10)
@@ -176,3 +176,21 @@ async def test_an_account_that_is_known_by_its_certificate(stages: Build, tmp_pa
         await stage.status("bank")
     assert stage.lockout.refuses("bank", "127.0.0.1")
     assert await stage.status("bank", **with_one(own)) == 0, "what others do is not held against its owner"
+
+
+@pytest.mark.parametrize("modes", [(), ("transmitter",), ("receiver", "transceiver")])
+async def test_an_account_binds_in_its_modes_alone(stages: Build, modes: tuple[Any, ...]) -> None:
+    stage = await stages()
+    settings = schema.Account(bind_modes=modes)
+    stage.accounts["odd"] = Account("odd", settings, PASSWORD_HASH, stage.limits)
+    asked = ("transmitter", "receiver", "transceiver") * (FAILURES + 1)
+    statuses = {mode: await stage.status("odd", mode=mode.upper()) for mode in asked}
+    assert statuses == {mode: 0 if mode in modes else Status.ESME_RBINDFAIL for mode in asked}
+    assert stage.faults("bind_mode") == (FAILURES + 1) * (3 - len(modes))
+    assert stage.faults("locked_out") == 0, "its password is right"
+    assert await stage.status("odd", "wrong", mode="RECEIVER") == Status.ESME_RINVPASWD, "which comes first"
+
+
+async def test_nobody_learns_a_password_from_where_its_account_may_not_bind(stages: Build) -> None:
+    stage = await stages(networks=("192.0.2.0/24",))
+    assert await stage.status("shop", "wrong") == await stage.status("shop", "secret") == Status.ESME_RBINDFAIL
