@@ -191,6 +191,13 @@ async def test_an_account_binds_in_its_modes_alone(stages: Build, modes: tuple[A
     assert await stage.status("odd", "wrong", mode="RECEIVER") == Status.ESME_RINVPASWD, "which comes first"
 
 
-async def test_nobody_learns_a_password_from_where_its_account_may_not_bind(stages: Build) -> None:
+async def test_nobody_learns_a_password_from_where_its_account_may_not_bind(
+    stages: Build, caplog: pytest.LogCaptureFixture
+) -> None:
     stage = await stages(networks=("192.0.2.0/24",))
-    assert await stage.status("shop", "wrong") == await stage.status("shop", "secret") == Status.ESME_RBINDFAIL
+    for password in ("wrong", "secret", "secret", "secret"):
+        assert await stage.status("shop", password) == Status.ESME_RBINDFAIL
+    assert await stage.status("bank") == Status.ESME_RBINDFAIL
+    refused = [record.getMessage() for record in caplog.records if "bind_refused" in record.getMessage()]
+    reasons = [line.rpartition("why=")[2] for line in refused]
+    assert reasons == [*["network"] * 3, "locked_out", "tls_name"], "the log says what the status does not"
