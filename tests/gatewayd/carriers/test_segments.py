@@ -13,6 +13,7 @@ from protocol.smpp.errors import LocalFault
 from protocol.smpp.parts import concat_of
 from protocol.smpp.pdu import SubmitSm, build
 from protocol.smpp.text import decode, encode, encoding_of
+from protocol.smpp.tlvs import write
 
 GSM = Manner()
 
@@ -193,6 +194,13 @@ def test_a_part_by_sar_tells_its_place_as_the_link_asks(cut: str, octets: bytes,
 def test_a_part_by_sar_without_room_for_a_header_stays_as_it_was(alphabet: str, size: int) -> None:
     request = only(segments_of(message("a" * size, alphabet, concat=(0x12A, 3, 2), tlvs=SAR), Manner(alphabet), 0.0))
     assert (request.tlvs, request.esm_class) == (SAR, 0)
+
+
+def test_the_tlvs_of_sar_are_right_by_their_table() -> None:
+    requests = segments_of(message("a" * 200), Manner(cut="sar"), 0.0)
+    for sequence, request in enumerate(requests, 1):
+        parts = write("sar_total_segments", 2), write("sar_segment_seqnum", sequence)
+        assert request.tlvs == (write("sar_msg_ref_num", reference_of(0x0102, 8)), *parts)
 
 
 def test_a_part_by_sar_is_packed_behind_its_header() -> None:

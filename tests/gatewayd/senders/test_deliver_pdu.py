@@ -18,6 +18,7 @@ from gatewayd.store.records import Delivery
 from protocol.smpp.constants import Tag
 from protocol.smpp.pdu import build, parse
 from protocol.smpp.text import decode
+from protocol.smpp.tlvs import first_fault, write
 
 ACCOUNT = schema.Account()
 SUBMITTED = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
@@ -119,7 +120,9 @@ def test_the_id_of_a_receipt_is_the_id_of_the_response() -> None:
 
 @pytest.mark.parametrize("kind", ["receipt", "mo"])
 def test_the_applications_own_reference_comes_back(kind: str) -> None:
-    assert tlvs(receipt(kind=kind, user_message_reference=0x1234))[Tag.USER_MESSAGE_REFERENCE] == b"\x12\x34"
+    pdu = deliver_sm(receipt(kind=kind, user_message_reference=0x1234, network_error=0x030005), ACCOUNT)
+    assert write("user_message_reference", 0x1234) in pdu.tlvs
+    assert first_fault(pdu.tlvs) is None
     assert tlvs(receipt(kind=kind, user_message_reference=0))[Tag.USER_MESSAGE_REFERENCE] == b"\0\0"
     assert Tag.USER_MESSAGE_REFERENCE not in tlvs(receipt(kind=kind))
 

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault
+from protocol.smpp.receipt import build_tlvs
 from protocol.smpp.tlv_table import DEFINITIONS, Definition
 from protocol.smpp.tlvs import fault_of, first_fault, name_of, owner_of, ranges_of, read, rule_of, tag_of, write
+from protocol.smpp.versions import congestion_tlv
 
 tlvs = st.lists(
     st.tuples(st.one_of(st.sampled_from(sorted(DEFINITIONS)), st.integers(0, 0xFFFF)), st.binary(max_size=30)),
@@ -125,3 +127,16 @@ def test_a_rule_keeps_order_and_renames_both_ways() -> None:
     sent = ((0x2000, b"a"), (0x0204, b"\0\1"), (0x2000, b"b"))
     assert out(given_tlvs) == sent
     assert back((*sent, (0x3000, b"c"))) == ((0x1400, b"a"), (0x0204, b"\0\1"), (0x1400, b"b"))
+
+
+def test_what_is_written_without_the_table_for_speed_is_right_by_it() -> None:
+    for state in ("DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD", "ENROUTE"):
+        assert first_fault(build_tlvs("0123456789abcdef", state, (3, 0x1234))) is None
+    assert build_tlvs("a", "DELIVRD", (3, 5)) == (
+        write("receipted_message_id", "a"),
+        write("message_state", 2),
+        write("network_error_code", b"\x03\x00\x05"),
+    )
+    assert [congestion_tlv(state) for state in (-1, 0, 99, 101)] == [
+        write("congestion_state", n) for n in (0, 0, 99, 100)
+    ]
