@@ -100,7 +100,10 @@ class Dispatcher:
             return progress
         is_rcs = self._desk.channels[links[0]] is Channel.RCS
         if is_rcs:
-            progress.rcs_until = self._desk.now() + self._desk.terms[links[0]].deadline_s
+            terms, now = self._desk.terms[links[0]], self._desk.now()
+            progress.rcs_until = now + terms.deadline_s
+            if message.expires_at:
+                progress.rcs_until = steps.rcs_deadline(progress, terms, message.expires_at, now)
         if is_rcs and message.concat is not None:
             progress.stage = Stage.JOINING
             progress.due = self._desk.now() + self._join_timeout_s

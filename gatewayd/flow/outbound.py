@@ -313,17 +313,15 @@ class Outbound:
             self._reserved[name] -= len(segments)
             message = whole(journey)
             if link.channel is Channel.RCS:
-                link.submit(message, None, self._rcs_expiry(name, message))
+                terms = self._desk.terms[name]
+                until = steps.rcs_deadline(journey.progress, terms, message.expires_at, self._desk.now())
+                link.submit(message, None, until)
             else:
                 link.submit(message, segments, message.expires_at)
 
     def _leave_again(self, name: str) -> None:
         self._held.discard(name)
         self._leave(name)
-
-    def _rcs_expiry(self, link: str, message: Message) -> float:
-        deadline = self._desk.now() + self._desk.terms[link].deadline_s
-        return min(deadline, message.expires_at) if message.expires_at else deadline
 
     # -- what came of it ----------------------------------------------------------------------------------------
 

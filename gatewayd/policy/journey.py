@@ -52,6 +52,7 @@ from gatewayd.policy.rcs_leg import (
     on_revoke_due,
     on_revoke_sent,
     on_revoked,
+    rcs_deadline,
     revoke,
 )
 from gatewayd.policy.sms_leg import intend, on_no_receipt, on_sms_receipt, on_sms_result, to_send, unsent
@@ -88,6 +89,7 @@ __all__ = [
     "on_result",
     "on_revoke_sent",
     "on_revoked",
+    "rcs_deadline",
     "schedule",
     "skip_rcs",
     "take",

@@ -33,6 +33,9 @@ make a late code later.
 LAST_CALL_S = 5.0
 """What must be left of a message's validity for an SMS to be of use."""
 
+SMS_SHARE_S = REVOKE_TIMEOUT_S + LAST_CALL_S
+"""What RCS leaves of a message's validity for taking it back and for the SMS; of a short one at most the half."""
+
 SETTLE_S = 60.0
 REPEAT_S = 1.0
 
@@ -45,7 +48,7 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
             progress.rcs_link = terms.name
             progress.rcs_id = carrier_id
             progress.sent_at = now
-            progress.due = _rcs_deadline(terms, expires_at, now)
+            progress.due = rcs_deadline(progress, terms, expires_at, now)
             return WAIT
         case Refused(error, False) if is_on_rcs(progress):
             # No to this one; of an earlier one under the same name that says nothing.
@@ -70,7 +73,7 @@ def on_rcs_result(progress: Progress, terms: LinkTerms, outcome: Outcome, expire
                 return next_link(progress, f"unknown_{error}", State.UNKNOWN, error, expires_at)
             # Under a name it can be revoked, as if it had been accepted.
             progress.stage = Stage.SENT if carrier_id else Stage.SETTLING
-            progress.due = _rcs_deadline(terms, expires_at, now)
+            progress.due = rcs_deadline(progress, terms, expires_at, now)
             return WAIT
 
 
@@ -129,9 +132,14 @@ def _in_time(until: float, expires_at: float, now: float) -> float:
     return min(until, last_call if now < last_call else now + REVOKE_TIMEOUT_S)
 
 
-def _rcs_deadline(terms: LinkTerms, expires_at: float, now: float) -> float:
+def rcs_deadline(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> float:
+    """Until when a message may wait for RCS from now on: the link's time, and while another link could still help."""
     deadline = now + terms.deadline_s
-    return min(deadline, expires_at) if expires_at else deadline
+    if not expires_at:
+        return deadline
+    if progress.position + 1 >= len(progress.links):
+        return min(deadline, expires_at)
+    return min(deadline, max(expires_at - SMS_SHARE_S, (now + expires_at) / 2))
 
 
 def on_rcs_receipt(progress: Progress, receipt: Receipt, expires_at: float) -> Step:

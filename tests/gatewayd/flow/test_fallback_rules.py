@@ -61,13 +61,28 @@ async def test_f1_rcs_or_sms_is_decided_before_anything_is_sent(stage: SetScene)
     assert scene.asked.sent == []
 
 
-@pytest.mark.parametrize(("expires_at", "told"), [(0.0, START + 300.0), (START + 60.0, START + 60.0)])
+@pytest.mark.parametrize(("expires_at", "told"), [(0.0, START + 300.0), (START + 60.0, START + 30.0)])
 async def test_f2_every_rcs_message_is_told_when_its_time_is_over(
     stage: SetScene, expires_at: float, told: float
 ) -> None:
     scene = stage("bot", "carrier")
     await scene.submit(expires_at=expires_at)
     assert scene.bot.expiries == [told]
+
+
+async def test_f2_a_short_validity_leaves_time_for_the_sms(stage: SetScene) -> None:
+    scene = stage("bot", "carrier")
+    (message,) = await scene.submit(expires_at=START + 120.0)
+    scene.bot.accept("x")
+    await scene.wait(86.0)
+    assert scene.bot.revoked == ["x"]
+    scene.bot.say_revoked("x", True)
+    await scene.settle()
+    assert scene.carrier.sent == [(message, 0)]
+    (waiting,) = await scene.submit(expires_at=scene.now + 120.0)
+    scene.bot.answer(Deferred("429", 300.0, pauses=True))
+    await scene.settle()
+    assert scene.carrier.sent[1:] == [(waiting, 0)], "its pause would leave no time for the other"
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,19 @@ def test_rcs_accepted_has_until_its_deadline() -> None:
     assert result(progress, Accepted("x")) == Wait()
     assert (progress.stage, progress.rcs_link, progress.rcs_id) == (Stage.SENT, "bot", "x")
     assert progress.due == NOW + BOT.deadline_s
-    progress = rcs()
-    result(progress, Accepted("x"), expires_at=NOW + 5.0)
-    assert progress.due == NOW + 5.0
+
+
+@pytest.mark.parametrize(
+    ("left_s", "with_sms_s", "alone_s"),
+    [(0.0, 300.0, 300.0), (600.0, 300.0, 300.0), (320.0, 285.0, 300.0), (120.0, 85.0, 120.0), (60.0, 30.0, 60.0),
+     (4.0, 2.0, 4.0)],
+)  # fmt: skip
+def test_rcs_leaves_enough_of_the_validity_for_an_sms(left_s: float, with_sms_s: float, alone_s: float) -> None:
+    """A code that is good for two minutes went by RCS for two minutes, and never by SMS."""
+    for links, until_s in ((("bot", "carrier"), with_sms_s), (("bot",), alone_s)):
+        progress = rcs(links=links)
+        result(progress, Accepted("x"), expires_at=NOW + left_s if left_s else 0.0)
+        assert progress.due == NOW + until_s
 
 
 @pytest.mark.parametrize("on_unknown", BOTH)
