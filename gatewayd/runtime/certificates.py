@@ -31,6 +31,16 @@ class Certificates:
         return known[1]
 
 
+def has_ended(path: str, now: float) -> bool:
+    """Whether the certificate that a listener shows, the first of its file, is over. Raises OSError or ValueError.
+
+    What stands behind it is not asked: chains often bear an authority that ended years ago, and that nobody needs.
+    """
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc.timestamp() < now
+
+
 def _end(pem: bytes, is_bundle: bool) -> float | None:
     from cryptography import x509
 

@@ -9,9 +9,12 @@ import asyncio
 import hashlib
 import logging
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from gatewayd.runtime.certificates import has_ended
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +58,8 @@ class LiveTls:
     def look(self, *, at_once: bool = True) -> bool:
         """Read the files if they have changed; whether there is something new to say: a fault, or that it is mended.
 
+        A certificate that has ended is taken at a start alone, where there is no other to go on with.
+
         ``at_once`` False waits until they have stayed the same from one look to the next: a certificate and its key
         are seldom written in one moment.
         """
@@ -65,7 +70,10 @@ class LiveTls:
             return False
         self._tried = version
         try:
-            self._current, self.fault = server_context(*self._asked), ""
+            context = server_context(*self._asked)
+            if has_ended(self._asked[0], time.time()):  # mostly the old file, put back by mistake
+                raise ValueError("the certificate has ended")
+            self._current, self.fault = context, ""
         except (OSError, ValueError) as error:
             self.fault = f"{', '.join(self._files)}: {_reason(error)}"
         return True

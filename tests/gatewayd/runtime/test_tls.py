@@ -133,6 +133,22 @@ async def test_a_broken_file_is_refused_and_the_old_one_stays(tmp_path: Path) ->
         assert it.live.fault == ""
 
 
+async def test_one_that_has_ended_is_not_taken_for_one_that_has_not(tmp_path: Path) -> None:
+    shown, ended, chain = (pair(tmp_path / name) for name in ("shown", "ended", "chain"))
+    ended = certificate(tmp_path / "ended", days=-0.01)
+    live = LiveTls(*shown)
+    before = live._current
+    exchange(ended, shown)
+    assert live.look()
+    assert (live._current, live.fault.endswith("the certificate has ended")) == (before, True)
+    exchange(chain, shown)
+    write(shown[0], read(shown[0]) + read(ended[0]))
+    assert live.look()
+    assert live.fault == "", "what stands behind it may be over"
+    assert live._current is not before
+    assert LiveTls(*ended).fault == "", "at a start there is no other"
+
+
 async def test_callers_are_known_by_their_certificates_and_authorities_can_be_exchanged(tmp_path: Path) -> None:
     shown, one, other = pair(tmp_path / "shown"), pair(tmp_path / "one"), pair(tmp_path / "other")
     authorities = str(tmp_path / "authorities.pem")
