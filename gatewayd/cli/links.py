@@ -50,7 +50,7 @@ def links(
     """List the links: state, binds, window, messages in the last minute, what waits, and how attempts ended.
 
     "receipt ids" is how the carrier spells message ids in receipts: as it was found out, or as it is configured.
-    "unread" receipts nobody could read (gatewayd receipts unparsed), "unmatched" ones name no message of ours.
+    "unread" receipts nobody could read (gatewayd receipts unparsed), "unmatched" ones name no message under way.
 
     Example: `gatewayd links`
 

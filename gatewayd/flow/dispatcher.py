@@ -106,7 +106,7 @@ class Dispatcher:
                 progress.rcs_until = steps.rcs_deadline(progress, terms, message.expires_at, now)
         if is_rcs and message.concat is not None:
             progress.stage = Stage.JOINING
-            progress.due = self._desk.now() + self._join_timeout_s
+            progress.due = min(self._desk.now() + self._join_timeout_s, progress.rcs_until)
         else:
             steps.enqueue(progress, message.expires_at)
         return progress

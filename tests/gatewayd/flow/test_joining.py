@@ -255,6 +255,15 @@ async def test_validity_ends_while_parts_wait(stage: Stage_) -> None:
     assert scene.outbox.fates == [(message, "EXPIRED")]
 
 
+async def test_parts_with_a_short_validity_leave_for_the_sms_in_time(stage: Stage_) -> None:
+    scene = stage("bot", "carrier")
+    first = await part(scene, 1, expires_at=scene.now + 40.0)
+    await scene.wait(19.0)
+    assert scene.carrier.sent == []
+    await scene.wait(2.0)
+    assert scene.carrier.sent == [(first, 0)]
+
+
 async def test_a_route_without_sms_says_so(stage: Stage_) -> None:
     scene = stage("bot")
     message = await part(scene, 1)
