@@ -155,9 +155,11 @@ class InboundDesk:
         """Keep it: the answer to the submit may still be on its way. It is never taken for an MO."""
         events = self._desk.metrics.receipt_events
         known = self._parked.get(f"{link.name}|{receipt.carrier_id}")
-        if len(self._parked) >= PARKED_MAX or (known is not None and len(known.receipts) >= PARKED_EACH_MAX):
+        if known is not None and len(known.receipts) >= PARKED_EACH_MAX:
             events.labels(link.name, "parked_full").value += 1
             return
+        if known is None and len(self._parked) >= PARKED_MAX:
+            self._drop_oldest()
         events.labels(link.name, "parked").value += 1
         due = self._desk.now() + self._desk.settings[link.name].parked_receipt_ttl_s
         for carrier_id in (receipt.carrier_id, *receipt.aliases):
@@ -166,6 +168,14 @@ class InboundDesk:
             parked.receipts.append(receipt)
             parked.due = due
             self._desk.spool.journal.put(PARKED, key, parked)
+
+    def _drop_oldest(self) -> None:
+        """The oldest gives way: an answer to a submit comes in seconds, and what waits for days is a stranger, or one
+        of those that a carrier sends twice."""
+        key = next(iter(self._parked))
+        parked = self._parked.pop(key)
+        self._desk.spool.journal.delete(PARKED, key)
+        self._desk.metrics.receipt_events.labels(parked.link, "parked_full").value += 1
 
     def on_named(self, link: Link, carrier_id: str) -> None:
         """A carrier just told its id for a segment: did receipts come before that?"""

@@ -131,6 +131,23 @@ async def test_parking_is_bounded(stage: Stage_, monkeypatch: pytest.MonkeyPatch
     assert all(stored for _, stored in scene.carrier.acknowledged)
 
 
+async def test_strangers_do_not_crowd_out_a_receipt_before_its_response(
+    stage: Stage_, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A carrier that sends every receipt twice fills the place in minutes; what comes early is known in seconds."""
+    monkeypatch.setattr(module, "PARKED_MAX", 3)
+    scene = stage("carrier")
+    for number in range(5):
+        scene.carrier.receipt(f"twice-{number}")
+    (message,) = await scene.submit("hello")
+    scene.carrier.receipt("17")
+    await scene.settle()
+    scene.carrier.accept("17")
+    await scene.settle()
+    assert scene.outbox.fates == [(message, "DELIVRD")]
+    assert scene.counted("receipt_events", "carrier", "parked_full") == 3
+
+
 async def test_an_intermediate_receipt_ends_nothing(stage: Stage_) -> None:
     scene = stage("carrier")
     (message,) = await scene.submit("hello")
