@@ -12,7 +12,7 @@ from gatewayd import cli
 from protocol.smpp.pdu import EnquireLink, SubmitSm, build
 from tests.protocol.smpp.packets import ethernet, pcap, pcapng
 
-runner = CliRunner()
+runner = CliRunner(env={"COLUMNS": None})  # which parallel runs of tests set
 MESSAGE = build(
     SubmitSm(
         source_addr_ton=5,
