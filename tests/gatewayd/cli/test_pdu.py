@@ -12,7 +12,7 @@ from gatewayd import cli
 from protocol.smpp.pdu import EnquireLink, SubmitSm, build
 from tests.protocol.smpp.packets import ethernet, pcap, pcapng
 
-runner = CliRunner(env={"COLUMNS": None})  # which parallel runs of tests set
+runner = CliRunner()
 MESSAGE = build(
     SubmitSm(
         source_addr_ton=5,
@@ -25,6 +25,12 @@ MESSAGE = build(
         sequence=5,
     )
 )
+
+
+@pytest.fixture(autouse=True)
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parallel runs of tests set the width of one."""
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 def run(*words: str, given: bytes | None = None) -> tuple[int, str, str]:
