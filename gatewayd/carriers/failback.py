@@ -61,13 +61,11 @@ class Failback:
     async def look(self) -> None:
         """Once: send back who is away, until one is not taken there."""
         away = [seat for berth in self._berths() for seat in berth.away]
-        if not away or not await self._dialer.answers(0):
-            return
-        logger.info("link %s: %s answers again", self._name, self._dialer.hosts[0])
-        for seat in away:
-            if not seat.is_away:
-                continue
-            if not await seat.go_back(self._until_empty):
-                self._in_vain += 1
-                return
-        self._in_vain = 0
+        if not away:
+            self._in_vain = 0
+        elif await self._dialer.answers(0):
+            logger.info("link %s: %s answers again", self._name, self._dialer.hosts[0])
+            self._in_vain += 1  # until they are found at home: a host may take binds and cut them at once
+            for seat in away:
+                if seat.is_away and not await seat.go_back(self._until_empty):
+                    return
