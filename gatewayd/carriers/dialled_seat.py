@@ -138,7 +138,7 @@ class DialledSeat(Seat):
         try:
             await self._dialer.connect(place, lambda: self.pump)
         except (OSError, TimeoutError) as error:
-            self._note("connect_failed", f"no connection to {self.where}, {_reason_of(error)}")
+            self._note("connect_failed", f"no connection to {self.where}, {reason_of(error)}")
             self.pump.abort()
             if not self.pump.is_connected:
                 self._move()
@@ -164,7 +164,8 @@ class DialledSeat(Seat):
         self._has_settled.set()
 
 
-def _reason_of(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a connection did not come about, in a word or a few."""
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(error, ssl.SSLCertVerificationError):

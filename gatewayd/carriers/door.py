@@ -15,7 +15,7 @@ from typing import Final
 
 from gatewayd.carriers.carrier_tls import CarrierTls
 from gatewayd.carriers.dialing import Admission
-from gatewayd.carriers.dialled_seat import DialledSeat
+from gatewayd.carriers.dialled_seat import DialledSeat, reason_of
 from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat, modes_of
 from gatewayd.carriers.statuses import WRONG_CREDENTIALS
 from gatewayd.config.addresses import parse_address
@@ -196,7 +196,7 @@ class Door:
             )
         except (OSError, ssl.SSLError) as error:
             self._ears.on_fault("tls_handshake")
-            logger.info("link %s: %s gave up, %s", self._name, seat.where, type(error).__name__)
+            logger.info("link %s: %s turned away, %s", self._name, seat.where, reason_of(error))
             stream.close()
             if not seat.pump.is_connected:
                 self._forget(seat)

@@ -235,7 +235,10 @@ async def test_a_bind_that_is_lost_hides_no_other_from_the_drain(stage: Stage) -
     assert stage.flow.outcomes()[1:] == [(2, 0, Accepted("id-2")), (3, 0, Accepted("id-3"))]
 
 
-async def test_encrypted_and_only_with_a_certificate_of_its_own(stage: Stage, tmp_path: Path) -> None:
+async def test_encrypted_and_only_with_a_certificate_of_its_own(
+    stage: Stage, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     own, key = certificate(tmp_path)
     link = await stage.listening(tls=True, tls_certificate=str(own), tls_key=str(key), tls_ca=str(own), binds=2)
     known = ssl.create_default_context(cafile=str(own))
@@ -246,6 +249,7 @@ async def test_encrypted_and_only_with_a_certificate_of_its_own(stage: Stage, tm
     with contextlib.suppress(OSError):  # it hears of it during the handshake, or with its first read
         await stage.dials(link, stranger)
     await stage.watch.until(lambda: "tls_handshake" in stage.faults)
+    await stage.watch.until(lambda: "turned away, TLS: PEER_DID_NOT_RETURN_A_CERTIFICATE" in caplog.text)
     assert stage.smsc.binds[1].asked is None
     assert link.binds_up == 1
 
