@@ -229,7 +229,11 @@ class SubmitDesk:
         now = self._clock()
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY) if pdu.validity_period else 0.0
-            body, tlvs = body_of(pdu.short_message, pdu.tlvs) if pdu.tlvs else (pdu.short_message, ())
+            body, tlvs = pdu.short_message, pdu.tlvs
+            if tlvs:
+                body, tlvs = body_of(body, tlvs)
+                if body != pdu.short_message and pdu.short_message:
+                    raise Refusal(Status.ESME_RINVMSGLEN, "two_texts")
             if tlvs or pdu.esm_class & ESM_UDHI:
                 concat, udh, payload = concat_of(pdu.esm_class, body, tlvs)
             else:

@@ -49,11 +49,12 @@ _ASCII_EXTENDED: Final = b"\f^{}\\[~]|"  # two septets each, once the carrier ha
 def body_of(short_message: bytes, tlvs: Tlvs) -> tuple[bytes, Tlvs]:
     """Return the user data of a message and its TLVs without message_payload (5.3.2.32).
 
-    A message_payload wins over short_message, which should then be empty.
+    A message_payload wins over short_message, which should then be empty, unless it is empty itself: some libraries
+    always send one.
     """
     for tag, value in tlvs:
         if tag == _MESSAGE_PAYLOAD:
-            return value, tuple(tlv for tlv in tlvs if tlv[0] != _MESSAGE_PAYLOAD)
+            return value or short_message, tuple(tlv for tlv in tlvs if tlv[0] != _MESSAGE_PAYLOAD)
     return short_message, tlvs
 
 

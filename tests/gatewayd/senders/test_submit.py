@@ -333,6 +333,11 @@ def test_a_part_may_end_within_an_emoji() -> None:
     assert Desk().read(esm_class=0x40, data_coding=8, short_message=half).payload == half[6:]
 
 
+@pytest.mark.parametrize("payload", [b"abc", b""])
+def test_one_text_in_two_places_is_one_text(payload: bytes) -> None:
+    assert Desk().read(short_message=b"abc", tlvs=((Tag.MESSAGE_PAYLOAD, payload),)).payload == b"abc"
+
+
 def test_message_payload_becomes_the_payload() -> None:
     message = Desk().read(short_message=b"", tlvs=((Tag.MESSAGE_PAYLOAD, b"x" * 500), (0x1501, b"y")))
     assert (message.payload, message.tlvs) == (b"x" * 500, ((0x1501, b"y"),))
@@ -374,6 +379,8 @@ def test_message_payload_becomes_the_payload() -> None:
             Status.ESME_RINVMSGLEN,
             "too_long",
         ),
+        # One of two would go, and nobody would hear of the other (5.3.2.32: short_message is empty then).
+        ({"short_message": b"abc", "tlvs": ((Tag.MESSAGE_PAYLOAD, b"d"),)}, Status.ESME_RINVMSGLEN, "two_texts"),
     ],
 )
 def test_each_refusal_has_its_status_and_its_word(fields: dict[str, Any], status: Status, word: str) -> None:

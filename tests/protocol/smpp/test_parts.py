@@ -67,6 +67,8 @@ def test_body_of() -> None:
     assert body_of(b"short", SAR) == (b"short", SAR)
     assert body_of(b"", ((0x0424, b"long"), (0x0204, b"\x00\x01"))) == (b"long", ((0x0204, b"\x00\x01"),))
     assert body_of(b"x", ((0x0424, b"long"),)) == (b"long", ())
+    assert body_of(b"x", ((0x0424, b""), (0x0204, b"\x00\x01"))) == (b"x", ((0x0204, b"\x00\x01"),))
+    assert body_of(b"", ((0x0424, b""),)) == (b"", ())
 
 
 @pytest.mark.parametrize(
