@@ -229,19 +229,15 @@ class SubmitDesk:
         now = self._clock()
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY) if pdu.validity_period else 0.0
-            body, tlvs = pdu.short_message, pdu.tlvs
-            if tlvs:
-                body, tlvs = body_of(body, tlvs)
-                if body != pdu.short_message and pdu.short_message:
-                    raise Refusal(Status.ESME_RINVMSGLEN, "two_texts")
+            body, tlvs = body_of(pdu.short_message, pdu.tlvs) if pdu.tlvs else (pdu.short_message, ())
             if tlvs or pdu.esm_class & ESM_UDHI:
                 concat, udh, payload = concat_of(pdu.esm_class, body, tlvs)
             else:
                 concat, udh, payload = None, b"", body
         except SmppFault as fault:
             raise Refusal.of(fault) from None
-        if len(payload) > PAYLOAD_OCTETS_MAX:
-            raise Refusal(Status.ESME_RINVMSGLEN, "too_long")
+        if len(payload) > PAYLOAD_OCTETS_MAX or body != pdu.short_message != b"":
+            raise Refusal(Status.ESME_RINVMSGLEN, "two_texts" if pdu.short_message not in (b"", body) else "too_long")
         if expires_at and expires_at <= now:
             raise Refusal(Status.ESME_RINVEXPIRY, "expired")
         deliver_at = delivery_moment(pdu.schedule_delivery_time, account, now) if pdu.schedule_delivery_time else 0.0
