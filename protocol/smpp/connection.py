@@ -50,6 +50,7 @@ _BOUND_STATES: Final[dict[int, ConnState]] = {
     Command.BIND_RECEIVER: ConnState.BOUND_RX,
     Command.BIND_TRANSCEIVER: ConnState.BOUND_TRX,
 }
+_UNANSWERED: Final = states.UNANSWERED
 _CLOSED: Final = ConnState.CLOSED  # asked for each PDU, and looking a member up in its class is dear
 
 
@@ -168,9 +169,11 @@ class Connection:
                     owed.add(sequence)
                     events.append(pdu)
                     self._timers.active_at = now
+                elif isinstance(pdu, Response):
+                    self._take_response(pdu, now, events)
                 else:
                     self._take(pdu, now, events)
-            if self.wants_close:
+            if self.state is _CLOSED:
                 return events
         if self._framer.fault is not None:
             self._take_fatal(self._framer.fault, events)
@@ -209,8 +212,8 @@ class Connection:
             raise LocalFault("window_full", Status.ESME_RMSGQFUL, command=command)
         sequence = pdu.sequence = self._next_sequence()
         self._out.append(self._build(pdu))
-        if type(pdu) not in states.UNANSWERED:
-            self._outstanding.add(sequence, context, now, command | RESPONSE_BIT)
+        if type(pdu) not in _UNANSWERED:
+            self._outstanding[sequence] = (context, now, command | RESPONSE_BIT)
         self._timers.active_at = now
         return sequence
 
@@ -294,10 +297,7 @@ class Connection:
     # ---- requests and responses of the peer -----------------------------------------------------------------------
 
     def _take(self, pdu: Pdu, now: float, events: list[Event]) -> None:
-        """Anything but a message request that is welcome."""
-        if isinstance(pdu, Response):
-            self._take_response(pdu, now, events)
-            return
+        """A request, but no message that is welcome."""
         if not pdu.sequence:
             _note_sequence(0, pdu, events)
         if isinstance(pdu, EnquireLink):
@@ -360,12 +360,12 @@ class Connection:
         if waiting is None:
             self._take_own_answer(pdu, command, events)
         elif isinstance(pdu, GenericNack):
-            events.append(Unanswered(waiting.context, "nacked", pdu.status))
+            events.append(Unanswered(waiting[0], "nacked", pdu.status))
             self._timers.active_at = now
         else:
             if self.version == versions.NEWEST:
                 self._hear_congestion(pdu)
-            events.append(Answered(waiting.context, pdu, now - waiting.sent_at))
+            events.append(Answered(waiting[0], pdu, now - waiting[1]))
             self._timers.active_at = now
 
     def _hear_congestion(self, pdu: Response) -> None:
@@ -420,7 +420,7 @@ class Connection:
         _, command, status, sequence = HEADER.unpack_from(raw)
         waiting = None if status else self._outstanding.take(sequence, command)
         if waiting is not None:
-            events.append(Unanswered(waiting.context, "malformed"))
+            events.append(Unanswered(waiting[0], "malformed"))
             return
         bare = parse(HEADER.pack(HEADER.size, command, status, sequence))
         assert isinstance(bare, Response)

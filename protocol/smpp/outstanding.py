@@ -5,65 +5,50 @@ Knows neither PDUs nor states. All share one timeout, so the oldest is always th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
 
 from protocol.smpp.constants import Command
 
-_GENERIC_NACK = int(Command.GENERIC_NACK)
+_GENERIC_NACK: Final = int(Command.GENERIC_NACK)
+
+Waiting = tuple[object, float, int]
+"""One request: whatever its sender wants back, when it went (seconds), and which command answers it."""
 
 
-class Waiting(NamedTuple):
-    """One request: whatever its sender wants back, when it went (seconds), and which command answers it."""
+class Outstanding(dict[int, Waiting]):
+    """Waiting requests by sequence_number: put in as they go, taken out as they are answered."""
 
-    context: object
-    sent_at: float
-    answer: int
-
-
-class Outstanding:
-    """Waiting requests by sequence_number."""
-
-    __slots__ = ("_requests", "_timeout_s")
+    __slots__ = ("_timeout_s",)
 
     def __init__(self, timeout_s: float) -> None:
-        self._requests: dict[int, Waiting] = {}
+        super().__init__()
         self._timeout_s = timeout_s
-
-    def __len__(self) -> int:
-        return len(self._requests)
-
-    def __contains__(self, sequence: int) -> bool:
-        return sequence in self._requests
-
-    def add(self, sequence: int, context: object, now: float, answer: int) -> None:
-        """Remember one request that goes out now."""
-        self._requests[sequence] = Waiting(context, now, answer)
 
     def take(self, sequence: int, command: int) -> Waiting | None:
         """The request that a response of ``command`` answers, forgotten from now on; None when there is none."""
-        waiting = self._requests.get(sequence)
-        if waiting is None or (command != waiting.answer and command != _GENERIC_NACK):
+        waiting = self.get(sequence)
+        if waiting is None or (command != waiting[2] and command != _GENERIC_NACK):
             return None
-        del self._requests[sequence]
+        del self[sequence]
         return waiting
 
     def deadline(self) -> float | None:
         """When the oldest expires; None when nothing waits, or for ever."""
-        for waiting in self._requests.values():
-            return waiting.sent_at + self._timeout_s if self._timeout_s > 0 else None
+        for _, sent_at, _ in self.values():
+            return sent_at + self._timeout_s if self._timeout_s > 0 else None
         return None
 
     def expire(self, now: float) -> list[object]:
         """The contexts of those whose time is over, forgotten from now on."""
         expired = []
-        for sequence, waiting in self._requests.items():
-            if waiting.sent_at + self._timeout_s > now:
+        for sequence, (_, sent_at, _) in self.items():
+            if sent_at + self._timeout_s > now:
                 break
             expired.append(sequence)
-        return [self._requests.pop(sequence).context for sequence in expired]
+        return [self.pop(sequence)[0] for sequence in expired]
 
     def drain(self) -> list[object]:
         """The contexts of all, forgotten from now on."""
-        contexts = [waiting.context for waiting in self._requests.values()]
-        self._requests.clear()
+        contexts = [context for context, _, _ in self.values()]
+        self.clear()
         return contexts

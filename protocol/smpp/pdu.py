@@ -102,27 +102,23 @@ def parse(data: bytes) -> Pdu:
 
     Raises RemoteFault: ``fatal`` when the length is a lie, else with the command and sequence to answer.
     """
-    if len(data) > HEADER_SIZE and data[7] in _FAST_LOW_OCTETS:
-        pdu = _parse_fast(data)
+    size = len(data)
+    if size > HEADER_SIZE and data[7] in _FAST_LOW_OCTETS:
+        length, command, status, sequence = _unpack_header(data)
+        pdu: Pdu | None = None
+        if length != size:
+            pass
+        elif command == _SUBMIT_SM:
+            pdu = _parse_message(SubmitSm, data, sequence)
+        elif command == _DELIVER_SM:
+            pdu = _parse_message(DeliverSm, data, sequence)
+        elif command == _SUBMIT_SM_RESP:
+            pdu = _parse_message_response(SubmitSmResp, data, sequence, status)
+        elif command == _DELIVER_SM_RESP:
+            pdu = _parse_message_response(DeliverSmResp, data, sequence, status)
         if pdu is not None:
             return pdu
     return walk_parse(data)
-
-
-def _parse_fast(data: bytes) -> Pdu | None:
-    """One submit_sm, deliver_sm or response to one of them; None when the walker must look."""
-    length, command, status, sequence = _unpack_header(data)
-    if length != len(data):
-        return None
-    if command == _SUBMIT_SM:
-        return _parse_message(SubmitSm, data, sequence)
-    if command == _DELIVER_SM:
-        return _parse_message(DeliverSm, data, sequence)
-    if command == _SUBMIT_SM_RESP:
-        return _parse_message_response(SubmitSmResp, data, sequence, status)
-    if command == _DELIVER_SM_RESP:
-        return _parse_message_response(DeliverSmResp, data, sequence, status)
-    return None
 
 
 def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: int) -> Pdu | None:

@@ -11,15 +11,13 @@ ANSWER = Command.SUBMIT_SM_RESP
 def three(timeout_s: float = 30.0) -> Outstanding:
     waiting = Outstanding(timeout_s)
     for number in (1, 2, 3):
-        waiting.add(number, f"c{number}", float(number), ANSWER)
+        waiting[number] = (f"c{number}", float(number), ANSWER)
     return waiting
 
 
 def test_an_answer_takes_its_request_once() -> None:
     waiting = three()
-    taken = waiting.take(2, ANSWER)
-    assert taken is not None
-    assert (taken.context, taken.sent_at) == ("c2", 2.0)
+    assert waiting.take(2, ANSWER) == ("c2", 2.0, ANSWER)
     assert waiting.take(2, ANSWER) is None
     assert len(waiting) == 2
     assert 2 not in waiting
