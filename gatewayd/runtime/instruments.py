@@ -110,8 +110,8 @@ class Timing:
 Instrument = TypeVar("Instrument")
 
 
-class Family(Generic[Instrument]):
-    """One metric: an instrument for each set of label values.
+class Family(dict[tuple[str, ...], Instrument], Generic[Instrument]):
+    """One metric: an instrument for each set of label values, made when it is first looked up.
 
     Each label takes a bounded number of values, the rest are counted together as ``other``: strangers choose some of
     the values (a carrier its error codes), and they must not choose how much memory we use.
@@ -120,26 +120,19 @@ class Family(Generic[Instrument]):
     def __init__(
         self, make: Callable[[], Instrument], labels: Sequence[str] = (), values_max: int = VALUES_MAX
     ) -> None:
+        super().__init__()
         self.label_names = tuple(labels)
         self._make = make
         self._values_max = values_max
         self._seen: tuple[set[str], ...] = tuple(set() for _ in self.label_names)
-        self._instruments: dict[tuple[str, ...], Instrument] = {}
 
     def labels(self, *values: str) -> Instrument:
-        """The instrument for these label values; always the same object, so hot paths keep it."""
-        try:
-            return self._instruments[values]
-        except KeyError:
-            return self._add(values)
+        """The instrument for these label values; always the same object. Hot paths keep it, or look it up by index."""
+        return self[values]
 
-    def items(self) -> Iterator[tuple[tuple[str, ...], Instrument]]:
-        """All instruments with their label values."""
-        yield from self._instruments.items()
-
-    def _add(self, values: tuple[str, ...]) -> Instrument:
+    def __missing__(self, values: tuple[str, ...]) -> Instrument:
         bounded = tuple(self._bounded(value, seen) for value, seen in zip(values, self._seen, strict=True))
-        return self._instruments.setdefault(bounded, self._make())
+        return self.setdefault(bounded, self._make())
 
     def _bounded(self, value: str, seen: set[str]) -> str:
         if value not in seen:
