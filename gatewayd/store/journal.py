@@ -45,7 +45,7 @@ _encode = msgspec.json.Encoder().encode
 class _Overlay:
     """The changes of one kind since the last fold. ``fresh`` holds keys that no table can know yet."""
 
-    __slots__ = ("changed", "decoder", "folding", "fresh", "kind", "open", "tail")
+    __slots__ = ("changed", "decoder", "folding", "fresh", "gone", "kind", "line")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -53,8 +53,10 @@ class _Overlay:
         self.changed: _Entries = {}
         self.folding: _Entries = {}
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
-        self.open = f'["{kind.name}",'.encode()
-        self.tail = b"]"
+        # A record's line: the key is a number, or JSON already.
+        key = b"%d" if kind.integer_key else b"%b"
+        self.line = b'["%b",%b,%%b]' % (kind.name.encode(), key)
+        self.gone = b'["%b",%b,null]' % (kind.name.encode(), key)
 
     def find(self, key: Key) -> bytes | None:
         """The value's text, ``b""`` when it was deleted, None when only the table can know."""
@@ -115,7 +117,7 @@ class Journal:
         self._sequence = self._replay()
         self._sealed_at = -math.inf
         self._folded_at = self._loop.time()
-        self._is_scheduled = False
+        self._is_resting = True  # no group is in flight, and none is to be sealed
         self._in_flight: tuple[int, dict[Callback, list[Any]]] | None = None
         self._is_folding = False
         self._fold_wanted = False
@@ -136,19 +138,17 @@ class Journal:
             overlay.fresh[key] = text
         else:
             overlay.changed[key] = text
-        self._append(overlay, key, text)
+        self._records.append(overlay.line % (key if kind.integer_key else _encode(key), text))
+        if self._is_resting:
+            self._schedule()
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Remove a key; one that is not there is no fault."""
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
             overlay.changed[key] = None
-        self._append(overlay, key, b"null")
-
-    def _append(self, overlay: _Overlay, key: Key, text: bytes) -> None:
-        name = b"%d" % key if type(key) is int else _encode(key)
-        self._records.append(b"%b%b,%b]" % (overlay.open, name, text))
-        if not self._is_scheduled and self._in_flight is None:
+        self._records.append(overlay.gone % (key if kind.integer_key else _encode(key)))
+        if self._is_resting:
             self._schedule()
 
     def note(self, about: int, facts: Mapping[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Journal:
         if not self._keeps_notes:
             return
         self._records.append(b'["%b",%d,%b]' % (NOTE.encode(), about, _encode(facts)))
-        if not self._is_scheduled and self._in_flight is None:
+        if self._is_resting:
             self._schedule()
 
     def then(self, callback: Callback, item: Any) -> None:
@@ -164,7 +164,7 @@ class Journal:
         items = self._waiters.get(callback)
         if items is None:
             self._waiters[callback] = [item]
-            if not self._is_scheduled and self._in_flight is None:
+            if self._is_resting:
                 self._schedule()
         else:
             items.append(item)
@@ -261,7 +261,7 @@ class Journal:
 
     def _schedule(self) -> None:
         """Seal at the end of this loop turn when idle; under load give a group a few milliseconds to gather."""
-        self._is_scheduled = True
+        self._is_resting = False
         wait_s = self._sealed_at + self._group_wait_s - self._loop.time()
         if wait_s <= 0:
             self._loop.call_soon(self._seal)
@@ -269,8 +269,8 @@ class Journal:
             self._loop.call_later(wait_s, self._seal)
 
     def _seal(self) -> None:
-        self._is_scheduled = False
-        if self._in_flight is not None or not (self._records or self._waiters):
+        if not (self._records or self._waiters):
+            self._is_resting = True
             return
         records, self._records = self._records, []
         waiters, self._waiters = self._waiters, {}
@@ -336,6 +336,7 @@ class Journal:
         assert self._in_flight is not None  # one group at a time
         count, waiters = self._in_flight
         self._in_flight = None
+        self._is_resting = True
         self._hooks.committed(seconds, count)
         if self._records or self._waiters:
             self._schedule()
@@ -347,7 +348,7 @@ class Journal:
         self._set_idle()
 
     def _set_idle(self) -> None:
-        if self._in_flight is None and not self._is_scheduled and not self._is_folding and not self._records:
+        if self._is_resting and not self._is_folding and not self._records:
             self._idle.set()
 
     # -- start and end ------------------------------------------------------------------------------------------
@@ -394,7 +395,7 @@ class Journal:
         """Wait until nothing is pending. Never returns while the disk refuses."""
         while self._in_flight is not None or self._records or self._waiters or self._is_folding:
             self._idle.clear()
-            if self._in_flight is None and not self._is_scheduled and (self._records or self._waiters):
+            if self._is_resting and (self._records or self._waiters):
                 self._schedule()
             await self._idle.wait()
 
