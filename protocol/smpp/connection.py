@@ -173,7 +173,7 @@ class Connection:
                     self._take_response(pdu, now, events)
                 else:
                     self._take(pdu, now, events)
-            if self.state is _CLOSED:
+            if self._end_told:
                 return events
         if self._framer.fault is not None:
             self._take_fatal(self._framer.fault, events)
