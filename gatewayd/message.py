@@ -62,13 +62,9 @@ class State(enum.StrEnum):
     UNKNOWN = "UNKNOWN"
     REJECTD = "REJECTD"
 
-    @property
-    def is_final(self) -> bool:
+    def __init__(self, word: str) -> None:
+        self.is_final = word not in ("ENROUTE", "ACCEPTD")
         """Whether no further receipt can follow."""
-        return self not in _NOT_FINAL
-
-
-_NOT_FINAL: Final = frozenset((State.ENROUTE, State.ACCEPTD))
 
 
 class Addresses(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -28,7 +28,7 @@ from gatewayd.policy.compact import CompactLine
 from gatewayd.policy.intervention import of_cancelled
 from gatewayd.policy.journey import LinkTerms, Progress, Stage, Step
 from gatewayd.policy.numbering import handset_of
-from gatewayd.policy.progress import End
+from gatewayd.policy.progress import WAIT, End, Finish
 from gatewayd.policy.queueing import FairQueue
 from gatewayd.policy.receipt_wishes import INTERMEDIATE, speaks, wants_final
 from gatewayd.policy.user_data import without_concat
@@ -197,10 +197,17 @@ class Desk:
         progress = journey.progress
         if progress.is_cancelled:
             step = of_cancelled(progress, step, journey.message.expires_at, self.now())
+        if type(step) is Finish:
+            self.finish(journey, step.state, step.error, step.at, step.network_error, step.tlvs)
+        elif step is WAIT:
+            self.spool.save(journey)
+        else:
+            self._apply(journey, step, was_queued)
+
+    def _apply(self, journey: Journey, step: Step, was_queued: str) -> None:
+        """What is neither an end nor nothing to do for now."""
+        progress = journey.progress
         match step:
-            case steps.Finish(state, error, at, network_error, tlvs):
-                self.finish(journey, state, error, at, network_error, tlvs)
-                return
             case steps.Queue(link) if link not in self.queues:  # it is gone from the configuration
                 gone = steps.next_link(progress, "link_gone", State.UNDELIV, "link_gone", journey.message.expires_at)
                 self.apply(journey, gone, was_queued)
@@ -254,15 +261,19 @@ class Desk:
         tlvs: tuple[tuple[int, bytes], ...] = (),
     ) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
-        progress, spool = journey.progress, self.spool
+        progress, spool, now = journey.progress, self.spool, self.now()
         self.guards.on_left(progress.id)
         if progress.stage in STAGES:
             self.aside.moved(progress.stage, None)
         self.flying.pop(progress.id, None)
         self.in_flight.pop(progress.id, None)
-        self._forget_names(progress)
+        own_link = progress.links[progress.position]
+        for segment in progress.segments:
+            if segment.carrier_id:
+                spool.forget_name(own_link, segment.carrier_id)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
-        channel = Channel.RCS if self._ended_on_rcs(progress, state) else self.channels.get(progress.link, Channel.SMS)
+        is_rcs = bool(progress.rcs_id) and self._ended_on_rcs(progress, state)
+        channel = Channel.RCS if is_rcs else self.channels.get(own_link, Channel.SMS)
         end = End(state, channel, error, at, network_error, tlvs)
         owed = [self._end(journey, progress, end)]
         if members:
@@ -270,13 +281,13 @@ class Desk:
             self.on_joined_end(progress.id, end)
         if progress.rcs_id:
             self._keep_name(progress, owed)
-        link = progress.rcs_link if channel is Channel.RCS and progress.rcs_link else progress.link
-        self.metrics.messages.labels(progress.account, link, channel.value, state.value).value += 1
+        link = progress.rcs_link if is_rcs and progress.rcs_link else own_link
+        self.metrics.messages[progress.account, link, channel, state].value += 1
         if self.operator_of is not None:
             operator = self.operator_of(journey.message)
             self.metrics.operator_messages.labels(operator, channel.value, state.value).value += 1
         if progress.sent_at:
-            self.metrics.carrier_receipt.labels(link).observe(self.now() - progress.sent_at)
+            self.metrics.carrier_receipt[(link,)].observe(now - progress.sent_at)
         if self.trail.wants:
             self.tell(state.value.lower(), journey, link=link, error=error or None)
 
@@ -285,17 +296,10 @@ class Desk:
         self._end(journey, journey.progress, end)
 
     def _ended_on_rcs(self, progress: Progress, state: State) -> bool:
-        """Whether the RCS leg decided: nothing else did, or it was delivered although the SMS had its turn."""
-        if not progress.rcs_id:
-            return False
+        """Whether the RCS leg of one that had such decided: nothing else did, or it was delivered although the SMS had
+        its turn."""
         sms_delivered = any(segment.state is State.DELIVRD for segment in progress.segments)
         return not progress.segments or (state is State.DELIVRD and not sms_delivered)
-
-    def _forget_names(self, progress: Progress) -> None:
-        link = progress.link
-        for segment in progress.segments:
-            if segment.carrier_id:
-                self.spool.forget_name(link, segment.carrier_id)
 
     def _keep_name(self, progress: Progress, owed: list[Delivery | None]) -> None:
         """Platforms go on to say displayed, or delivered after the fallback: known, counted, and no stranger's."""
@@ -345,7 +349,7 @@ class Desk:
     def receipt_of(self, message: Message, state: State, error: str, at: float) -> Delivery:
         """What a message's sender is told of it, before anybody is told."""
         now, account = self.now(), self.accounts.get(message.account)
-        told = message.told
+        told = message.written or message
         delivery = Delivery(
             id=self.spool.new_id(),
             account=message.account,
@@ -362,8 +366,8 @@ class Desk:
             state=state,
             error=error,
             submitted_at=message.accepted_at,
-            done_at=_end_of(message, at, now),
-            user_message_reference=reference_of(message),
+            done_at=_end_of(message, at) if at else now,
+            user_message_reference=reference_of(message) if message.tlvs else -1,
             known_as=message.known_as,
         )
         # The application may know its message by its beginning; nobody else needs to keep that.
@@ -385,7 +389,7 @@ class Desk:
                 error=error,
                 channel=channel,
                 accepted_at=message.accepted_at,
-                done_at=_end_of(message, at, now),
+                done_at=_end_of(message, at) if at else now,
                 due=now + keep_s,
                 reference=reference_of(message),
                 known_as=message.known_as,
@@ -473,6 +477,6 @@ def _family(reason: str) -> str:
     return "refused" if _OWN_CODE.fullmatch(reason) else reason
 
 
-def _end_of(message: Message, at: float, now: float) -> float:
+def _end_of(message: Message, at: float) -> float:
     """When it ended. Carriers tell the minute, which may have begun before the message came."""
-    return max(at, message.accepted_at) if at else now
+    return max(at, message.accepted_at)

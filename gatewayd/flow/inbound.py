@@ -65,8 +65,7 @@ class InboundDesk:
     # -- receipts -----------------------------------------------------------------------------------------------
 
     def _on_receipt(self, link: Link, receipt: Receipt) -> None:
-        desk = self._desk
-        desk.metrics.receipts.labels(link.name, receipt.state.value).value += 1
+        self._desk.metrics.receipts[link.name, receipt.state].value += 1
         if not self.claim(link, receipt):
             self._park(link, receipt)
             self.ask_around(link, receipt)
@@ -82,7 +81,7 @@ class InboundDesk:
         if sent is None:
             return False
         journey = None if sent.ended else desk.journey(sent.message_id)
-        if desk.ledger is not None:
+        if desk.ledger is not None and desk.ledger.watches(link.name):
             self._account(link, journey, sent.message_id, receipt)
         if receipt.words:
             notes.of_words(desk.spool, link.name, sent.message_id, receipt.words)

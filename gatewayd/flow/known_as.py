@@ -26,7 +26,7 @@ def seen_as(link: schema.Link, message: Message) -> str:
 
 def is_answerable(link: schema.Link, message: Message) -> bool:
     """Whether the handset can answer what it sees over an SMS link: a number, and no name."""
-    if not _says(link):
+    if link.source_ton == "keep" and not (link.source_map or link.source_fallback):  # as _says; of each message
         return is_repliable(message.source_ton, message.source)
     source = _source_on(link, message)
     return is_repliable(source.ton, source.address)

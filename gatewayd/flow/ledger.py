@@ -84,6 +84,11 @@ class Ledger:
         """Bring the records that are durable to their files."""
         await self._outbox.close()
 
+    def watches(self, link: str) -> bool:
+        """Whether what goes over a link is accounted for; else nothing need be told of it."""
+        settings = self._settings.get(link)
+        return settings is not None and settings.billing != ""
+
     # -- what flow asks -----------------------------------------------------------------------------------------------
 
     def is_active(self, agent: str, user: str) -> bool:

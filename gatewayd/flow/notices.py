@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from gatewayd.flow.owing import SMPP, sinks_of
-from gatewayd.message import NO_NETWORK_ERROR, Channel, State
+from gatewayd.message import NO_NETWORK_ERROR, State
 from gatewayd.policy.receipt_wishes import INTERMEDIATE, NOTICES_MAX, wants_notices
 from gatewayd.store.spool import Journey
 
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from gatewayd.flow.desk import Desk
 
 
-def on_sent(desk: Desk, channel: Channel, journey: Journey, was_sent: bool) -> None:
-    """A carrier has all of a message. Of an SMSC that is what submit_sm_resp says; of a platform it is news."""
-    if channel is not Channel.RCS or was_sent:
-        return
+def on_sent(desk: Desk, journey: Journey) -> None:
+    """A platform has a message. Of an SMSC that is what submit_sm_resp says, and no news."""
     # Of parts that travel as one text another than the first may have asked.
     if journey.message.registered_delivery & INTERMEDIATE or journey.progress.parts:
         tell(desk, journey)

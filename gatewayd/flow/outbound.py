@@ -30,6 +30,9 @@ from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
 
+# Looked up once: a member of an enumeration is dear to find in its class.
+_RCS = Channel.RCS
+_QUEUED, _SENDING, _SENT = Stage.QUEUED, Stage.SENDING, Stage.SENT
 BATCH_MAX = 256
 _HOUR_S = 3_600.0
 
@@ -164,8 +167,7 @@ class Outbound:
             waiting.popleft()
 
     def _in_order(self, ids: list[int]) -> list[Journey]:
-        flying = self._desk.flying
-        if not any(message_id in flying for message_id in ids):
+        if self._desk.flying.keys().isdisjoint(ids):
             return self._desk.spool.journeys(ids)
         return [journey for message_id in ids if (journey := self._desk.journey(message_id)) is not None]
 
@@ -193,7 +195,7 @@ class Outbound:
         if expires_at and expires_at <= desk.now():
             desk.apply(journey, steps.Finish(State.EXPIRED, "validity"))
             return 0
-        if link.channel is Channel.RCS:
+        if link.channel is _RCS:
             return self._send_rcs(link, journey)
         return self._send_sms(link, journey, allowed)
 
@@ -345,9 +347,12 @@ class Outbound:
     def settle(self, link: Link, result: Result) -> None:
         """One outcome: what it means, and what others learn of it."""
         desk, outcome = self._desk, result.outcome
-        self._count(link.name, outcome)
-        journey = desk.journey(result.message_id)
-        is_rcs = link.channel is Channel.RCS
+        if isinstance(outcome, Accepted):
+            desk.metrics.link_results[link.name, "accepted", ""].value += 1
+        else:
+            self._count(link.name, outcome)
+        journey = desk.flying.get(result.message_id) or desk.journey(result.message_id)
+        is_rcs = link.channel is _RCS
         if is_rcs:
             desk.guards.on_outcome(link.name, result.message_id, outcome)
         if journey is None or journey.progress.link != link.name:
@@ -356,7 +361,7 @@ class Outbound:
         if type(outcome) is not Accepted or outcome.changed:
             notes.of_result(desk.spool, link.name, result)
         progress = journey.progress
-        was_sent = progress.stage is Stage.SENT
+        was_sent = progress.stage is _SENT
         now = desk.now()
         was_queued = progress.queue
         expires_at = journey.message.expires_at
@@ -374,16 +379,17 @@ class Outbound:
             desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
         if is_rcs and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False
-        if desk.ledger is not None:
+        if desk.ledger is not None and desk.ledger.watches(link.name):
             self._account(desk.ledger, link, journey, outcome, was_sent)
         if desk.trail.wants:
             error = None if isinstance(outcome, Accepted) else outcome.error
             desk.tell(_ANSWERS[type(outcome)], journey, link=link.name, error=error)
-        if progress.stage is not Stage.SENDING and progress.stage is not Stage.QUEUED:
+        if progress.stage is not _SENDING and progress.stage is not _QUEUED:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)
-        if progress.stage is Stage.SENT:
-            notices.on_sent(desk, link.channel, journey, was_sent)
+        if progress.stage is _SENT:
+            if is_rcs and not was_sent:
+                notices.on_sent(desk, journey)
             desk.spool.cool(progress.id)
         if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)
@@ -417,12 +423,12 @@ class Outbound:
 
     def _accepted(self, link: Link, journey: Journey, segment: int, carrier_id: str, now: float) -> None:
         message, desk = journey.message, self._desk
-        desk.metrics.accept_to_carrier.labels(link.name).observe(now - message.accepted_at)
+        desk.metrics.accept_to_carrier[(link.name,)].observe(now - message.accepted_at)
         if carrier_id:
             desk.spool.name(link.name, carrier_id, message.id, segment)
         if message.tlvs:
             calling.on_accepted(desk, journey, link.name, carrier_id)
-        if link.channel is Channel.RCS or is_answerable(desk.settings[link.name], message):
+        if link.channel is _RCS or is_answerable(desk.settings[link.name], message):
             self._touch_session(link, message, now)
 
     def _touch_session(self, link: Link, message: Message, now: float) -> None:
@@ -469,11 +475,8 @@ class Outbound:
         step = steps.on_revoked(journey.progress, revocation.revoked, expires_at, desk.now(), revocation.retry_s)
         desk.apply(journey, step, was_queued)
 
-    def _count(self, link: str, outcome: Outcome) -> None:
+    def _count(self, link: str, outcome: Refused | Deferred | Unknown) -> None:
         metrics = self._desk.metrics
-        if isinstance(outcome, Accepted):
-            metrics.link_results.labels(link, "accepted", "").value += 1
-            return
         metrics.link_results.labels(link, type(outcome).__name__.lower(), outcome.error).value += 1
         metrics.link_errors.labels(link, family_of(outcome.error)).value += 1
         if type(outcome) is Refused and outcome.unreachable:

@@ -15,22 +15,22 @@ CHUNK = 1_024
 class CompactLine:
     """First in, first out, and a way back to the front. Ids are integers of 64 bits."""
 
-    __slots__ = ("_back", "_chunks", "_front", "_size")
+    __slots__ = ("_back", "_chunks", "_front", "size")
 
     def __init__(self) -> None:
         self._front: deque[int] = deque()
         self._chunks: deque[array[int]] = deque()
         self._back: array[int] = array("q")
-        self._size = 0
+        self.size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def append(self, item: int) -> None:
         """Add at the end."""
         back = self._back
         back.append(item)
-        self._size += 1
+        self.size += 1
         if len(back) >= CHUNK:
             self._chunks.append(back)
             self._back = array("q")
@@ -38,7 +38,7 @@ class CompactLine:
     def appendleft(self, item: int) -> None:
         """Put back at the front."""
         self._front.appendleft(item)
-        self._size += 1
+        self.size += 1
 
     def popleft(self) -> int:
         """Take the first. Raises IndexError when there is none."""
@@ -46,7 +46,7 @@ class CompactLine:
         if not front:
             self._refill()
         item = front.popleft()
-        self._size -= 1
+        self.size -= 1
         return item
 
     def __getitem__(self, place: int) -> int:
@@ -71,7 +71,7 @@ class CompactLine:
             else:
                 kept.append(item)
         if found:
-            self._front, self._chunks, self._back, self._size = kept._front, kept._chunks, kept._back, kept._size
+            self._front, self._chunks, self._back, self.size = kept._front, kept._chunks, kept._back, kept.size
         return found
 
     def _refill(self) -> None:

@@ -79,6 +79,8 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
     mine.network_error, mine.tlvs = receipt.network_error, receipt.tlvs
     if not receipt.state.is_final:
         return Ignore("intermediate", is_old=before == (receipt.state, receipt.error))
+    if len(progress.segments) == 1:
+        return Finish(receipt.state, receipt.error, receipt.at, receipt.network_error)
     step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
     return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
 
@@ -101,7 +103,7 @@ def _is_refused(segment: Segment) -> bool:
 
 def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: float) -> Step:
     """Some segment was settled: has the whole message left, or even ended (receipts may overtake responses)?"""
-    if not all(segment.is_taken for segment in progress.segments):
+    if len(progress.segments) > 1 and not all(segment.is_taken for segment in progress.segments):
         return WAIT
     progress.stage = Stage.SENT
     progress.sent_at = progress.sent_at or now
@@ -111,7 +113,10 @@ def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: floa
 
 def _sms_end(progress: Progress) -> Step:
     segments = progress.segments
-    if len(segments) > 1 and not progress.deciding and not all(segment.state.is_final for segment in segments):
+    if len(segments) == 1:
+        if not segments[0].state.is_final:
+            return WAIT
+    elif not progress.deciding and not all(segment.state.is_final for segment in segments):
         return WAIT
     return _told(progress) or WAIT
 

@@ -19,9 +19,9 @@ _NEVER_LEFT = frozenset({"no_credit", "worker_lost", "link_down", "window_full",
 def enqueue(progress: Progress, expires_at: float, front: bool = False, moved: bool = False) -> Step:
     """Put the message into the queue of the link whose turn it is."""
     progress.stage = Stage.QUEUED
-    progress.queue = progress.link
-    limits = [moment for moment in (expires_at, progress.rcs_until) if moment]
-    progress.due = min(limits, default=0.0)
+    progress.queue = progress.links[progress.position]
+    rcs_until = progress.rcs_until
+    progress.due = min(expires_at, rcs_until) if expires_at and rcs_until else expires_at or rcs_until
     return Queue(progress.queue, front, moved)
 
 

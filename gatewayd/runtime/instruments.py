@@ -139,7 +139,7 @@ class Family(dict[tuple[str, ...], Instrument], Generic[Instrument]):
             if len(seen) >= self._values_max or len(value) > VALUE_SIZE_MAX:
                 return OTHER
             seen.add(value)
-        return value
+        return str(value)  # some are members of an enumeration
 
 
 class Counters(Family[Tally]):

@@ -70,15 +70,12 @@ class Trail:
     said at info. Fields that are None are left out; numbers of handsets are masked here.
     """
 
-    __slots__ = ("_logger",)
+    __slots__ = ("_logger", "wants")
 
     def __init__(self, logger: logging.Logger | None = None) -> None:
         self._logger = logger or logging.getLogger("gatewayd.trail")
-
-    @property
-    def wants(self) -> bool:
-        """Whether ``tell`` writes anything: ask before gathering fields."""
-        return self._logger.isEnabledFor(logging.DEBUG)
+        self.wants = self._logger.isEnabledFor(logging.DEBUG)
+        """Whether ``tell`` writes anything: ask before gathering fields. The level is a process's from its start."""
 
     def tell(self, event: str, **fields: Value) -> None:
         """One line of what happens to every message."""

@@ -87,8 +87,8 @@ class Pump(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._ended = asyncio.Event()
-        self._is_flush_asked = False
-        self._is_reading_paused = False
+        self.is_flush_asked = False
+        self.is_reading_paused = False
         self._has_failed = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -104,22 +104,22 @@ class Pump(asyncio.BufferedProtocol):
 
     def flush(self) -> None:
         """Write what the engine has gathered at the end of this loop turn; many calls make one write."""
-        if not self._is_flush_asked and self.is_connected:
-            self._is_flush_asked = True
+        if not self.is_flush_asked and self.is_connected:
+            self.is_flush_asked = True
             self._loop.call_soon(self._flush_now)
 
     def pause_reading(self) -> None:
         """Take nothing more from the peer for now; its silence is then no fault, so the engine's timers rest."""
-        if not self._is_reading_paused:
-            self._is_reading_paused = True
+        if not self.is_reading_paused:
+            self.is_reading_paused = True
             self._disarm()
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Take from the peer again."""
-        if self._is_reading_paused:
-            self._is_reading_paused = False
+        if self.is_reading_paused:
+            self.is_reading_paused = False
             if self._transport is not None and not self._transport.is_closing():
                 self._transport.resume_reading()
                 self._arm(_GRACE_S)
@@ -142,7 +142,7 @@ class Pump(asyncio.BufferedProtocol):
         self.is_connected = self.is_writable = True
         self.peername = _peer_ip(transport)
         _set_nodelay(transport)
-        if self._is_reading_paused:
+        if self.is_reading_paused:
             stream.pause_reading()
         self._call(self._on_connected)
         self._flush_now()
@@ -159,7 +159,7 @@ class Pump(asyncio.BufferedProtocol):
             self._loop.call_soon(self._read_on)
 
     def _read_on(self) -> None:
-        if not self._is_reading_paused and self._transport is not None and not self._transport.is_closing():
+        if not self.is_reading_paused and self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -172,7 +172,7 @@ class Pump(asyncio.BufferedProtocol):
                 self._on_events(events)
         except Exception as fault:  # noqa: BLE001  any failure here must end one connection, not the process
             self._fail(fault)
-        if not self._is_flush_asked:
+        if not self.is_flush_asked:
             self._flush_now()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -207,7 +207,7 @@ class Pump(asyncio.BufferedProtocol):
     # ---- the reflex: write, close, wind the clock -----------------------------------------------------------------
 
     def _flush_now(self) -> None:
-        self._is_flush_asked = False
+        self.is_flush_asked = False
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -225,7 +225,7 @@ class Pump(asyncio.BufferedProtocol):
 
     def _arm(self, delay_min_s: float = _DELAY_MIN_S) -> None:
         """See that the timer fires by the engine's deadline. One that fires too early looks again, so it may stay."""
-        if self._is_reading_paused:
+        if self.is_reading_paused:
             return
         deadline = self.engine.next_deadline()
         if deadline is None:
@@ -251,7 +251,7 @@ class Pump(asyncio.BufferedProtocol):
                 self._on_events(events)
         except Exception as fault:  # noqa: BLE001  as in data_received
             self._fail(fault)
-        if not self._is_flush_asked:
+        if not self.is_flush_asked:
             self._flush_now()
 
     def _cut(self) -> None:

@@ -114,12 +114,12 @@ class Box:
 
     def __len__(self) -> int:
         """How many may go now."""
-        return len(self.ids) + len(self.returned)
+        return self.ids.size + len(self.returned)
 
     @property
     def depth(self) -> int:
         """How many are owed, those on the wire left out."""
-        return len(self) + len(self.postponed)
+        return self.ids.size + len(self.returned) + len(self.postponed)
 
     def pop(self) -> int:
         """The oldest id that may go now."""

@@ -89,11 +89,14 @@ class Outbox:
     def add(self, deliveries: list[Delivery]) -> None:
         """These are durable now."""
         for delivery in deliveries:
-            box = self.box_of(delivery.account)
+            box = self._boxes.get(delivery.account)
+            if box is None:
+                box = self.box_of(delivery.account)
             box.ids.append(delivery.id)
             if len(box.hot) < HOT_MAX:
                 box.hot[delivery.id] = delivery
-            self.wake(box)
+            if box.account not in self._dirty:
+                self.wake(box)
 
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
@@ -126,28 +129,27 @@ class Outbox:
         """Its window or its socket has room again."""
         self._offer(self._boxes[connection.account_name])
 
-    def answered(self, connection: EsmeConnection, context: Delivery | Guest, status: int) -> None:
-        """An ESME's deliver_sm_resp."""
-        self._told(connection, context, status, "")
-
     def unanswered(self, connection: EsmeConnection, context: Delivery | Guest, reason: str) -> None:
         """No answer: it goes to the next bind that can take it, a second time perhaps."""
-        self._told(connection, context, NO_STATUS, reason)
+        self.answered(connection, context, NO_STATUS, reason)
 
-    def _told(self, connection: EsmeConnection, context: Delivery | Guest, status: int, reason: str) -> None:
-        if isinstance(context, Guest):
-            assert self.sharing is not None  # nobody else brings guests
+    def answered(self, connection: EsmeConnection, context: Delivery | Guest, status: int, reason: str = "") -> None:
+        """An ESME's deliver_sm_resp; or, for ``reason``, none."""
+        box = self.box_of(connection.account_name)
+        if type(context) is Delivery:
+            delivery = context
+            self._settle(box, delivery, status, reason, connection.pump.peername if status else "")
+        else:
+            assert self.sharing is not None and isinstance(context, Guest)  # nobody else brings guests
             delivery = context.delivery
             self.sharing.carried(context, status, reason)
-        else:
-            delivery, bind = context, connection.pump.peername if status else ""
-            self.settle(connection.account_name, context, status, reason, bind)
-        box = self._boxes.get(connection.account_name)
-        if box is not None:
-            self._offer(box)
-            box.ways.end(delivery.source)
-            if box.ways.waiting:
-                self._go_on(box, delivery.source, is_lost=reason == "lost")
+        if self.sharing is not None:
+            self.sharing.serve(box.account)
+        if box.account not in self._dirty:
+            self.wake(box)
+        box.ways.end(delivery.source)
+        if box.ways.waiting:
+            self._go_on(box, delivery.source, is_lost=reason == "lost")
 
     def _go_on(self, box: Box, handset: str, *, is_lost: bool) -> None:
         """One of a handset is through: those that waited go, over the same bind if more are unanswered there."""
@@ -172,13 +174,15 @@ class Outbox:
 
     def settle(self, account: str, delivery: Delivery, status: int, reason: str, bind: str = "") -> None:
         """What came of one delivery: a command_status, or NO_STATUS and why there was none. ``bind`` is the peer's."""
-        box = self.box_of(account)
+        self._settle(self.box_of(account), delivery, status, reason, bind)
+
+    def _settle(self, box: Box, delivery: Delivery, status: int, reason: str, bind: str) -> None:
         if self.sharing is not None:
             self.sharing.settled(box, delivery)
         if status:
             self._note_failure(delivery, status, reason, bind)
         if status == 0:
-            self._metrics.receipt_to_esme.labels(box.account).observe(self._clock() - delivery.created_at)
+            self._metrics.receipt_to_esme[(box.account,)].observe(self._clock() - delivery.created_at)
             self._end(box, delivery.id, delivery.kind, "delivered")
             if self._trail.wants:
                 self._trail.tell("delivered", **delivery.told())
@@ -299,7 +303,7 @@ class Outbox:
                 return False
             # It cannot be said in a deliver_sm at all: nobody will ever take it.
             box.ways.begin(delivery.source, bind)
-            self._told(bind, context, UNBUILDABLE, fault.kind)
+            self.answered(bind, context, UNBUILDABLE, fault.kind)
             return True
         box.ways.begin(delivery.source, bind)
         return True
@@ -318,7 +322,7 @@ class Outbox:
             self._spool.note(delivery_id, "delivery_ended", outcome=outcome)
         box.hot.pop(delivery_id, None)
         self._spool.settle_delivery(delivery_id)
-        self._metrics.deliveries.labels(box.account, SMPP, kind, outcome).value += 1
+        self._metrics.deliveries[box.account, SMPP, kind, outcome].value += 1
         if box.followers:
             follower = box.followers.pop(delivery_id, None)
             if follower in box.postponed:  # else it was dropped meanwhile

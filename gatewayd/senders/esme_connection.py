@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CLOSED = ConnState.CLOSED  # asked for each answer, and looking a member up in its class is dear
 _RECEIVERS = (Command.BIND_RECEIVER, Command.BIND_TRANSCEIVER)
 
 
@@ -60,6 +61,10 @@ class EsmeConnection:
         self.end = ""
         self.account: Account | None = None
         self.engine = Connection(Role.SMSC, server.limits, time.monotonic(), NEWEST)
+        self.account_name = ""
+        """The account, empty before the bind."""
+        self.account_settings: schema.Account
+        """Its configuration; only of bound connections."""
         self.pump = Pump(
             self.engine,
             self._on_events,
@@ -85,17 +90,6 @@ class EsmeConnection:
     # -- what the desks use ---------------------------------------------------------------------------------------
 
     @property
-    def account_name(self) -> str:
-        """The account, empty before the bind."""
-        return self.account.name if self.account is not None else ""
-
-    @property
-    def account_settings(self) -> schema.Account:
-        """The account's configuration; only for bound connections."""
-        assert self.account is not None  # only binds are given to the outbox
-        return self.account.settings
-
-    @property
     def can_deliver(self) -> bool:
         """Whether a deliver_sm may be written now."""
         return self.pump.is_writable and self.engine.state in BOUND
@@ -116,7 +110,8 @@ class EsmeConnection:
             self.engine.request(data_sm_of(pdu), time.monotonic(), context)
         else:
             self.engine.request(pdu, time.monotonic(), context)
-        self.pump.flush()
+        if not self.pump.is_flush_asked:
+            self.pump.flush()
 
     def _deliver_bare(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
         delivery = context if isinstance(context, Delivery) else context.delivery
@@ -142,12 +137,15 @@ class EsmeConnection:
 
     def answer_submit(self, sequence: int, message_id: int) -> None:
         """The message is durable: say so, unless the connection has ended."""
-        engine = self.engine
-        if engine.state is not ConnState.CLOSED:
-            if self._tells_congestion:
-                engine.respond(SubmitSmResp(sequence, 0, self.name_of(message_id), self.tlvs()))
-            else:
-                engine.respond_submit(sequence, self.name_of(message_id))
+        engine, pump = self.engine, self.pump
+        if engine.state is _CLOSED:
+            return
+        if self._tells_congestion:
+            engine.respond(SubmitSmResp(sequence, 0, self.name_of(message_id), self.tlvs()))
+        else:
+            engine.respond_submit(sequence, self.name_of(message_id))
+        # A hundred answers come at once, and ask for this but once.
+        if not pump.is_flush_asked or pump.is_reading_paused:
             self._answered_one()
 
     def tlvs(self) -> tuple[tuple[int, bytes], ...]:
@@ -210,7 +208,9 @@ class EsmeConnection:
         if len(submits) == len(events):
             return
         for event in events:
-            if type(event) is not SubmitSm:
+            if type(event) is Answered and type(event.context) is Delivery:  # nearly all of them
+                self._server.outbox.answered(self, event.context, event.pdu.status)  # type: ignore[attr-defined]
+            elif type(event) is not SubmitSm:
                 self._on_event(event)
 
     def _rest_when_full(self) -> None:
@@ -277,7 +277,7 @@ class EsmeConnection:
     def bound(self, account: Account, asked: Bind) -> None:
         """The account has let it in: say so, and be one of its binds from now on."""
         command = Command(asked.command)
-        self.account = account
+        self.account, self.account_name = account, account.name
         self.response_timing = self._server.metrics.submit_response.labels(account.name)
         self.taken = self._server.metrics.submits.labels(account.name, Status.ESME_ROK.name)
         self._is_receiver = command in _RECEIVERS
@@ -298,6 +298,7 @@ class EsmeConnection:
         """The account's settings are these from now on."""
         account, metrics = self.account, self._server.metrics
         assert account is not None  # it is one of the account's binds
+        self.account_settings = account.settings
         self._window = account.settings.submit_window or self._server.settings.window
         self._learn_words(account.settings)
         if self._patience:

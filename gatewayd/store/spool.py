@@ -87,7 +87,8 @@ class Spool:
         journey = Journey(message, progress)
         if len(self._hot) < HOT_MAX // self._workers:
             self._hot[message.id] = journey
-        self._schedule(progress)
+        if progress.due:
+            self._schedule(progress)
         return journey
 
     def save(self, journey: Journey) -> None:
@@ -95,7 +96,8 @@ class Spool:
         if journey.progress.id in self._hot:
             self._hot[journey.progress.id] = journey  # this one is the truth, should another have been read back
         self.journal.put(PROGRESS, journey.progress.id, journey.progress)
-        self._schedule(journey.progress)
+        if journey.progress.due:
+            self._schedule(journey.progress)
 
     def replace(self, journey: Journey) -> None:
         """Its message changed, and its progress."""
@@ -226,7 +228,7 @@ class Spool:
     def _schedule(self, progress: Progress) -> None:
         """Remember what is due soon; what is due later is found in the tables when its time comes near."""
         due = progress.due
-        if due and due < self._clock() + HORIZON_S and self._scheduled.get(progress.id) != due:
+        if due < self._clock() + HORIZON_S and self._scheduled.get(progress.id) != due:
             self._scheduled[progress.id] = due
             heapq.heappush(self._due_heap, (due, progress.id))
 

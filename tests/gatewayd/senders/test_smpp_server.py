@@ -154,18 +154,18 @@ async def test_an_accounts_own_window_and_patience_are_in_force_at_once(stages: 
     for _ in range(3):
         esme.submit(SubmitSm(short_message=b"x"))
     await stage.neighbours.watch.until(lambda: len(stage.neighbours.taken) == 3)
-    assert bind.pump._is_reading_paused
+    assert bind.pump.is_reading_paused
     stage.account.change(schema.Account(rate_per_s=200.0, burst=1.0, throttle_delay_s=5.0), PASSWORD_HASH)
     stage.neighbours.answer_all()
-    assert not bind.pump._is_reading_paused
+    assert not bind.pump.is_reading_paused
     for _ in range(8):
         esme.submit(SubmitSm(short_message=b"x"))
     await stage.neighbours.watch.until(lambda: stage.neighbours.taken)
-    assert bind.pump._is_reading_paused, "those that wait for their turn are all that is read"
+    assert bind.pump.is_reading_paused, "those that wait for their turn are all that is read"
     await stage.neighbours.watch.until(lambda: len(stage.neighbours.taken) == 8)
     stage.neighbours.answer_all()
     await esme.wait_for(lambda: len(esme.ledger.answered()) == 11)
-    assert not bind.pump._is_reading_paused
+    assert not bind.pump.is_reading_paused
     assert 6 <= stage.metrics.submits_delayed.labels("shop").value <= 7
 
 
