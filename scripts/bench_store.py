@@ -89,7 +89,7 @@ def send(spool: Spool, journey: Journey) -> None:
     progress.segments = [Segment(carrier_id=carrier_id, is_taken=True)]
     progress.sent_at = time.time()
     progress.due = progress.sent_at + 3 * DAY_S
-    spool.name("carrier", carrier_id, progress.id, 0)
+    spool.name("carrier", carrier_id, progress.id, 0, progress.sent_at)
     spool.save(journey)
 
 

@@ -33,9 +33,8 @@ def prepared(message: Message, manner: Manner, expires_at: float) -> tuple[list[
     """
     validity_period = _validity_period(int(expires_at)) if expires_at else ""
     tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in TAGS_OF_OURS) if message.tlvs else ()
-    is_part = message.concat is not None
-    if is_kept(message, manner) and (_keeps_place(message, manner) if is_part else _is_short(message)):
-        udh = message.udh
+    udh, is_part = message.udh, message.concat is not None
+    if is_kept_whole(message, manner) or (is_part and is_kept(message, manner) and _keeps_place(message, manner)):
         return [_request(message, message.data_coding, udh + message.payload, udh, tlvs, validity_period)], ""
     wording = wording_of(message, manner)
     if is_part and not _keeps_place(message, manner):
@@ -74,9 +73,7 @@ def _pieces(
 
 def count_of(message: Message, manner: Manner) -> int:
     """Return how many segments a message becomes, without building them where that is plain to see."""
-    if message.concat is not None or manner.cut == "payload":
-        return 1
-    if is_kept(message, manner) and _is_short(message):
+    if is_kept_whole(message, manner) or message.concat is not None or manner.cut == "payload":
         return 1
     return len(parts_of(wording_of(message, manner), manner))
 
@@ -90,11 +87,18 @@ def reference_of(message_id: int, bits: int = 8) -> int:
     return reference
 
 
-def _is_short(message: Message) -> bool:
-    """Every alphabet but UTF-8 carries an octet in an octet, and only some carry more. Of those that the carrier makes
-    septets of a letter may take two."""
+def is_kept_whole(message: Message, manner: Manner) -> bool:
+    """Whether it is plain to see that a message goes as it came, in one request: nearly all do.
+
+    Every alphabet but UTF-8, which no link keeps, carries an octet in an octet, and only some carry more. Of those that
+    the carrier makes septets of a letter may take two.
+    """
     size, room = len(message.payload), SMS_SIZE - len(message.udh)
-    return size <= room and (size <= room * 4 // 7 or message.data_coding != 0 or message.encoding not in MEASURED)
+    if size > room or message.concat is not None or message.transliterate or not manner.is_plain:
+        return False
+    if message.data_coding != 0:
+        return True
+    return message.encoding == manner.alphabet and (size <= room * 4 // 7 or manner.alphabet not in MEASURED)
 
 
 def _sar(reference: int, total: int, sequence: int) -> Tlvs:

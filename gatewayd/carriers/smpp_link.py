@@ -12,9 +12,12 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from gatewayd.carriers import tlv_rules
+from gatewayd.carriers.acknowledging import REPORTS_PER_SEAT_MAX, Token, acknowledge, respond
 from gatewayd.carriers.addressing import addressing_of
 from gatewayd.carriers.berth import Berth
 from gatewayd.carriers.carrier_tls import CarrierTls
@@ -24,7 +27,7 @@ from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
 from gatewayd.carriers.id_learning import RECENT_MAX
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
-from gatewayd.carriers.segments import count_of, prepared
+from gatewayd.carriers.segments import count_of, is_kept_whole, prepared
 from gatewayd.carriers.smpp_reports import ReportReader, availability_of
 from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat, modes_of
 from gatewayd.carriers.statuses import StatusTable
@@ -32,26 +35,21 @@ from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
 from gatewayd.message import Accepted, Availability, Channel, Deferred, Message, Outcome, Refused, Unknown
 from gatewayd.policy.easing import NEARLY_FULL
-from gatewayd.runtime.transport import Pump
 from protocol.smpp.connection import (
     Answered,
     BindRefused,
     Bound,
     Closed,
-    Connection,
     ConnState,
     Event,
     FaultSeen,
     Unanswered,
 )
-from protocol.smpp.constants import Status
 from protocol.smpp.errors import LocalFault, SmppFault
 from protocol.smpp.pdu import (
     AlertNotification,
     DataSm,
-    DataSmResp,
     DeliverSm,
-    DeliverSmResp,
     MessageResponse,
     Outbind,
     SubmitSm,
@@ -62,26 +60,15 @@ logger = logging.getLogger(__name__)
 
 FULL_RETRY_S: Final = 1.0
 RECONNECT_DRAIN_S: Final = 5.0
-REPORTS_PER_SEAT_MAX: Final = 2_000
-"""Reports that a carrier may have unacknowledged on one bind before it is no longer read."""
 
 
-class _Sent(NamedTuple):
+class _Sent(msgspec.Struct, frozen=True, gc=False):
     """What a request's answer must be joined to."""
 
     message_id: int
     segment: int
     at: float
     changed: str = ""
-
-
-class _Token(NamedTuple):
-    """Where a report must be answered."""
-
-    pump: Pump
-    connection: Connection
-    sequence: int
-    is_data: bool
 
 
 class SmppLink:
@@ -187,6 +174,8 @@ class SmppLink:
 
     def cost(self, message: Message) -> int:
         """How many segments the message becomes on this link."""
+        if is_kept_whole(message, self._manner):
+            return 1
         try:
             return count_of(message, self._manner)
         except SmppFault:
@@ -226,18 +215,7 @@ class SmppLink:
 
     def acknowledge(self, tokens: Sequence[object], stored: bool) -> None:
         """Answer reports; those of a connection that is gone will be repeated by the carrier."""
-        for token in tokens:
-            if not isinstance(token, _Token) or token.connection.state is ConnState.CLOSED:
-                continue
-            pump, connection, sequence, is_data = token
-            if not stored or is_data:
-                status = Status.ESME_ROK if stored else Status.ESME_RX_T_APPN
-                _respond(connection, sequence, is_data, status)
-            else:
-                connection.respond_deliver(sequence)
-            if connection.owed <= REPORTS_PER_SEAT_MAX // 2:
-                pump.resume_reading()
-            pump.flush()
+        acknowledge(tokens, stored)
         self._idle.set()
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
@@ -393,7 +371,8 @@ class SmppLink:
             is_ours = fault.kind in ("wrong_state", "window_full")
             self._owe(message_id, segment, Deferred(fault.kind, FULL_RETRY_S) if is_ours else Refused(fault.kind))
         else:
-            seat.pump.flush()
+            if not seat.pump.is_flush_asked:
+                seat.pump.flush()
 
     def _owe(self, message_id: int, segment: int, outcome: Outcome) -> None:
         """A result that must not be told from inside ``submit``."""
@@ -487,14 +466,7 @@ class SmppLink:
         is_data = isinstance(pdu, DataSm)
         content, status = self.reader.heard(pdu)
         if content is not None:
-            token = _Token(seat.pump, seat.connection, pdu.sequence, is_data)
+            token = Token(seat.pump, seat.connection, pdu.sequence, is_data)
             self._reports.append(Report(content, token))
         elif seat.connection.state is not ConnState.CLOSED:
-            _respond(seat.connection, pdu.sequence, is_data, status)
-
-
-def _respond(connection: Connection, sequence: int, is_data: bool, status: int) -> None:
-    if is_data:
-        connection.respond(DataSmResp(sequence=sequence, status=status))
-    else:
-        connection.respond(DeliverSmResp(sequence=sequence, status=status))
+            respond(seat.connection, pdu.sequence, is_data, status)

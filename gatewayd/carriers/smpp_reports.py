@@ -108,7 +108,7 @@ def report_of(
     octets. ``dialect`` is how its receipts are written, if not as usual. ``without_mark``: what reads like a receipt
     is one, although nothing but its text says so. Raises RemoteFault for a broken user data header.
     """
-    short_message, tlvs = octets_of(pdu)
+    short_message, tlvs = octets_of(pdu) if pdu.tlvs or not isinstance(pdu, DeliverSm) else (pdu.short_message, ())
     if is_receipt(pdu.esm_class, tlvs):
         read = parse if dialect is None else dialect.parse
         return _receipt_of(read(short_message, tlvs), message_id_mode, pdu.source_addr)

@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
@@ -49,7 +49,7 @@ REVOKES_MAX = 10_000
 # What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
 _OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
 _CHARACTER_OCTETS = 4  # the most that one has in any encoding
-_ENDED = Stage.ENDED  # asked of each message more than once, and looking it up in its class is dear
+_ENDED = Stage.ENDED  # asked of each message, and looking it up in its class is dear
 
 
 class Outbox(Protocol):
@@ -262,7 +262,8 @@ class Desk:
     ) -> None:
         """The one final fate of a message, and of the parts that travelled in it."""
         progress, spool, now = journey.progress, self.spool, self.now()
-        self.guards.on_left(progress.id)
+        if self.guards.reserved or self.guards.waiting:
+            self.guards.on_left(progress.id)
         if progress.stage in STAGES:
             self.aside.moved(progress.stage, None)
         self.flying.pop(progress.id, None)
@@ -455,14 +456,6 @@ def reference_of(message: Message) -> int:
         if tag == 0x0204:
             return int.from_bytes(value, "big")
     return -1
-
-
-def still_queued(journeys: Iterable[Journey], link: str) -> Iterator[Journey]:
-    """Those whose place in the link's queue is still true when their turn comes: not finished, moved or just sent."""
-    for journey in journeys:
-        progress = journey.progress
-        if progress.stage is Stage.QUEUED and progress.queue == link:
-            yield journey
 
 
 def _terms(name: str, link: schema.Link) -> LinkTerms:

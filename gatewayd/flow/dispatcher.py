@@ -17,6 +17,7 @@ from gatewayd.flow.desk import Desk, LinkQueue, whole
 from gatewayd.flow.inbound import InboundDesk
 from gatewayd.flow.inquiring import Inquiries
 from gatewayd.flow.joining import Joiner
+from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import Limits
 from gatewayd.flow.linking import Linking
 from gatewayd.flow.outbound import Outbound
@@ -78,7 +79,8 @@ class Dispatcher:
         decision: Decision | None = self._routes.decide(message.account, message.source, handset, message.traffic_class)
         if decision is None:
             return None
-        talking = self._talking(decision.links, handset)
+        ledger = self._desk.ledger
+        talking = self._talking(ledger, decision.links, handset) if ledger is not None and ledger.open else ""
         links = (talking, *(link for link in decision.links if link != talking)) if talking else decision.links
         reason = f"{decision.reason}, open conversation" if talking else decision.reason
         if may_be_special(message) and (word := handset_only(message)):
@@ -120,16 +122,14 @@ class Dispatcher:
         links_left = tuple(link for link in links if self._desk.channels[link] is Channel.SMS)
         return (links_left, f"{reason}, SMS alone: {word}") if links_left not in ((), links) else (links, reason)
 
-    def _talking(self, links: Sequence[str], handset: str) -> str:
+    def _talking(self, ledger: Ledger, links: Sequence[str], handset: str) -> str:
         """The link of a route over whose bot a conversation with the handset is open: one more message costs nothing
         there, and the handset has shown that it is reached."""
         desk = self._desk
-        if desk.ledger is None:
-            return ""
         for link in links:
             settings = desk.settings[link]
             is_accounted = settings.billing and desk.channels[link] is Channel.RCS
-            if is_accounted and desk.ledger.is_active(settings.bot_id, handset):
+            if is_accounted and ledger.is_active(settings.bot_id, handset):
                 return link
         return ""
 
@@ -319,7 +319,7 @@ class Dispatcher:
         for name in desk.queues:
             self._outbound.wake(name)
         if desk.ledger is not None:
-            desk.ledger.on_record = self._outbound.news.billed
+            desk.ledger.on_record = self._outbound.sessions.billed
             desk.ledger.start()
         self._run_clock()
 
@@ -385,7 +385,7 @@ class Dispatcher:
             self._purged_at = self._loop.time()
             desk.spool.purge((TAKEN, RESULT))  # there may be one for each message
             if desk.tells_sessions:
-                self._outbound.news.close_due()  # and nobody else forgets them: it would be before they are told
+                self._outbound.sessions.close_due()  # and nobody else forgets them: it would be before they are told
             else:
                 desk.spool.purge((SESSION,))
         if desk.ledger is not None:

@@ -67,7 +67,7 @@ class Guards:
         self._watched: deque[tuple[float, int]] = deque()
         self._held: dict[str, list[tuple[int, int]]] = {}
         # Those that had to wait, until they go or leave: each has another turn, and may have to wait again.
-        self._waiting: set[int] = set()
+        self.waiting: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, link: str, guard: Guard | None) -> None:
@@ -95,7 +95,7 @@ class Guards:
         if verdict is Verdict.SEND_RESERVED:
             self.reserved[message_id] = guard
         if verdict is not Verdict.WAIT:
-            self._waiting.discard(message_id)
+            self.waiting.discard(message_id)
         return verdict
 
     def hold(self, link: str, lane: int, message_id: int) -> bool:
@@ -105,8 +105,8 @@ class Guards:
         """
         heapq.heappush(self._held.setdefault(link, []), (-lane, message_id))
         self._look_again()
-        is_new = message_id not in self._waiting
-        self._waiting.add(message_id)
+        is_new = message_id not in self.waiting
+        self.waiting.add(message_id)
         return is_new
 
     def held(self, link: str) -> int:
@@ -164,7 +164,7 @@ class Guards:
 
     def on_left(self, message_id: int) -> None:
         """It ended or went on over another link, and nobody called it unreachable."""
-        self._waiting.discard(message_id)
+        self.waiting.discard(message_id)
         if message_id in self.reserved:
             self._settle(self.reserved[message_id], message_id, Fate.FINE)
 

@@ -112,7 +112,7 @@ class InboundDesk:
         desk, progress = self._desk, journey.progress
         was_queued = progress.queue
         is_rcs = link.channel is Channel.RCS
-        if link.name != progress.link and not (is_rcs and receipt.state is State.DELIVRD):
+        if link.name != progress.links[progress.position] and not (is_rcs and receipt.state is State.DELIVRD):
             # The message has left this link: what becomes of its copy there no longer decides, unless it arrived.
             desk.metrics.receipt_events.labels(link.name, "duplicate").value += 1
             notes.of_late_receipt(desk.spool, link.name, progress.id, receipt)

@@ -61,14 +61,15 @@ class Ledger:
         self._now = clock
         self._heap: list[tuple[float, str]] = []
         self._scheduled: dict[str, float] = {}
-        self._open: dict[str, tuple[int, int, str]] = {}
+        self.open: dict[str, tuple[int, int, str]] = {}
+        """The conversations that are open, or were a moment ago: begin, end and link, by agent and user."""
         self.unknown_rules: set[str] = set()
         self.on_record: Callable[[str, str, Record], None] = lambda agent, user, record: None
 
     def start(self) -> None:
         """Learn which conversations are open. Right after a fold."""
         for key, open_as in self._journal.column(BILLING, "open"):
-            self._open[str(key)] = billing.opened(open_as)
+            self.open[str(key)] = billing.opened(open_as)
 
     def learn_rules(self, books: Mapping[str, RuleBook]) -> None:
         """Count by these from now on; what began under others goes on as it was."""
@@ -93,13 +94,13 @@ class Ledger:
 
     def is_active(self, agent: str, user: str) -> bool:
         """Whether a conversation between this agent (bot or long number) and this user is open now."""
-        known = self._open.get(f"{agent}|{user}")
+        known = self.open.get(f"{agent}|{user}")
         return known is not None and known[0] <= self._now_ms() < known[1]
 
     def open_conversations(self) -> Iterator[tuple[tuple[str, ...], float]]:
         """How many are open, by link."""
         now_ms = self._now_ms()
-        counts = Counter(link for start_ms, end_ms, link in self._open.values() if start_ms <= now_ms < end_ms)
+        counts = Counter(link for start_ms, end_ms, link in self.open.values() if start_ms <= now_ms < end_ms)
         yield from (((link,), float(count)) for link, count in counts.items())
 
     # -- what flow tells ----------------------------------------------------------------------------------------------
@@ -235,9 +236,9 @@ class Ledger:
             self._journal.put(BILLING, key, pair)
             self._schedule(key, pair.due)
         if pair.open_as:
-            self._open[key] = billing.opened(pair.open_as)
+            self.open[key] = billing.opened(pair.open_as)
         else:
-            self._open.pop(key, None)
+            self.open.pop(key, None)
 
     def _schedule(self, key: str, due: float) -> None:
         if due and due < self._now() + HORIZON_S and self._scheduled.get(key) != due:

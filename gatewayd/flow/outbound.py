@@ -12,20 +12,20 @@ from collections.abc import Callable, Sequence
 
 from gatewayd.carriers.link import Link, Result, Revocation
 from gatewayd.flow import calling, notes, notices
-from gatewayd.flow.desk import Desk, reference_of, still_queued, whole
-from gatewayd.flow.known_as import is_answerable, seen_as, written_handset
+from gatewayd.flow.desk import Desk, whole
+from gatewayd.flow.known_as import is_answerable
 from gatewayd.flow.ledger import Ledger
 from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
-from gatewayd.flow.sessions import SessionNews
+from gatewayd.flow.sessions import Sessions
 from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.error_families import family_of
 from gatewayd.policy.journey import Stage
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.ratio_guard import Verdict
-from gatewayd.store.records import Capability, Session
+from gatewayd.store.records import Capability
 from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Outbound:
         self._limits = limits
         self._pausing = Pausing(desk)
         self._session_window_s = session_window_h * _HOUR_S
-        self.news = SessionNews(desk)
+        self.sessions = Sessions(desk)
         self._loop = asyncio.get_running_loop()
         self._dirty: set[str] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -130,7 +130,7 @@ class Outbound:
             return
         ids = [message_id for _ in range(granted) if (message_id := queue.pop()) is not None]
         left = granted
-        for journey in still_queued(self._in_order(ids), link.name):
+        for journey in self._in_order(ids):
             left -= self._send(link, journey, left)
         if left > 0:
             limits.give_back(left)
@@ -188,6 +188,8 @@ class Outbound:
         """Send as many of its segments as are allowed; returns how many tokens that took."""
         progress = journey.progress
         desk = self._desk
+        if progress.stage is not _QUEUED or progress.queue != link.name:
+            return 0  # finished, moved or just sent since it took its place
         if allowed <= 0:
             desk.queues[link.name].give_back(progress.lane, progress.id)
             return 0
@@ -201,7 +203,7 @@ class Outbound:
 
     def _send_sms(self, link: Link, journey: Journey, allowed: int) -> int:
         progress, desk = journey.progress, self._desk
-        message = whole(journey)
+        message = whole(journey) if progress.parts else journey.message
         total = link.cost(message)
         if total == 1:
             segments = [0]
@@ -355,7 +357,7 @@ class Outbound:
         is_rcs = link.channel is _RCS
         if is_rcs:
             desk.guards.on_outcome(link.name, result.message_id, outcome)
-        if journey is None or journey.progress.link != link.name:
+        if journey is None or journey.progress.links[journey.progress.position] != link.name:
             desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
             return
         if type(outcome) is not Accepted or outcome.changed:
@@ -368,15 +370,10 @@ class Outbound:
         if len(progress.segments) > 1 and (in_flight := desk.in_flight.get(progress.id)):
             in_flight.discard(result.segment)
         step = steps.on_result(progress, desk.terms[link.name], result.segment, outcome, expires_at, now)
-        if type(outcome) is Accepted:
+        if isinstance(outcome, Accepted):
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
-        elif type(outcome) is Deferred and (outcome.pauses or outcome.scope == "user"):
-            self._pause(link, journey, outcome, result.latency_s)
-        elif type(outcome) is Refused and outcome.unreachable:
-            self._reach.on_unreachable(link.name, journey.message, outcome.error)
-        elif type(outcome) is Unknown and outcome.carrier_id:
-            # Whatever is reported of it comes under this name, if it was taken at all.
-            desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment)
+        else:
+            self._not_accepted(link, journey, result, outcome, now)
         if is_rcs and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False
         if desk.ledger is not None and desk.ledger.watches(link.name):
@@ -393,6 +390,20 @@ class Outbound:
             desk.spool.cool(progress.id)
         if isinstance(outcome, Accepted | Unknown) and outcome.carrier_id:
             self.on_named(link, outcome.carrier_id)
+
+    def _not_accepted(
+        self, link: Link, journey: Journey, result: Result, outcome: Refused | Deferred | Unknown, now: float
+    ) -> None:
+        """What an attempt that failed, or perhaps did, teaches of the link and of the handset."""
+        if isinstance(outcome, Deferred):
+            if outcome.pauses or outcome.scope == "user":
+                self._pause(link, journey, outcome, result.latency_s)
+        elif isinstance(outcome, Refused):
+            if outcome.unreachable:
+                self._reach.on_unreachable(link.name, journey.message, outcome.error)
+        elif outcome.carrier_id:
+            # Whatever is reported of it comes under this name, if it was taken at all.
+            self._desk.spool.name(link.name, outcome.carrier_id, journey.message.id, result.segment, now)
 
     def _account(self, ledger: Ledger, link: Link, journey: Journey, outcome: Outcome, was_sent: bool) -> None:
         """For billing: what left, or perhaps did."""
@@ -425,41 +436,11 @@ class Outbound:
         message, desk = journey.message, self._desk
         desk.metrics.accept_to_carrier[(link.name,)].observe(now - message.accepted_at)
         if carrier_id:
-            desk.spool.name(link.name, carrier_id, message.id, segment)
+            desk.spool.name(link.name, carrier_id, message.id, segment, now)
         if message.tlvs:
             calling.on_accepted(desk, journey, link.name, carrier_id)
         if link.channel is _RCS or is_answerable(desk.settings[link.name], message):
-            self._touch_session(link, message, now)
-
-    def _touch_session(self, link: Link, message: Message, now: float) -> None:
-        """The last MT from a sender to a handset opens its conversation, or keeps it open."""
-        sender = desk_sender(self._desk, link, message)
-        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
-        known = self._desk.spool.session(sender, handset)
-        due = now + self._session_window_s
-        told = message.told
-        same = known is not None and known.account == message.account and known.sender == told.source
-        if known is not None and same:
-            known.due, known.message_id = due, message.id
-            known.user_message_reference = reference_of(message)
-            session = known
-        else:
-            session = Session(
-                id=f"{message.id:x}",
-                account=message.account,
-                sender_ton=told.source_ton,
-                sender_npi=told.source_npi,
-                sender=told.source,
-                opened_at=now,
-                due=due,
-                message_id=message.id,
-                user_message_reference=reference_of(message),
-            )
-            self._desk.metrics.sessions_opened.labels(message.account, link.channel.value).value += 1
-            if self._desk.tells_sessions:
-                self.news.opened(link, sender, handset, session)
-        session.handset = written_handset(message)
-        self._desk.spool.save_session(sender, handset, session)
+            self.sessions.touch(link, message, now, now + self._session_window_s)
 
     def on_revoked(self, link: Link, revocation: Revocation) -> None:
         """The platform took a message back, or did not."""
@@ -481,8 +462,3 @@ class Outbound:
         metrics.link_errors.labels(link, family_of(outcome.error)).value += 1
         if type(outcome) is Refused and outcome.unreachable:
             metrics.link_unreachable.labels(link).value += 1
-
-
-def desk_sender(desk: Desk, link: Link, message: Message) -> str:
-    """The address that the handset sees as the sender."""
-    return seen_as(desk.settings[link.name], message)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from gatewayd.flow.desk import Desk, still_queued
+from gatewayd.flow.desk import Desk
 from gatewayd.message import State
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Progress, Stage
@@ -92,10 +92,11 @@ class Pausing:
 
     def _slice(self, link: str, ids: Sequence[int], until: float) -> None:
         journeys = [journey for message_id in ids[:SLICE] if (journey := self._desk.journey(message_id)) is not None]
-        for journey in still_queued(journeys, link):
-            if _has_another_way(journey.progress) and falls_inside(
-                until, journey.progress.rcs_until, journey.message.expires_at
-            ):
+        for journey in journeys:
+            progress = journey.progress
+            is_queued = progress.stage is Stage.QUEUED and progress.queue == link  # not finished or moved meanwhile
+            limits = (progress.rcs_until, journey.message.expires_at)
+            if is_queued and _has_another_way(progress) and falls_inside(until, *limits):
                 self._go_on(journey, "paused")
         if len(ids) > SLICE:
             self._loop.call_soon(self._slice, link, ids[SLICE:], until)

@@ -1,33 +1,61 @@
-"""News of sessions, for accounts that want to hear of them: opened, closed, and what an operator will charge for.
-
-Where nobody wants them, nothing here is called for a message.
+"""Sessions between senders and handsets: opened and kept open by what is sent, closed in time, and news of them for
+accounts that want to hear: opened, closed, and what an operator will charge for.
 """
 
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from gatewayd.carriers.link import Link
+from gatewayd.flow.desk import Desk, reference_of
+from gatewayd.flow.known_as import seen_as, written_handset
 from gatewayd.flow.owing import due_of, sinks_of
-from gatewayd.message import Channel
+from gatewayd.message import Channel, Message
 from gatewayd.policy.billing import Record
+from gatewayd.policy.numbering import handset_of
 from gatewayd.store.kinds import SESSION
 from gatewayd.store.records import Delivery, Facts, Session
-
-if TYPE_CHECKING:
-    from gatewayd.flow.desk import Desk
 
 CLOSE_LIMIT: Final = 500
 
 
-class SessionNews:
-    """Tells accounts of their sessions."""
+class Sessions:
+    """Those of one worker's handsets."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def opened(self, link: Link, sender: str, handset: str, session: Session) -> None:
+    def touch(self, link: Link, message: Message, now: float, due: float) -> None:
+        """The last MT from a sender to a handset opens its session, or keeps it open until it is ``due``."""
+        sender = seen_as(self._desk.settings[link.name], message)
+        handset = handset_of(message.destination, message.destination_ton, message.destination_npi)
+        known = self._desk.spool.session(sender, handset)
+        told = message.told
+        same = known is not None and known.account == message.account and known.sender == told.source
+        if known is not None and same:
+            known.due, known.message_id = due, message.id
+            known.user_message_reference = reference_of(message)
+            session = known
+        else:
+            session = Session(
+                id=f"{message.id:x}",
+                account=message.account,
+                sender_ton=told.source_ton,
+                sender_npi=told.source_npi,
+                sender=told.source,
+                opened_at=now,
+                due=due,
+                message_id=message.id,
+                user_message_reference=reference_of(message),
+            )
+            self._desk.metrics.sessions_opened.labels(message.account, link.channel.value).value += 1
+            if self._desk.tells_sessions:
+                self._opened(link, sender, handset, session)
+        session.handset = written_handset(message)
+        self._desk.spool.save_session(sender, handset, session)
+
+    def _opened(self, link: Link, sender: str, handset: str, session: Session) -> None:
         """A session begins, perhaps in the place of one that ended, or that was another account's."""
         old: Session | None = self._desk.spool.journal.get(SESSION, f"{sender}|{handset}")
         if old is not None:

@@ -101,7 +101,7 @@ class Outbox:
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
         box = self._boxes.get(account)
-        return box is None or box.depth < box.depth_max
+        return box is None or box.ids.size + len(box.returned) + len(box.postponed) < box.depth_max
 
     def make_room(self, account: str) -> None:
         """Drop the account's oldest delivery: it has been away too long for what it is sent."""
@@ -140,7 +140,8 @@ class Outbox:
             delivery = context
             self._settle(box, delivery, status, reason, connection.pump.peername if status else "")
         else:
-            assert self.sharing is not None and isinstance(context, Guest)  # nobody else brings guests
+            assert self.sharing is not None  # nobody else brings guests
+            assert isinstance(context, Guest)
             delivery = context.delivery
             self.sharing.carried(context, status, reason)
         if self.sharing is not None:
@@ -251,15 +252,18 @@ class Outbox:
         """Fill the windows of the account's binds, each in turn."""
         free = min(box.free_now(), len(box), LOAD_MAX)
         if free > 0:
+            now = self._clock()
             for delivery in self.load(box, [box.pop() for _ in range(free)]):
-                if not self.end_expired(box, delivery) and not self.send_here(box, delivery, delivery):
+                if delivery.due <= now:
+                    self._end(box, delivery.id, delivery.kind, "expired")
+                elif not self.send_here(box, delivery, delivery):
                     self.give_back(box, delivery)
             if len(box):
                 self.wake(box)
 
     def load(self, box: Box, ids: list[int]) -> Iterable[Delivery]:
         """The deliveries of these ids; settled ones are left out, and those that must wait for another one."""
-        if all(delivery_id in box.hot for delivery_id in ids):
+        if all(map(box.hot.__contains__, ids)):
             loaded = [box.hot.pop(delivery_id) for delivery_id in ids]
         else:
             for delivery_id in ids:

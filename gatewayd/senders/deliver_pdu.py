@@ -9,7 +9,6 @@ from gatewayd.config import schema
 from gatewayd.message import NO_NETWORK_ERROR, Encoding
 from gatewayd.policy.correlation import session_info
 from gatewayd.senders.errors_told import error_code
-from gatewayd.senders.names import name_of
 from gatewayd.senders.own_alphabet import coded
 from gatewayd.senders.receipt_form import ReceiptForm
 from gatewayd.senders.tlv_rules import told
@@ -49,14 +48,15 @@ def deliver_sm(delivery: Delivery, account: schema.Account, form: ReceiptForm | 
 
 def _receipt(delivery: Delivery, account: schema.Account, form: ReceiptForm | None) -> DeliverSm:
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
-    message_id = name_of(delivery.message_id, delivery.known_as)
+    message_id = delivery.known_as or f"{delivery.message_id:x}"
     state = delivery.state
     tlvs = receipt.build_tlvs(message_id, state.value)
     if delivery.network_error != NO_NETWORK_ERROR:
         tlvs += ((Tag.NETWORK_ERROR_CODE, delivery.network_error.to_bytes(3, "big")),)
     if form is not None:
         tlvs = form.tlvs_of(tlvs)
-    tlvs += _reference(delivery)
+    if delivery.user_message_reference >= 0:
+        tlvs += _reference(delivery)
     if delivery.displayed:
         tlvs += ((TAG_DISPLAYED, b"\x01"),)
     if delivery.tlvs:

@@ -46,11 +46,8 @@ class Sinks:
 
     def has_room(self, account: str, sink: str = "") -> bool:
         """Whether more may be owed to a sink of the account."""
-        return self._of(sink).has_room(account)
+        return (self._others[sink] if sink else self._smpp).has_room(account)
 
     def make_room(self, account: str, sink: str = "") -> None:
         """Drop what is oldest there."""
-        self._of(sink).make_room(account)
-
-    def _of(self, sink: str) -> Sender:
-        return self._others[sink] if sink else self._smpp
+        (self._others[sink] if sink else self._smpp).make_room(account)

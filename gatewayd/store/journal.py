@@ -189,8 +189,8 @@ class Journal:
     def get(self, kind: Kind, key: Key) -> Any:
         """The value as this process last put it, or None."""
         overlay = self._overlays[kind.name]
-        text: bytes | str | None = overlay.find(key)
-        if text is None:
+        text: bytes | str | None = overlay.fresh.get(key)
+        if text is None and (text := overlay.find(key)) is None:
             text = self._database.read_value(kind, key)
         return overlay.decoder.decode(text) if text else None
 

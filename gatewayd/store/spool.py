@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from gatewayd.message import Message
 from gatewayd.policy.homes import id_of, sequence_at, sequence_of
 from gatewayd.policy.journey import Progress
@@ -31,14 +33,11 @@ LOOK_LIMIT = 20_000
 NAME_TTL_S = 7 * 86_400.0
 
 
-class Journey:
+class Journey(msgspec.Struct, eq=False, gc=False):
     """A message and how far it is."""
 
-    __slots__ = ("message", "progress")
-
-    def __init__(self, message: Message, progress: Progress) -> None:
-        self.message = message
-        self.progress = progress
+    message: Message
+    progress: Progress
 
 
 class Spool:
@@ -63,7 +62,7 @@ class Spool:
     def new_id(self) -> int:
         """The next id for a message or a delivery."""
         self._sequence += 1
-        return id_of(self._sequence, self._slot)
+        return self._sequence << 8 | self._slot  # as policy.homes says; two for each message
 
     def new_block_id(self) -> int:
         """The next id that has a short name (policy.short_ids)."""
@@ -138,14 +137,13 @@ class Spool:
     def journeys(self, message_ids: Sequence[int]) -> list[Journey]:
         """Several at once, in the order asked for; finished ones are left out."""
         missing = [message_id for message_id in message_ids if message_id not in self._hot]
-        if missing:
-            progresses = self.journal.get_many(PROGRESS, missing)
-            messages = self.journal.get_many(MESSAGE, missing)
-            found = {key: Journey(messages[key], progresses[key]) for key in progresses if key in messages}
-            for journey in found.values():
-                self._warm(journey)
-        else:
-            found = {}
+        if not missing:
+            return [self._hot[message_id] for message_id in message_ids]
+        progresses = self.journal.get_many(PROGRESS, missing)
+        messages = self.journal.get_many(MESSAGE, missing)
+        found = {key: Journey(messages[key], progresses[key]) for key in progresses if key in messages}
+        for journey in found.values():
+            self._warm(journey)
         journeys = (self._hot.get(message_id) or found.get(message_id) for message_id in message_ids)
         return [journey for journey in journeys if journey is not None]
 
@@ -156,12 +154,11 @@ class Spool:
 
     # -- what a carrier calls it --------------------------------------------------------------------------------
 
-    def name(self, link: str, carrier_id: str, message_id: int, segment: int) -> None:
-        """From now on this carrier's id leads to this segment."""
+    def name(self, link: str, carrier_id: str, message_id: int, segment: int, now: float) -> None:
+        """From ``now`` on this carrier's id leads to this segment."""
         # ``new``, although a carrier may use an id again after a wrap: a name that outlived its message says nothing,
         # is counted when a receipt comes by it, and goes when its time is over.
-        due = self._clock() + NAME_TTL_S
-        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment, due=due), new=True)
+        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment, due=now + NAME_TTL_S), new=True)
 
     def named(self, link: str, carrier_id: str) -> Sent | None:
         """Whose segment a carrier's id names."""

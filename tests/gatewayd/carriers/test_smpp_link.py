@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gatewayd.carriers import smpp_link
+from gatewayd.carriers import acknowledging, smpp_link
 from gatewayd.carriers.link import Capability, Link, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
@@ -393,7 +393,8 @@ def _spy(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[str]) -> None:
 
 async def test_a_carrier_is_not_read_while_too_many_reports_wait(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[str] = []
-    monkeypatch.setattr(smpp_link, "REPORTS_PER_SEAT_MAX", 2)
+    for module in (smpp_link, acknowledging):
+        monkeypatch.setattr(module, "REPORTS_PER_SEAT_MAX", 2)
     for name in ("pause_reading", "resume_reading"):
         _spy(monkeypatch, name, pauses)
     link = await stage.up()

@@ -157,18 +157,18 @@ async def test_a_message_that_left_holds_no_room(guard: Callable[..., Guarded]) 
 async def test_what_waits_for_the_guard_has_its_deadline_too(guard: Callable[..., Guarded]) -> None:
     it = guard(hold_s=1e6)
     messages = await it.send(7)
-    assert it.scene.desk.guards._waiting != set()
+    assert it.scene.desk.guards.waiting != set()
     await it.scene.wait(301.0)
     assert it.scene.progress(messages[6]).link == "carrier"
-    assert it.scene.desk.guards._waiting == set()
+    assert it.scene.desk.guards.waiting == set()
 
 
 async def test_what_ends_while_it_waits_for_the_guard_is_forgotten(guard: Callable[..., Guarded]) -> None:
     it = guard(hold_s=1e6)
     await it.send(7, expires_at=it.scene.now + 5.0)
-    assert it.scene.desk.guards._waiting != set()
+    assert it.scene.desk.guards.waiting != set()
     await it.scene.wait(6.0)
-    assert it.scene.desk.guards._waiting == set()
+    assert it.scene.desk.guards.waiting == set()
 
 
 async def test_what_was_not_sent_does_not_count(guard: Callable[..., Guarded]) -> None:

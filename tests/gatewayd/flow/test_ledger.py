@@ -280,7 +280,7 @@ async def test_a_conversation_ends_under_the_rules_that_it_began_with(stage: Sta
 
 async def test_billing_hears_once_of_what_was_taken(stage: Stage) -> None:
     scene = stage("bot")
-    ledger = scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    ledger = scene.desk.ledger = MagicMock(spec=Ledger, open={}, watches=lambda link: True)
     await scene.submit()
     scene.bot.accept("x")
     await scene.settle()
@@ -293,7 +293,7 @@ async def test_billing_hears_once_of_what_was_taken(stage: Stage) -> None:
 )
 async def test_billing_hears_whether_it_was_but_a_text(stage: Stage, outcome: Outcome, plain: bool) -> None:
     scene = stage("bot", on_unknown="prefer_silence")
-    ledger = scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    ledger = scene.desk.ledger = MagicMock(spec=Ledger, open={}, watches=lambda link: True)
     await scene.submit()
     scene.bot.answer(outcome)
     await scene.settle()
@@ -302,7 +302,7 @@ async def test_billing_hears_whether_it_was_but_a_text(stage: Stage, outcome: Ou
 
 async def test_billing_does_not_take_the_name_from_what_may_have_been_taken(stage: Stage) -> None:
     scene = stage("bot", on_unknown="prefer_silence")
-    scene.desk.ledger = MagicMock(spec=Ledger, is_active=lambda agent, user: False)
+    scene.desk.ledger = MagicMock(spec=Ledger, open={}, watches=lambda link: True)
     (message,) = await scene.submit()
     scene.bot.answer(Unknown("timeout", "x"))
     await scene.settle()

@@ -107,7 +107,7 @@ async def test_an_operators_class_is_told_once_it_is_final(tmp_path: Path) -> No
     scene = scene_of(tmp_path)
     message_id = await send(scene, "1")
     start_ms = round(scene.now * 1000)
-    tell = scene.dispatcher._outbound.news.billed
+    tell = scene.dispatcher._outbound.sessions.billed
     tell("36179", HANDSET, Record("single_message", start_ms, "orange_fr", "1", account="shop"))
     record = Record("conversation", start_ms, "orange_fr", "1", start_ms + 5_000, account="shop", mo_count=2)
     tell("36179", HANDSET, record)

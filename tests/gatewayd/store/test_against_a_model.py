@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ class SpoolMachine(Machine):
     def name(self, name: str) -> None:
         if name not in self.names:  # a carrier gives an id once, until its message has ended
             self.names[name] = self.new_id()
-            self.spool.name("carrier", name, self.names[name], 0)
+            self.spool.name("carrier", name, self.names[name], 0, time.time())
 
     @rule(name=NAMES)
     def forget_name(self, name: str) -> None:

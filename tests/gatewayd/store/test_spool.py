@@ -129,7 +129,7 @@ async def test_what_was_saved_last_is_the_truth(
 
 
 async def test_names(spool: Spool, journal: Journal) -> None:
-    spool.name("carrier", "a|b", 7, 2)
+    spool.name("carrier", "a|b", 7, 2, NOW)
     for _ in range(2):
         found = spool.named("carrier", "a|b")
         assert found is not None
@@ -141,7 +141,7 @@ async def test_names(spool: Spool, journal: Journal) -> None:
 
 
 async def test_names_that_nobody_forgot_go_in_time(spool: Spool, journal: Journal, clock: Clock) -> None:
-    spool.name("carrier", "17", 7, 0)
+    spool.name("carrier", "17", 7, 0, clock.now)
     await journal.fold()
     clock.now += module.NAME_TTL_S - 1.0
     assert spool.purge([SENT]) == {"sent": 0}
