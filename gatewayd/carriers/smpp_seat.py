@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from gatewayd.carriers.statuses import STUBBORN
 from gatewayd.config import schema
-from gatewayd.runtime.transport import Pump
+from gatewayd.runtime.transport import READ_MAX_OF_ANSWERS, Pump
 from protocol.smpp.connection import Connection, Event, Limits, Role
 from protocol.smpp.constants import Command, status_name
 from protocol.smpp.pdu import Bind
@@ -164,6 +164,7 @@ class Seat:
             self._clock,
             on_connected=lambda: self._connected(connection),
             on_error=lambda _: self._ears.on_fault("internal"),
+            read_max=READ_MAX_OF_ANSWERS,
         )
         return connection, pump
 

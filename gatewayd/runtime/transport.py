@@ -21,8 +21,11 @@ _GRACE_S = 1.0
 
 # The most that one connection may bring in one turn of the loop: whoever floods waits for everybody else in between.
 READ_MAX = 16 * 1024
+# Of a peer whose words end what others began: of it, so much more. Else a crowd that sends would be read faster than
+# what became of its messages, and these would pile up.
+READ_MAX_OF_ANSWERS = 4 * READ_MAX
 # All pumps of a process read into this one: what was read is taken out before anything else is.
-_READ_BUFFER = memoryview(bytearray(READ_MAX))
+_READ_BUFFER = memoryview(bytearray(READ_MAX_OF_ANSWERS))
 
 
 class Engine(Protocol):
@@ -71,7 +74,9 @@ class Pump(asyncio.BufferedProtocol):
         unsent_max: int = 4 * 1024 * 1024,
         lag_max_s: float = 60.0,
         close_timeout_s: float = 5.0,
+        read_max: int = READ_MAX,
     ) -> None:
+        self._read_buffer = _READ_BUFFER[:read_max]
         self.engine = engine
         self.peername = ""
         self.is_connected = False
@@ -149,12 +154,12 @@ class Pump(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next read goes."""
-        return _READ_BUFFER
+        return self._read_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """One read. When there is more, it waits for the next turn: a loop would read on and on while a peer floods."""
-        self.data_received(bytes(_READ_BUFFER[:nbytes]))
-        if nbytes == READ_MAX and self._transport is not None and not self._transport.is_closing():
+        self.data_received(bytes(self._read_buffer[:nbytes]))
+        if nbytes == len(self._read_buffer) and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
             self._loop.call_soon(self._read_on)
 

@@ -210,7 +210,10 @@ class Connection:
             raise LocalFault("wrong_state", Status.ESME_RINVBNDSTS, command=command, detail=self.state.value)
         if len(self._outstanding) >= self._window:
             raise LocalFault("window_full", Status.ESME_RMSGQFUL, command=command)
-        sequence = pdu.sequence = self._next_sequence()
+        sequence = self._sequence + 1
+        if sequence > SEQUENCE_MAX or sequence in self._outstanding:
+            sequence = self._next_sequence()
+        self._sequence = pdu.sequence = sequence
         self._out.append(self._build(pdu))
         if type(pdu) not in _UNANSWERED:
             self._outstanding[sequence] = (context, now, command | RESPONSE_BIT)

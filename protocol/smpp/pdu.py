@@ -211,24 +211,15 @@ def build(pdu: Pdu) -> bytes:
 
     Raises LocalFault when a field exceeds what 3.4 section 5.2 allows, holds a NUL, or is not Latin-1.
     """
-    if isinstance(pdu, MessageRequest):
-        data = _build_message(pdu)
-        if data is not None:
-            return data
-    return walk_build(pdu)
-
-
-def _build_message(pdu: MessageRequest) -> bytes | None:
-    """submit_sm or deliver_sm; None when the walker must say what is wrong."""
+    if not isinstance(pdu, MessageRequest):
+        return walk_build(pdu)
     service_type, source, destination = pdu.service_type, pdu.source_addr, pdu.destination_addr
     schedule, validity, message = pdu.schedule_delivery_time, pdu.validity_period, pdu.short_message
     length = len(message)
-    if len(service_type) > 5 or len(source) > 20 or len(destination) > 20 or length > SHORT_MESSAGE_MAX:
-        return None
-    if (schedule and len(schedule) > 16) or (validity and len(validity) > 16):
-        return None
-    if "\0" in f"{service_type}{source}{destination}{schedule}{validity}":
-        return None
+    is_odd = len(service_type) > 5 or len(source) > 20 or len(destination) > 20 or length > SHORT_MESSAGE_MAX
+    is_odd = is_odd or len(schedule) > 16 or len(validity) > 16
+    if is_odd or "\0" in f"{service_type}{source}{destination}{schedule}{validity}":
+        return walk_build(pdu)  # which says what is wrong
     try:
         body = b"%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
             service_type.encode("latin-1") if service_type else b"",
@@ -255,7 +246,8 @@ def _build_message(pdu: MessageRequest) -> bytes | None:
         command = _SUBMIT_SM if type(pdu) is SubmitSm else _DELIVER_SM
         return _pack_header(HEADER_SIZE + len(body), command, 0, pdu.sequence) + body
     except (OverflowError, TypeError, UnicodeEncodeError, struct.error):
-        return None
+        pass
+    return walk_build(pdu)
 
 
 def build_submit_ok(sequence: int, message_id: str) -> bytes:
