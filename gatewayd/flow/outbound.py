@@ -19,7 +19,7 @@ from gatewayd.flow.limits import ALONE, Limits
 from gatewayd.flow.pausing import Pausing
 from gatewayd.flow.reach import Reach
 from gatewayd.flow.sessions import Sessions
-from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, State, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Outcome, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.error_families import family_of
 from gatewayd.policy.journey import Stage
