@@ -27,6 +27,7 @@ from bench_wire import (
     UNBIND,
     Stream,
     fields_of,
+    grow,
     moments,
     pdu,
     save,
@@ -42,6 +43,7 @@ class Counts:
     """What the carrier saw, over all connections."""
 
     def __init__(self, messages: int) -> None:
+        self.messages = messages
         self.submitted_at = moments(messages)
         self.receipt_at = moments(messages)
         self.submits = 0
@@ -56,7 +58,7 @@ class Counts:
         """A receipt was answered; where nobody else sees the end, the last one is what the bench waits for."""
         self.receipts_answered += 1
         self.receipts_refused += status != 0
-        if self.tells_end and self.receipts_answered == len(self.submitted_at):
+        if self.tells_end and self.receipts_answered == self.messages:
             print(json.dumps({"finished": True}), flush=True)
 
     def bound(self) -> None:
@@ -112,6 +114,9 @@ class Carrier(asyncio.Protocol):
         at = int(destination) - HANDSET_FIRST
         if short_message_of(octets, middle) != text_of(destination):
             counts.damaged += 1
+        if at >= len(counts.submitted_at):
+            grow(counts.submitted_at, at + 1)
+            grow(counts.receipt_at, at + 1)
         if counts.submitted_at[at]:
             counts.duplicates += 1
         counts.submitted_at[at] = now

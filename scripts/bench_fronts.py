@@ -5,13 +5,13 @@ Knows which processes that takes and what they leave; the measurement is `bench`
 
 from __future__ import annotations
 
-import argparse
-import copy
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+from bench_options import Options
 from bench_processes import KEY, PASSWORD, Actor, Failure
 from bench_wire import HANDSET_FIRST, moments, restore, save
 from rich.console import Console
@@ -34,7 +34,7 @@ WAYS: Final = (
 TOLD: Final = {"smpp": "over the bind", "none": "none", "webhook": "webhooks"}
 
 
-def load_for(options: argparse.Namespace, shared: dict[str, Any], port: int) -> Actor:
+def load_for(options: Options, shared: dict[str, Any], port: int) -> Actor:
     """Who sends the messages."""
     if options.front == "smpp":
         return Actor(
@@ -42,6 +42,7 @@ def load_for(options: argparse.Namespace, shared: dict[str, Any], port: int) -> 
             port=port,
             password=PASSWORD,
             rate=options.rate,
+            seconds=options.seconds,
             patience_s=options.patience,
             wants=options.receipts != "none",
             awaits=options.receipts == "smpp",
@@ -97,13 +98,12 @@ def read_taken(place: Path, messages: int) -> dict[str, int]:
 
 
 def compare(
-    options: argparse.Namespace, one: Callable[[argparse.Namespace], dict[str, Any]], say: Callable[[str], None]
+    options: Options, one: Callable[[Options], dict[str, Any]], say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
     """Each way's figures, measured one after the other."""
     rows = []
     for front, batch, receipts in WAYS:
-        way = copy.copy(options)
-        way.front, way.batch, way.receipts = front, batch, receipts
+        way = msgspec.structs.replace(options, front=front, batch=batch, receipts=receipts)
         say(name_of(front, batch, receipts))
         rows.append(one(way) | {"front": front, "batch": batch, "receipts": receipts})
     return rows

@@ -30,6 +30,7 @@ from bench_wire import (
     Stream,
     bind_body,
     fields_of,
+    grow,
     moments,
     pdu,
     save,
@@ -43,10 +44,15 @@ BIND_PATIENCE_S = 20.0
 
 
 class Load(asyncio.Protocol):
-    """One bind that sends every message once, and again only what was throttled."""
+    """One bind that sends every message once, and again only what was throttled.
 
-    def __init__(self, messages: int, window: int, rate: float, *, wants: bool, awaits: bool) -> None:
-        self.messages = messages
+    With ``seconds`` it sends for so long, and then knows how many messages there were.
+    """
+
+    def __init__(self, messages: int, window: int, rate: float, *, seconds: float, wants: bool, awaits: bool) -> None:
+        self.messages = sys.maxsize if seconds else messages
+        self.seconds = seconds
+        messages = 0 if seconds else messages
         self.window = window
         self.rate = rate
         self.body = SUBMIT_BODY if wants else SUBMIT_BODY.replace(WANTED, UNWANTED)
@@ -91,6 +97,8 @@ class Load(asyncio.Protocol):
 
     def top_up(self, now: float) -> None:
         """Submit as many as window and pace allow now."""
+        if self.seconds and now - self.started_at >= self.seconds:
+            self.messages = min(self.messages, self.next)
         room = self.window - self.unanswered
         while self.again and room > 0 and self.again[0][0] <= now:
             self.submit(self.again.popleft()[1], now)
@@ -103,9 +111,16 @@ class Load(asyncio.Protocol):
     def submit(self, at: int, now: float) -> None:
         handset = b"%d" % (HANDSET_FIRST + at)
         self.out.append(pdu(SUBMIT_SM, at + 1, self.body % (handset, text_of(handset))))
+        if at >= len(self.sent_at):
+            self.grow(at + 1)
         if not self.sent_at[at]:
             self.sent_at[at] = now
         self.unanswered += 1
+
+    def grow(self, count: int) -> None:
+        for values in (self.sent_at, self.answered_at, self.receipt_at):
+            grow(values, count)
+        self.ids.extend([b""] * (len(self.sent_at) - len(self.ids)))
 
     def data_received(self, data: bytes) -> None:
         stream = self.stream
@@ -154,6 +169,7 @@ class Load(asyncio.Protocol):
             and octets.find(b"stat:DELIVRD", middle, end) > 0
         )
         self.damaged += not is_whole
+        self.ids[at] = b""  # it was compared: a long run must not fill the memory
 
     def write(self) -> None:
         if self.out and self.transport is not None:
@@ -176,6 +192,7 @@ async def bound(options: dict[str, str | int | float]) -> Load:
             int(options["messages"]),
             int(options["window"]),
             float(options["rate"]),
+            seconds=float(options.get("seconds", 0)),
             wants=bool(options.get("wants", True)),
             awaits=bool(options.get("awaits", True)),
         )
@@ -211,7 +228,8 @@ async def run(options: dict[str, str | int | float]) -> None:
     for name in ("sent_at", "answered_at", "receipt_at"):
         save(place / name, getattr(load, name))
     (place / "ids").write_bytes(b"\n".join(load.ids))
-    words = ("answered", "received", "refused", "throttled", "duplicates", "damaged")
+    load.messages = load.next if load.seconds else load.messages
+    words = ("messages", "answered", "received", "refused", "throttled", "duplicates", "damaged")
     print(json.dumps({"done": True, **{word: getattr(load, word) for word in words}}), flush=True)
 
 

@@ -115,6 +115,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int = 0
     receiver_port: int = 1
     sink: str = "smpp"
+    account_keys: str = ""
+    """Further lines of the account ``bench``, as TOML."""
+    more: str = ""
+    """Further tables of the configuration, as TOML; ``{place}`` and the names of this plan are filled in."""
 
     @property
     def endpoint(self) -> str:
@@ -197,7 +201,7 @@ class Daemon:
         hooks.chmod(0o600)
         config = place / "gatewayd.toml"
         http = HTTP if plan.http_port or plan.sink != "smpp" else ""
-        text = CONFIG + http + (RCS_LINK if plan.webhook_port else SMS_LINK)
+        text = CONFIG + plan.account_keys + http + (RCS_LINK if plan.webhook_port else SMS_LINK) + plan.more
         facts = msgspec.structs.asdict(plan) | {"endpoint": plan.endpoint, "key_hash": hash_key(KEY)}
         config.write_text(text.format(place=place, password_hash=_hash_of(PASSWORD), **facts), encoding="utf-8")
         self.log = place / "daemon.log"

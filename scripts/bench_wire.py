@@ -26,6 +26,8 @@ HANDSET_FIRST = 33_600_000_000
 SENDER = b"Bench"
 TEXT_SIZE = 60
 
+GROWTH = 65_536  # moments
+
 LENGTH = b"\r\ncontent-length:"
 
 HEADER = struct.Struct(">IIII")
@@ -116,13 +118,22 @@ def moments(count: int) -> array[float]:
     return array("d", bytes(8 * count))
 
 
+def grow(values: array[float], count: int) -> None:
+    """Make room for as many moments and some more, where it is not known how many messages there will be."""
+    if count > len(values):
+        values.frombytes(bytes(8 * (count - len(values) + GROWTH)))
+
+
 def save(path: Path, values: array[float]) -> None:
     """Leave the moments for the report."""
     path.write_bytes(values.tobytes())
 
 
-def restore(path: Path) -> array[float]:
-    """Take them up again."""
+def restore(path: Path, count: int | None = None) -> array[float]:
+    """Take them up again; with a ``count``, as many, those that never came as 0."""
     values: array[float] = array("d")
     values.frombytes(path.read_bytes())
+    if count is not None:
+        grow(values, count)
+        del values[count:]
     return values

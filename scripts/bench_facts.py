@@ -1,0 +1,84 @@
+"""What a figure must be read with: the machine, the interpreter, the disk, the load before, and the commit.
+
+Knows nothing of what is measured.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import platform
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+
+def machine(place: Path) -> dict[str, Any]:
+    """The facts, taken before a run; ``place`` is where the spool will lie."""
+    return {
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "python_build": _python_build(),
+        "protocol_build": _protocol_build(),
+        "spool": _filesystem_of(place),
+        "load_average": round(os.getloadavg()[0], 2),
+        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "tree_is_clean": not _git("status", "--porcelain", "--untracked-files=no"),
+    }
+
+
+def caption_of(facts: dict[str, Any]) -> str:
+    """The machine, for people."""
+    changed = "" if facts.get("tree_is_clean", True) else " with changes"
+    return (
+        f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']},"
+        f" Python {facts['python']} ({facts.get('python_build', '?')}), protocol {facts.get('protocol_build', '?')},"
+        f" spool on {facts['spool']}, load before {facts['load_average']},"
+        f" commit {facts.get('commit') or 'unknown'}{changed}"
+    )
+
+
+def _cpu() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _python_build() -> str:
+    """How the interpreter was compiled: with profiles (PGO) and at link time (LTO) it is a third faster."""
+    words = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    made = [name for name, word in (("PGO", "--enable-optimizations"), ("LTO", "--with-lto")) if word in words]
+    return ", ".join([platform.python_compiler(), *made, *([] if made else ["no PGO, no LTO"])])
+
+
+def _protocol_build() -> str:
+    """Whether the wire format runs from its source or compiled."""
+    found = importlib.util.find_spec("protocol.smpp.pdu")
+    return "compiled" if found is not None and str(found.origin).endswith(".so") else "pure"
+
+
+def _filesystem_of(place: Path) -> str:
+    best = ("", "")
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines():
+            mount, kind = line.split()[1:3]
+            if place.is_relative_to(mount) and len(mount) >= len(best[0]):
+                best = (mount, kind)
+    return best[1]
+
+
+def _git(*words: str) -> str:
+    """What git says of this tree; nothing where there is no git, or no repository."""
+    try:
+        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

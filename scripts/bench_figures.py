@@ -1,0 +1,84 @@
+"""How figures are read: their labels, which way is better, tables for people, and what went wrong.
+
+Knows names and units, and nothing of how anything is measured.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bench_facts import caption_of
+from rich.console import Console
+from rich.table import Table
+
+Row = dict[str, Any]
+
+WRONGS: Final = ("lost", "duplicated", "damaged", "refused", "out_of_order")
+"""What must be 0, wherever it is told."""
+
+SETTINGS: Final = frozenset(
+    {"scenario", "case", "machine", "messages", "window", "rate", "direct", "rcs", "workers", "binds", "esmes"}
+    | {"front", "batch", "receipts", "seconds", "failure"}
+)
+"""What was asked for, and no figure."""
+
+LABELS: Final = {
+    "messages_per_s": "messages a second",
+    "cpu_us_per_message": "daemon's processor time a message, µs",
+    "resp_p50_ms": "submit_sm to response, median, ms",
+    "resp_p99_ms": "submit_sm to response, 99 %, ms",
+    "forward_p50_ms": "submit_sm to carrier, median, ms",
+    "forward_p99_ms": "submit_sm to carrier, 99 %, ms",
+    "receipt_p50_ms": "receipt from carrier to sender, median, ms",
+    "receipt_p99_ms": "receipt from carrier to sender, 99 %, ms",
+    "throttled": "throttled and sent again",
+    "out_of_order": "out of order",
+    "rss_mb": "daemon's memory at its peak, MB",
+}
+
+
+def label_of(name: str) -> str:
+    """A figure's name, for people."""
+    return LABELS.get(name) or name.replace("_per_", " a ").replace("_", " ").replace(" us ", " µs ")
+
+
+def written(value: object) -> str:
+    """A figure, as long as it needs to be."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}"
+
+
+def figures_of(row: Row) -> dict[str, float]:
+    """What was measured, in the order in which it is told."""
+    return {name: value for name, value in row.items() if name not in SETTINGS and isinstance(value, int | float)}
+
+
+def is_red(row: Row) -> bool:
+    """Whether a message was lost, duplicated, damaged or refused, or nothing came of it."""
+    return "failure" in row or any(row.get(name) for name in WRONGS)
+
+
+def show(rows: list[Row]) -> None:
+    """A scenario's table: a figure a line, a case a column."""
+    first = rows[0]
+    facts = first.get("machine")
+    table = Table("", title=title_of(first), caption=caption_of(facts) if facts else None, min_width=78)
+    for number, row in enumerate(rows, 1):
+        table.add_column(str(row.get("case", "figure" if len(rows) == 1 else number)), justify="right")
+    names = dict.fromkeys(name for row in rows for name in figures_of(row))
+    for name in names:
+        table.add_row(label_of(name), *(written(row[name]) if name in row else "" for row in rows))
+    Console().print(table)
+
+
+def title_of(row: Row) -> str:
+    """What was measured, in a line."""
+    words = [f"{row['messages']:,} messages"] if row.get("messages") else []
+    words += [f"{row['seconds']:g} s"] if row.get("seconds") else []
+    words += [f"window {row['window']:,}"] if row.get("window") else []
+    words += ["the tools alone"] if row.get("direct") else []
+    words += [f"{row['rate']:g} a second"] if row.get("rate") else []
+    return ": ".join([str(row.get("scenario", "gatewayd")), *([", ".join(words)] if words else [])])

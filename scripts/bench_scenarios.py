@@ -1,0 +1,56 @@
+"""The scenarios of the benchmark: what each measures, how long it takes, and which function does it.
+
+A scenario is a function of the options and of a directory of its own on the disk that is measured. It returns rows of
+figures under names whose units come last, each with a ``case`` where there are several, and with what went wrong in
+numbers (``WRONGS``). The machine's facts are added to them. It raises ``Failure`` when nothing could be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import bench_relay
+from bench_options import Options
+
+Row = dict[str, Any]
+Run = Callable[[Options, Path], list[Row]]
+
+
+class Scenario(NamedTuple):
+    """One line of the table; the times are those of a machine of two cores."""
+
+    name: str
+    measures: str
+    seconds: float
+    quick_seconds: float
+    run: Run
+
+
+SCENARIOS: Final = (
+    Scenario(
+        "relay", "SMPP to SMPP as fast as it goes, for five minutes: rate, CPU, latencies", 320, 12, bench_relay.run
+    ),
+)
+BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
+
+
+def chosen(names: list[str]) -> list[Scenario]:
+    """Those that are asked for, in the order of the table, each once."""
+    return [scenario for scenario in SCENARIOS if "all" in names or scenario.name in names]
+
+
+def described() -> str:
+    """The table, as plain text for a help page."""
+    width = max(len(scenario.name) for scenario in SCENARIOS)
+    lines = ["scenarios (about so long; with --quick so long):"]
+    lines += [
+        f"  {one.name:{width}}  {_span(one.seconds):>6} {_span(one.quick_seconds):>6}  {one.measures}"
+        for one in SCENARIOS
+    ]
+    return "\n".join([*lines, f"  {'all':{width}}  one after the other"]) + "\n"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:g} s" if seconds < 120 else f"{seconds / 60:.0f} min"
