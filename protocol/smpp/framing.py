@@ -5,11 +5,15 @@ Knows the first four octets of a header and nothing else.
 
 from __future__ import annotations
 
+import struct
+
 from protocol.smpp.constants import HEADER_SIZE, Status
 from protocol.smpp.errors import RemoteFault
 
 _STRANGERS = {b"PROX": "a PROXY header", b"\r\n\r\n": "a PROXY header", b"GET ": "HTTP", b"POST": "HTTP"}
 """What those say first who have the wrong port, or a balancer before them that nobody told us of."""
+
+_unpack_length = struct.Struct(">I").unpack_from
 
 
 class Framer:
@@ -56,8 +60,9 @@ class Framer:
         pdus: list[bytes] = []
         start, size, size_max = 0, len(data), self.pdu_size_max
         self._size_needed = 4
-        while start + 4 <= size:
-            length = int.from_bytes(data[start : start + 4], "big")
+        last = size - 4
+        while start <= last:
+            (length,) = _unpack_length(data, start)
             if length < HEADER_SIZE:
                 self.fault = RemoteFault("short_length", Status.ESME_RINVCMDLEN, fatal=True)
                 return pdus

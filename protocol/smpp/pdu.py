@@ -82,6 +82,7 @@ __all__ = [
 
 _unpack_header = HEADER.unpack_from
 _pack_header = HEADER.pack
+_pack_tlv_head = struct.Struct(">HH").pack
 _unpack_tlv_head = struct.Struct(">HH").unpack_from
 _unpack_triple = struct.Struct(">BBB").unpack_from
 _unpack_tail = struct.Struct(">BBBBB").unpack_from
@@ -242,7 +243,7 @@ def build(pdu: Pdu) -> bytes:
             message,
         )
         for tag, value in pdu.tlvs:
-            body += struct.pack(">HH", tag, len(value)) + value
+            body += _pack_tlv_head(tag, len(value)) + value
         command = _SUBMIT_SM if type(pdu) is SubmitSm else _DELIVER_SM
         return _pack_header(HEADER_SIZE + len(body), command, 0, pdu.sequence) + body
     except (OverflowError, TypeError, UnicodeEncodeError, struct.error):
