@@ -11,7 +11,7 @@ from gatewayd.carriers.rcs_http import Answer
 from gatewayd.carriers.rcs_jobs import Revoke
 from gatewayd.config import schema
 from gatewayd.message import Deferred
-from protocol.rcs import rbm
+from protocol.rcs import assertions, rbm
 from protocol.rcs.answers import read_retry_after
 from protocol.rcs.dialects import named
 from protocol.rcs.gsma import platform_of
@@ -29,6 +29,8 @@ def platform_for(settings: schema.Link) -> Platform:
 
 def credentials_for(settings: schema.Link, secret: str, bot_key: str = "") -> Credentials:
     """What a token is asked for with; raises RcsFault ``bad_key`` when a service account's file is none."""
+    if settings.kind == "rbm" or bot_key:
+        assertions.prepare()
     if settings.kind == "rbm":
         account = rbm.read_service_account(secret)
         return Credentials(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-import jwt
 import msgspec
 
 from protocol.rcs.errors import RcsFault
@@ -18,7 +17,10 @@ GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 LIFETIME_S = 3600.0
 """How long an assertion is good for: the most that Google and Orange take."""
 
-_jws = jwt.PyJWS()
+
+def prepare() -> None:
+    """Load what signing needs, before anything hurries: 12 MB that a daemon which signs nothing need not have."""
+    import jwt  # noqa: F401
 
 
 def sign(claims: Mapping[str, object], private_key: str, now_unix: float, key_id: str = "") -> str:
@@ -26,11 +28,13 @@ def sign(claims: Mapping[str, object], private_key: str, now_unix: float, key_id
 
     ``claims`` are taken as they are: one platform may want ``iss`` as a list.
     """
+    import jwt
+
     issued = int(now_unix)
     payload = msgspec.json.encode({**claims, "iat": issued, "exp": issued + int(LIFETIME_S)})
     headers = {"typ": "JWT"} | ({"kid": key_id} if key_id else {})
     try:
-        return _jws.encode(payload, private_key, algorithm="RS256", headers=headers)
+        return jwt.PyJWS().encode(payload, private_key, algorithm="RS256", headers=headers)
     except (ValueError, TypeError, jwt.PyJWTError):
         # Whatever is wrong with it, the exception might quote the key.
         raise RcsFault("bad_key", 502) from None
