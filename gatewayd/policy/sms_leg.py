@@ -80,7 +80,7 @@ def on_sms_receipt(progress: Progress, segment: int, receipt: Receipt) -> Step:
     if not receipt.state.is_final:
         return Ignore("intermediate", is_old=before == (receipt.state, receipt.error))
     if len(progress.segments) == 1:
-        return Finish(receipt.state, receipt.error, receipt.at, receipt.network_error)
+        return Finish(receipt.state, receipt.error, receipt.at, receipt.network_error, receipt.tlvs)
     step = _sms_end(progress) if all(s.is_taken for s in progress.segments) else WAIT
     return msgspec.structs.replace(step, at=receipt.at) if isinstance(step, Finish) else step
 

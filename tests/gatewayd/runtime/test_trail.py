@@ -72,12 +72,13 @@ def test_long_values_are_cut() -> None:
 
 
 def test_what_happens_to_every_message_is_written_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:
-    trail = Trail(logging.getLogger("some.trail"))
     with caplog.at_level(logging.INFO, "some.trail"):
+        trail = Trail(logging.getLogger("some.trail"))
         wanted_at_info = trail.wants
         trail.tell("accepted", message=1)
         trail.say("mo_refused", message=2)
     with caplog.at_level(logging.DEBUG, "some.trail"):
+        trail = Trail(logging.getLogger("some.trail"))
         wanted_at_debug = trail.wants
         trail.tell("accepted", message=3)
     assert (wanted_at_info, wanted_at_debug) == (False, True)
