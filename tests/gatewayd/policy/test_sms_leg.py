@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Literal
 
-from gatewayd.message import Accepted, Deferred, Refused, State, Unknown
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gatewayd.message import Accepted, Deferred, Outcome, Receipt, Refused, State, Unknown
 from gatewayd.policy import journey as steps
 from gatewayd.policy.journey import Finish, Ignore, Queue, Segment, Stage, Wait
 from tests.gatewayd.policy.ways import CARRIER, EXPIRES, NOW, receipt, result, sms, stage_of
@@ -119,3 +123,33 @@ def test_of_several_segments_one_refused_for_good_is_enough() -> None:
     progress = sms(Segment(), Segment())
     assert result(progress, Refused("0x0000040B", is_final=True), segment=1) == Wait()
     assert result(progress, Refused("ESME_RINVSRCADR"), segment=0) == Finish(State.UNDELIV, "ESME_RINVSRCADR")
+
+
+said = st.builds(
+    Receipt,
+    st.just("x"),
+    st.sampled_from(State),
+    st.sampled_from(["000", "042"]),
+    st.sampled_from([0.0, 7.0]),
+    network_error=st.sampled_from([-1, 0x030102]),
+    tlvs=st.sampled_from([(), ((0x1501, b"20801"),)]),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(said | st.sampled_from([Accepted("x"), Unknown("lost")]), max_size=5), st.sampled_from(["first", ""]))
+def test_a_single_segment_ends_as_it_does_beside_one_that_was_delivered(
+    events: list[Receipt | Outcome], deciding: Literal["first", ""]
+) -> None:
+    """Most messages are one segment, and take a shorter way than the general one."""
+    alone = sms(Segment(), on_unknown="prefer_silence", deciding=deciding)
+    beside = sms(Segment(), on_unknown="prefer_silence", deciding=deciding)
+    beside.segments.append(Segment("y", State.DELIVRD, is_taken=True))
+    for event in events:
+        if isinstance(event, Receipt):
+            ends = [steps.on_receipt(progress, False, 0, event, EXPIRES) for progress in (alone, beside)]
+        else:
+            ends = [result(progress, event) for progress in (alone, beside)]
+        assert ends[0] == ends[1]
+        assert alone.segments == beside.segments[:1]
+        assert (alone.stage, alone.due, alone.sent_at) == (beside.stage, beside.due, beside.sent_at)
