@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from gatewayd.carriers import segments
 from gatewayd.carriers.segments import count_of, prepared, reference_of
 from gatewayd.carriers.wording import Manner
 from gatewayd.message import Encoding, Message
@@ -270,3 +273,48 @@ def test_what_an_application_tells_us_alone_is_not_passed_on() -> None:
     (one,) = segments_of(message(tlvs=tlvs), GSM, 0.0)
     assert one.tlvs == ((0x0204, b"\0\7"), (0x1501, b"x"))
     assert all(part.tlvs == one.tlvs for part in segments_of(message("x" * 200, tlvs=tlvs), GSM, 0.0))
+
+
+HEADERS = (b"", b"\x06\x05\x04\x0b\x84\x23\xf0", b"\x03\x24\x01\x01", b"\x05\x00\x03\x07\x02\x01")
+LETTERS = (b"a", b"[", b"\x1be", "я".encode("utf-16-be"), "я".encode())
+SIZES = (0, 40, 76, 77, 80, 81, 133, 134, 139, 140, 141, 160)
+ODDITIES = ("", "packed", "changing", "languages", "free", "stranger", "part")
+
+
+def asked_of_link(alphabet: str, oddity: str) -> Iterator[tuple[Message, Manner]]:
+    """What applications hand in, their octets sound or not, over a link that keeps them or would but for one thing."""
+    stranger = "gsm" if alphabet == "latin1" else "latin1"
+    cuts = itertools.cycle(("udh8", "udh16", "sar", "payload", "udh8"))
+    for data_coding, udh, letter, size in itertools.product((0, 0, 1, 3, 4, 8, 0xF1), HEADERS, LETTERS, SIZES):
+        languages, changes = (1,) if oddity == "languages" else (), "full" if oddity == "changing" else "off"
+        asked = message(
+            (letter * size)[:size],
+            encoding_of(data_coding, stranger if oddity == "stranger" else alphabet),
+            data_coding=data_coding,
+            udh=udh,
+            concat=(7, 2, 1) if udh == HEADERS[-1] or oddity == "part" else None,
+            transliterate="full" if oddity == "free" else "",
+            esm_class=0x43,
+        )
+        yield asked, Manner(alphabet, oddity == "packed", languages, changes, next(cuts))
+
+
+def way_of(asked: Message, manner: Manner) -> object:
+    """The requests and their number, or why there are none."""
+    try:
+        return *prepared(asked, manner, 0.0), count_of(asked, manner)
+    except LocalFault as fault:
+        return fault.kind
+
+
+@pytest.mark.parametrize("alphabet", ["gsm", "latin1", "ascii", "utf8", "ucs2"])
+@pytest.mark.parametrize("oddity", ODDITIES)
+def test_what_is_kept_would_be_the_same_the_long_way(
+    alphabet: str, oddity: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list(asked_of_link(alphabet, oddity))
+    short = [way_of(*each) for each in asked]
+    monkeypatch.setattr(segments, "is_kept_whole", lambda message, manner: False)
+    monkeypatch.setattr(segments, "is_kept", lambda message, manner: False)
+    for each, way in zip(asked, short, strict=True):
+        assert way_of(*each) == way

@@ -150,3 +150,26 @@ def test_parse_gives_up(text: bytes, tlvs: tuple[tuple[int, bytes], ...]) -> Non
 def test_parse_takes_any_octets(octets: bytes) -> None:
     for parsed in (parse(octets, ()), parse(octets, ((0x0427, b"\x02"),)), parse(b"", ((0x001E, octets),))):
         assert parsed is None or (parsed.carrier_id and parsed.state in WORDS)
+
+
+@st.composite
+def usual_texts(draw: st.DrawFn) -> bytes:
+    """Texts of the usual shape, and of shapes that nearly are; what follows them may imitate fields."""
+    name = draw(st.text("0123456789abcdefXYZ-_.:/", min_size=1, max_size=40))
+    digits = st.text("0123456789", min_size=5, max_size=15)
+    done = draw(st.sampled_from(["2601020305", "260102030506", "20260102030506", "9999999999"]) | digits)
+    word = draw(
+        st.sampled_from([*WORDS, "DELIVERED", "Undelivered", "PERHAPS", "UNKN"]) | st.text("DELIVR", max_size=9)
+    )
+    error = draw(st.text("0123456789abcXYZ_", max_size=10))
+    tail = draw(
+        st.sampled_from(["", " ", " text:", " text:Hello", " Text:id:9 stat:EXPIRED err:7", " err:9", ";x", " x"])
+    )
+    return f"id:{name} sub:001 dlvrd:001 submit date:2601020304 done date:{done} stat:{word} err:{error}{tail}".encode()
+
+
+@given(usual_texts())
+@settings(max_examples=200, deadline=None)
+def test_the_usual_shape_is_read_as_any_other(text: bytes) -> None:
+    """A space before it makes the usual shape an unusual one, which is read field by field."""
+    assert parse(text, ()) == parse(b" " + text, ())

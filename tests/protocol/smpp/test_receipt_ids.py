@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import string
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,3 +76,22 @@ def test_no_key_is_empty_and_the_same_spelling_always_matches_where_it_may(text:
     assert canonical_key(text, mode)
     if mode in ("auto", "exact", "case"):
         assert canonical_key(text, mode) in keys
+
+
+def every_spelling(carrier_id: str) -> tuple[str, ...]:
+    """What ``auto`` looks for, whatever the id looks like: as it is kept, as it came, and read the other ways."""
+    is_hex, is_decimal = (carrier_id.strip(digits) == "" for digits in (string.hexdigits, string.digits))
+    keys = [canonical_key(carrier_id, "auto"), carrier_id]
+    if is_hex and not is_decimal:
+        keys += [carrier_id.lower(), str(int(carrier_id, 16))]
+    elif is_decimal:
+        keys += [str(int(carrier_id, 16)), f"{int(carrier_id):x}"]
+    else:
+        keys.append(carrier_id.lower())
+    return tuple(dict.fromkeys(keys))
+
+
+@given(st.text("0123456789", min_size=1, max_size=32) | st.text("0019afAF", min_size=1, max_size=32) | st.text("0xgé"))
+@settings(max_examples=200, deadline=None)
+def test_the_short_ways_look_for_the_same_as_the_long_one(carrier_id: str) -> None:
+    assert id_keys(carrier_id, "auto") == (every_spelling(carrier_id) if carrier_id else ())
