@@ -1,26 +1,28 @@
 """The carrier of the benchmark: answers every submit_sm at once and sends its receipt a fixed time later.
 
-Takes one JSON object as its argument, prints its port, and on SIGTERM leaves its moments and one line of counts.
+Takes one JSON object as its argument, prints its port, and on SIGTERM leaves its moments and one line of counts. A line
+`hold` on its standard input keeps all receipts back until `release`; `count` asks how many messages have come so far.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvloop
+from bench_shapes import SHAPES, Short
 from bench_wire import (
     BIND_TRANSCEIVER,
     DELIVER_SM,
     DELIVER_SM_RESP,
     ENQUIRE_LINK,
-    HANDSET_FIRST,
     RESPONSE,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
@@ -32,7 +34,6 @@ from bench_wire import (
     pdu,
     save,
     short_message_of,
-    text_of,
 )
 
 PULSE_S = 0.002
@@ -42,8 +43,9 @@ RECEIPT_MIDDLE = b"\x04\0\0\0\0\0\0\0\0"  # esm_class to sm_default_msg_id
 class Counts:
     """What the carrier saw, over all connections."""
 
-    def __init__(self, messages: int) -> None:
+    def __init__(self, messages: int, shape: Short) -> None:
         self.messages = messages
+        self.shape = shape
         self.submitted_at = moments(messages)
         self.receipt_at = moments(messages)
         self.submits = 0
@@ -53,6 +55,19 @@ class Counts:
         self.receipts_answered = 0
         self.tells_end = False
         self.binds = 0
+        self.binds_awaited = 1
+        self.holds = False
+
+    def hear(self) -> None:
+        """The words of the bench, until it has no more to say."""
+        said = os.read(sys.stdin.fileno(), 1_024).split()
+        if not said:
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        for word in said:
+            if word == b"count":
+                print(json.dumps({"submits": self.submits}), flush=True)
+            else:
+                self.holds = word == b"hold"
 
     def answered(self, status: int) -> None:
         """A receipt was answered; where nobody else sees the end, the last one is what the bench waits for."""
@@ -62,9 +77,9 @@ class Counts:
             print(json.dumps({"finished": True}), flush=True)
 
     def bound(self) -> None:
-        """One bind more; the first one is what the bench waits for."""
+        """One bind more; the first one, or as many as it says, is what the bench waits for."""
         self.binds += 1
-        if self.binds == 1:
+        if self.binds == self.binds_awaited:
             print(json.dumps({"bound": True}), flush=True)
 
 
@@ -108,12 +123,11 @@ class Carrier(asyncio.Protocol):
     def on_submit(self, octets: bytes, sequence: int, start: int, now: float) -> None:
         counts = self.counts
         source, destination, middle = fields_of(octets, start)
+        at, is_whole = counts.shape.taken(destination, octets[middle], short_message_of(octets, middle))
         counts.submits += 1
+        counts.damaged += not is_whole
         message_id = b"%08x" % counts.submits
         self.out.append(pdu(SUBMIT_SM_RESP, sequence, message_id + b"\0"))
-        at = int(destination) - HANDSET_FIRST
-        if short_message_of(octets, middle) != text_of(destination):
-            counts.damaged += 1
         if at >= len(counts.submitted_at):
             grow(counts.submitted_at, at + 1)
             grow(counts.receipt_at, at + 1)
@@ -127,6 +141,8 @@ class Carrier(asyncio.Protocol):
             return
         asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
         now = time.monotonic()
+        if self.counts.holds:
+            return
         planned, receipt_at = self.planned, self.counts.receipt_at
         while planned and planned[0][0] <= now and self.window_free > 0:
             _, at, message_id, source, destination = planned.popleft()
@@ -158,8 +174,10 @@ def receipt_body(message_id: bytes, sender: bytes, handset: bytes) -> bytes:
     )
 
 
-async def serve(options: dict[str, str | int | float]) -> None:
-    counts = Counts(int(options["messages"]))
+async def serve(options: dict[str, Any]) -> None:
+    shape = SHAPES[options.get("shape", "short")](is_scattered=bool(options.get("is_scattered")))
+    counts = Counts(int(options["messages"]), shape)
+    counts.binds_awaited = int(options.get("binds", 1))
     counts.tells_end = bool(options.get("tells_end"))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -170,6 +188,7 @@ async def serve(options: dict[str, str | int | float]) -> None:
         int(options.get("port", 0)),
     )
     print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    loop.add_reader(sys.stdin.fileno(), counts.hear)
     await stopped.wait()
     place = Path(str(options["place"]))
     save(place / "submitted_at", counts.submitted_at)

@@ -46,6 +46,9 @@ def load_for(options: Options, shared: dict[str, Any], port: int) -> Actor:
             patience_s=options.patience,
             wants=options.receipts != "none",
             awaits=options.receipts == "smpp",
+            shape=options.shape,
+            binds=options.load_binds,
+            is_scattered=options.is_scattered,
             **shared,
         )
     return Actor(

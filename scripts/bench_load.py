@@ -1,4 +1,4 @@
-"""The sender of the benchmark: submits as its window or its pace allows, and answers every receipt.
+"""The sender of the benchmark: submits as windows or pace allow, over one bind or several, and answers every receipt.
 
 Takes one JSON object as its argument, prints its progress as JSON lines, and at the end leaves its moments.
 """
@@ -11,18 +11,17 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import uvloop
+from bench_shapes import SHAPES, Short
 from bench_wire import (
     BIND_TRANSCEIVER,
     DELIVER_SM,
     DELIVER_SM_RESP,
     ENQUIRE_LINK,
-    HANDSET_FIRST,
     QUEUE_FULL,
     RESPONSE,
-    SENDER,
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     THROTTLED,
@@ -34,7 +33,6 @@ from bench_wire import (
     moments,
     pdu,
     save,
-    text_of,
 )
 
 PULSE_S = 0.002
@@ -43,107 +41,60 @@ RETRY_S = 0.1
 BIND_PATIENCE_S = 20.0
 
 
-class Load(asyncio.Protocol):
-    """One bind that sends every message once, and again only what was throttled.
+class Load:
+    """What is sent and what came of it, over all binds: every message once, and again only what was throttled.
 
     With ``seconds`` it sends for so long, and then knows how many messages there were.
     """
 
-    def __init__(self, messages: int, window: int, rate: float, *, seconds: float, wants: bool, awaits: bool) -> None:
-        self.messages = sys.maxsize if seconds else messages
-        self.seconds = seconds
-        messages = 0 if seconds else messages
-        self.window = window
-        self.rate = rate
-        self.body = SUBMIT_BODY if wants else SUBMIT_BODY.replace(WANTED, UNWANTED)
-        self.awaits = awaits
-        self.sent_at = moments(messages)
-        self.answered_at = moments(messages)
-        self.receipt_at = moments(messages)
-        self.ids: list[bytes] = [b""] * messages
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.seconds = float(options.get("seconds", 0))
+        self.messages = sys.maxsize if self.seconds else int(options["messages"])
+        self.rate = float(options["rate"])
+        self.awaits = bool(options.get("awaits", True))
+        self.shape: Short = SHAPES[options.get("shape", "short")](
+            wants=bool(options.get("wants", True)),
+            first=int(options.get("first", 0)),
+            is_scattered=bool(options.get("is_scattered")),
+        )
+        room = 0 if self.seconds else self.messages
+        self.sent_at, self.answered_at, self.receipt_at = moments(room), moments(room), moments(room)
+        self.ids: list[bytes] = [b""] * room
         self.next = 0
-        self.started_at = 0.0
-        self.moved_at = 0.0
-        self.unanswered = 0
+        self.started_at = self.moved_at = 0.0
         self.answered = self.received = self.refused = self.throttled = self.duplicates = self.damaged = 0
         self.again: deque[tuple[float, int]] = deque()
-        self.stream = Stream()
-        self.out: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
-        self.bind_status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.binds: list[Bind] = []
         self.finished = asyncio.Event()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        if not self.bind_status.done():
-            self.bind_status.set_result(-1)
-        self.finished.set()
 
     def start(self) -> None:
         self.started_at = self.moved_at = time.monotonic()
         self.pulse()
 
     def pulse(self) -> None:
-        """What the clock brings: the pace, and messages to send again."""
-        if self.transport is None:
-            return
+        """What the clock brings: the pace, and messages to send again. Binds take turns at being the first."""
         asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
-        self.top_up(time.monotonic())
-        self.write()
+        now = time.monotonic()
+        for bind in self.binds:
+            bind.top_up(now)
+            bind.write()
+        self.binds.append(self.binds.pop(0))
 
-    def top_up(self, now: float) -> None:
-        """Submit as many as window and pace allow now."""
+    def allowed(self, now: float) -> int:
+        """How many may have been sent by now."""
         if self.seconds and now - self.started_at >= self.seconds:
             self.messages = min(self.messages, self.next)
-        room = self.window - self.unanswered
-        while self.again and room > 0 and self.again[0][0] <= now:
-            self.submit(self.again.popleft()[1], now)
-            room -= 1
-        allowed = self.messages if not self.rate else min(self.messages, int((now - self.started_at) * self.rate) + 1)
-        for at in range(self.next, min(allowed, self.next + room)):
-            self.submit(at, now)
-            self.next = at + 1
+        return self.messages if not self.rate else min(self.messages, int((now - self.started_at) * self.rate) + 1)
 
-    def submit(self, at: int, now: float) -> None:
-        handset = b"%d" % (HANDSET_FIRST + at)
-        self.out.append(pdu(SUBMIT_SM, at + 1, self.body % (handset, text_of(handset))))
+    def sent(self, at: int, now: float) -> None:
         if at >= len(self.sent_at):
-            self.grow(at + 1)
+            for values in (self.sent_at, self.answered_at, self.receipt_at):
+                grow(values, at + 1)
+            self.ids.extend([b""] * (len(self.sent_at) - len(self.ids)))
         if not self.sent_at[at]:
             self.sent_at[at] = now
-        self.unanswered += 1
-
-    def grow(self, count: int) -> None:
-        for values in (self.sent_at, self.answered_at, self.receipt_at):
-            grow(values, count)
-        self.ids.extend([b""] * (len(self.sent_at) - len(self.ids)))
-
-    def data_received(self, data: bytes) -> None:
-        stream = self.stream
-        now = time.monotonic()
-        for command, status, sequence, start, end in stream.feed(data):
-            if command == SUBMIT_SM_RESP:
-                self.on_answer(status, sequence - 1, stream.octets[start + 16 : end - 1], now)
-            elif command == DELIVER_SM:
-                self.out.append(pdu(DELIVER_SM_RESP, sequence, b"\0"))
-                self.on_receipt(stream.octets, start, end, now)
-            elif command in (ENQUIRE_LINK, UNBIND):
-                self.out.append(pdu(command | RESPONSE, sequence))
-            elif command == BIND_TRANSCEIVER | RESPONSE and not self.bind_status.done():
-                self.bind_status.set_result(status)
-        if self.started_at:
-            self.top_up(now)
-        self.write()
-        expected = self.messages - self.refused if self.awaits else 0
-        if self.received >= expected and self.answered >= self.messages:
-            self.finished.set()
 
     def on_answer(self, status: int, at: int, message_id: bytes, now: float) -> None:
-        self.unanswered -= 1
         self.moved_at = now
         if status in (THROTTLED, QUEUE_FULL):
             self.throttled += 1
@@ -152,24 +103,95 @@ class Load(asyncio.Protocol):
         self.answered += 1
         self.answered_at[at] = now
         self.ids[at] = message_id
+        self.shape.named(at, message_id)
         self.refused += status != 0
 
     def on_receipt(self, octets: bytes, start: int, end: int, now: float) -> None:
         self.moved_at = now
         handset, _, middle = fields_of(octets, start)
-        at = int(handset) - HANDSET_FIRST
+        id_at = octets.find(b"id:", middle, end) + 3
+        message_id = octets[id_at : octets.find(b" ", id_at, end)]
+        at = self.shape.told_of(handset, message_id)
+        if not 0 <= at < self.next:
+            self.damaged += 1
+            return
         if self.receipt_at[at]:
             self.duplicates += 1
             return
         self.receipt_at[at] = now
         self.received += 1
         is_whole = (
-            octets[middle] == 0x04
-            and octets.find(b"id:" + self.ids[at], middle, end) > 0
-            and octets.find(b"stat:DELIVRD", middle, end) > 0
+            octets[middle] == 0x04 and message_id == self.ids[at] and octets.find(b"stat:DELIVRD", middle, end) > 0
         )
         self.damaged += not is_whole
         self.ids[at] = b""  # it was compared: a long run must not fill the memory
+
+    def look(self) -> None:
+        """Whether all has come that is to come."""
+        expected = self.messages - self.refused if self.awaits else 0
+        if self.received >= expected and self.answered >= self.messages:
+            self.finished.set()
+
+
+class Bind(asyncio.Protocol):
+    """One bind, with a window of its own."""
+
+    def __init__(self, load: Load, window: int) -> None:
+        self.load = load
+        self.window = window
+        self.unanswered = 0
+        self.stream = Stream()
+        self.out: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio's without being one.
+        self.transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport = None
+        if not self.status.done():
+            self.status.set_result(-1)
+        elif self in self.load.binds:
+            self.load.finished.set()
+
+    def top_up(self, now: float) -> None:
+        """Submit as many as window and pace allow now."""
+        if self.transport is None:
+            return
+        load = self.load
+        room = self.window - self.unanswered
+        while load.again and room > 0 and load.again[0][0] <= now:
+            self.submit(load.again.popleft()[1], now)
+            room -= 1
+        for at in range(load.next, min(load.allowed(now), load.next + room)):
+            self.submit(at, now)
+            load.next = at + 1
+
+    def submit(self, at: int, now: float) -> None:
+        self.out.append(pdu(SUBMIT_SM, at + 1, self.load.shape.body_of(at)))
+        self.load.sent(at, now)
+        self.unanswered += 1
+
+    def data_received(self, data: bytes) -> None:
+        stream, load = self.stream, self.load
+        now = time.monotonic()
+        for command, status, sequence, start, end in stream.feed(data):
+            if command == SUBMIT_SM_RESP:
+                self.unanswered -= 1
+                load.on_answer(status, sequence - 1, stream.octets[start + 16 : end - 1], now)
+            elif command == DELIVER_SM:
+                self.out.append(pdu(DELIVER_SM_RESP, sequence, b"\0"))
+                load.on_receipt(stream.octets, start, end, now)
+            elif command in (ENQUIRE_LINK, UNBIND):
+                self.out.append(pdu(command | RESPONSE, sequence))
+            elif command == BIND_TRANSCEIVER | RESPONSE and not self.status.done():
+                self.status.set_result(status)
+        if load.started_at:
+            self.top_up(now)
+        self.write()
+        load.look()
 
     def write(self) -> None:
         if self.out and self.transport is not None:
@@ -177,41 +199,32 @@ class Load(asyncio.Protocol):
             self.out.clear()
 
 
-# service_type, source (alphanumeric), destination (E.164), esm_class to sm_default_msg_id with a receipt wanted, text.
-WANTED, UNWANTED = b"\x01\0\0\0\x3c%b", b"\0\0\0\0\x3c%b"
-SUBMIT_BODY = b"\0\x05\0" + SENDER + b"\0\x01\x01%b\0\0\0\0\0\0" + WANTED
-
-
-async def bound(options: dict[str, str | int | float]) -> Load:
+async def bound(load: Load, window: int, options: dict[str, Any]) -> Bind:
     """Connect and bind, again and again until the daemon is ready."""
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + BIND_PATIENCE_S
     status: int | None = None
     while loop.time() < give_up_at:
-        load = Load(
-            int(options["messages"]),
-            int(options["window"]),
-            float(options["rate"]),
-            seconds=float(options.get("seconds", 0)),
-            wants=bool(options.get("wants", True)),
-            awaits=bool(options.get("awaits", True)),
-        )
+        bind = Bind(load, window)
         try:
-            await loop.create_connection(lambda load=load: load, "127.0.0.1", int(options["port"]))  # type: ignore[misc]
+            await loop.create_connection(lambda bind=bind: bind, "127.0.0.1", int(options["port"]))  # type: ignore[misc]
         except OSError:
             await asyncio.sleep(0.05)
             continue
-        assert load.transport is not None
-        load.transport.write(pdu(BIND_TRANSCEIVER, 1, bind_body("bench", str(options["password"]))))
-        status = await load.bind_status
+        assert bind.transport is not None
+        bind.transport.write(pdu(BIND_TRANSCEIVER, 1, bind_body("bench", str(options["password"]))))
+        status = await bind.status
         if status == 0:
-            return load
+            return bind
         await asyncio.sleep(0.05)
     sys.exit("bench_load: nobody listens" if status is None else f"bench_load: the bind was refused: {status:#010x}")
 
 
-async def run(options: dict[str, str | int | float]) -> None:
-    load = await bound(options)
+async def run(options: dict[str, Any]) -> None:
+    load = Load(options)
+    binds = int(options.get("binds", 1))
+    for _ in range(binds):
+        load.binds.append(await bound(load, int(options["window"]) // binds, options))
     print(json.dumps({"bound": True}), flush=True)
     # The parent lets us go once the daemon's own link to the carrier is up.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

@@ -49,6 +49,10 @@ class Options(msgspec.Struct, kw_only=True):
     compare: Path | None = None
     figures: Path | None = None
     tolerance: float = 0.0
+    # What scenarios set, and nobody can ask for.
+    shape: str = "short"
+    load_binds: int = 1
+    is_scattered: bool = False
 
     def count(self, full: int, quick: int) -> int:
         """How many messages: as asked for, or the scenario's own size, or that of a check."""

@@ -6,21 +6,19 @@ Knows the three processes and what they leave; other scenarios are made of it. N
 from __future__ import annotations
 
 import contextlib
-import sys
-from array import array
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from bench_following import START_PATIENCE_S, follow, hear_while_alive
 from bench_fronts import await_receipts, checked, load_for
 from bench_options import Options
-from bench_processes import PASSWORD, Actor, Daemon, Plan, Silence, end, free_port
+from bench_processes import PASSWORD, Actor, Daemon, Plan, end, free_port
+from bench_shapes import PIECES
 from bench_wire import restore
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-START_PATIENCE_S = 30.0
 SECONDS, QUICK_SECONDS = 300.0, 5.0
+RCS_MESSAGES, RCS_QUICK = 50_000, 2_000
 
 
 def run(options: Options, place: Path) -> list[dict[str, Any]]:
@@ -29,6 +27,12 @@ def run(options: Options, place: Path) -> list[dict[str, Any]]:
     if not asked.messages:
         asked.seconds = options.span_s(SECONDS, QUICK_SECONDS)
     return [measured(asked, place)]
+
+
+def run_rcs(options: Options, place: Path) -> list[dict[str, Any]]:
+    """The scenario ``rcs``: the same messages over a GSMA platform."""
+    messages = options.count(RCS_MESSAGES, RCS_QUICK)
+    return [measured(msgspec.structs.replace(options, rcs=True, messages=messages, seconds=0.0), place)]
 
 
 def measured(options: Options, place: Path) -> dict[str, Any]:
@@ -62,6 +66,7 @@ def measure(options: Options, place: Path) -> dict[str, Any]:
                 http_port=port if options.front == "http" else 0,
                 receiver_port=receiver.hear(START_PATIENCE_S)["port"] if receiver is not None else 1,
                 sink="webhook" if receiver is not None else "smpp",
+                account_keys=f"binds_max = {options.load_binds}\n" if options.load_binds > 1 else "",
             )
             daemon = Daemon(place, plan)
             stack.callback(end, daemon.process)
@@ -69,15 +74,15 @@ def measure(options: Options, place: Path) -> dict[str, Any]:
         stack.callback(end, load.process)
         # The sender is bound, and the daemon at the carrier.
         for actor in (load, carrier):
-            _hear_while_alive(actor, daemon, START_PATIENCE_S)
+            hear_while_alive(actor, daemon, START_PATIENCE_S)
         before_s = daemon.processor_s() if daemon else 0.0
         load.go()
-        seen = _follow(load, daemon, options)
+        seen = follow(load, daemon, 0 if options.seconds else options.messages, options.patience)
         if options.rcs and seen["received"] == options.messages:
             # What a platform still has to tell belongs to the price, too.
-            _hear_while_alive(carrier, daemon, START_PATIENCE_S)
+            hear_while_alive(carrier, daemon, START_PATIENCE_S)
         if options.receipts != "smpp":
-            _hear_while_alive(carrier, daemon, options.patience + START_PATIENCE_S)  # it has sent the last receipt
+            hear_while_alive(carrier, daemon, options.patience + START_PATIENCE_S)  # it has sent the last receipt
         if receiver is not None:
             await_receipts(receiver, options.messages, options.patience)
         figures: dict[str, Any] = {"processor_s": 0.0, "rss_mb": 0.0}
@@ -94,7 +99,15 @@ def _carrier(options: Options, shared: dict[str, Any], webhook_port: int) -> Act
     """Who takes the messages: an SMS carrier or an RCS platform."""
     if not options.rcs:
         tells_end = options.receipts != "smpp"
-        return Actor("bench_carrier.py", receipt_delay_s=options.receipt_delay, tells_end=tells_end, **shared)
+        return Actor(
+            "bench_carrier.py",
+            receipt_delay_s=options.receipt_delay,
+            tells_end=tells_end,
+            binds=options.binds,
+            shape=options.shape,
+            is_scattered=options.is_scattered,
+            **shared,
+        )
     return Actor(
         "bench_platform.py",
         receipt_delay_s=options.receipt_delay,
@@ -106,38 +119,15 @@ def _carrier(options: Options, shared: dict[str, Any], webhook_port: int) -> Act
     )
 
 
-def _hear_while_alive(actor: Actor, daemon: Daemon | None, patience_s: float) -> dict[str, Any]:
-    """The next line of an actor; why the daemon ended, when that is why there is none."""
-    for _ in range(int(patience_s)):
-        if daemon is not None:
-            daemon.check()
-        with contextlib.suppress(Silence):
-            return actor.hear(1.0)
-    return actor.hear(1.0)
-
-
-def _follow(load: Actor, daemon: Daemon | None, options: Options) -> dict[str, Any]:
-    """Show the progress until the load generator is done."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        # How many there will be in a time is not known: the bars of a run for seconds only move.
-        total = None if options.seconds else options.messages
-        answered = progress.add_task("answered", total=total)
-        received = progress.add_task("receipts", total=total)
-        while True:
-            seen = _hear_while_alive(load, daemon, options.patience + START_PATIENCE_S)
-            progress.update(answered, completed=seen["answered"])
-            progress.update(received, completed=seen["received"])
-            if "done" in seen:
-                return seen
-
-
 def report(options: Options, place: Path, run: dict[str, Any]) -> dict[str, Any]:
     """The figures of a run, under the names that `--json` prints."""
-    names = ("sent_at", "answered_at", "receipt_at", "submitted_at", "receipt_sent_at")
     messages = run["load"].get("messages", options.messages)
-    sent, answered, received, forwarded, receipt_sent = (restore(place / name, messages) for name in names)
+    sent, answered, received = (restore(place / name, messages) for name in ("sent_at", "answered_at", "receipt_at"))
+    # A text that the daemon cuts is with the carrier when its last piece is.
+    pieces = PIECES[options.shape]
+    forwarded, receipt_sent = (
+        restore(place / name, messages * pieces)[pieces - 1 :: pieces] for name in ("submitted_at", "receipt_sent_at")
+    )
     last = forwarded if options.receipts == "none" else received
     began, ended = min(filter(None, sent), default=0.0), max(last, default=0.0)
     delay_s = 0.0 if options.receipts == "none" else options.receipt_delay
@@ -153,8 +143,9 @@ def report(options: Options, place: Path, run: dict[str, Any]) -> dict[str, Any]
         ("forward", sent, forwarded),
         ("receipt", receipt_sent, received),
     ):
+        spans_ms = sorted((end - start) * 1e3 for start, end in zip(first, last, strict=True) if start and end)
         for share in (50, 99):
-            figures[f"{word}_p{share}_ms"] = round(_percentile(first, last, share) * 1000, 3)
+            figures[f"{word}_p{share}_ms"] = round(percentile(spans_ms, share), 3)
     return figures | {
         "lost": messages - count - run["load"]["refused"],
         "duplicated": run["load"]["duplicates"] + run["carrier"]["duplicates"],
@@ -169,6 +160,6 @@ def report(options: Options, place: Path, run: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def _percentile(first: array[float], last: array[float], share: int) -> float:
-    spans = sorted(end - start for start, end in zip(first, last, strict=True) if start and end)
+def percentile(spans: list[float], share: int) -> float:
+    """The least of the sorted values that so many per cent do not exceed."""
     return spans[min(len(spans) - 1, len(spans) * share // 100)] if spans else 0.0

@@ -11,7 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import bench_latency
+import bench_long
 import bench_relay
+import bench_workers
 from bench_options import Options
 
 Row = dict[str, Any]
@@ -31,6 +34,28 @@ class Scenario(NamedTuple):
 SCENARIOS: Final = (
     Scenario(
         "relay", "SMPP to SMPP as fast as it goes, for five minutes: rate, CPU, latencies", 320, 12, bench_relay.run
+    ),
+    Scenario(
+        "latency",
+        "at 40 and 500 a second and at half of what it can: response, forward, receipt",
+        240,
+        15,
+        bench_latency.run,
+    ),
+    Scenario(
+        "workers",
+        "1, 2 and 4 workers, binds and handsets at random: CPU of each, ratio to one",
+        220,
+        20,
+        bench_workers.run,
+    ),
+    Scenario("rcs", "SMPP to a GSMA platform, webhooks back: rate, CPU, latencies", 60, 6, bench_relay.run_rcs),
+    Scenario(
+        "long",
+        "texts of three parts, cut by their application and by us: CPU a text, part and PDU",
+        60,
+        8,
+        bench_long.run,
     ),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
