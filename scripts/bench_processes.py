@@ -75,6 +75,7 @@ system_id = "bench"
 password_file = "{place}/password"
 window = {window}
 binds = {binds}
+{link_keys}
 
 [[routes]]
 links = ["carrier"]
@@ -117,6 +118,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sink: str = "smpp"
     account_keys: str = ""
     """Further lines of the account ``bench``, as TOML."""
+    link_keys: str = ""
+    """Further lines of the SMS link, as TOML."""
     more: str = ""
     """Further tables of the configuration, as TOML; ``{place}`` and the names of this plan are filled in."""
 
@@ -220,15 +223,23 @@ class Daemon:
         """What all its processes have used."""
         return processor_s(self.process.pid)
 
+    def memory_mb(self) -> float:
+        """The sum of what its processes have resident now."""
+        return _memory_mb(self.process.pid, "VmRSS:")
+
     def memory_peak_mb(self) -> float:
         """The sum of the largest resident sizes of its processes."""
-        kilobytes = 0
-        for pid in _family(self.process.pid):
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-                    if line.startswith("VmHWM:"):
-                        kilobytes += int(line.split()[1])
-        return kilobytes / 1024
+        return _memory_mb(self.process.pid, "VmHWM:")
+
+
+def _memory_mb(pid: int, word: str) -> float:
+    kilobytes = 0
+    for one in _family(pid):
+        with contextlib.suppress(OSError):
+            for line in Path(f"/proc/{one}/status").read_text(encoding="utf-8").splitlines():
+                if line.startswith(word):
+                    kilobytes += int(line.split()[1])
+    return kilobytes / 1024
 
 
 def processor_s(pid: int) -> float:
