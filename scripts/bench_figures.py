@@ -18,7 +18,7 @@ WRONGS: Final = ("lost", "duplicated", "damaged", "refused", "out_of_order")
 
 SETTINGS: Final = frozenset(
     {"scenario", "case", "machine", "messages", "window", "rate", "direct", "rcs", "workers", "binds", "esmes"}
-    | {"front", "batch", "receipts", "seconds", "failure"}
+    | {"front", "batch", "receipts", "seconds", "failure", "within_s"}
 )
 """What was asked for, and no figure."""
 
@@ -31,6 +31,21 @@ LABELS: Final = {
     "forward_p99_ms": "submit_sm to carrier, 99 %, ms",
     "receipt_p50_ms": "receipt from carrier to sender, median, ms",
     "receipt_p99_ms": "receipt from carrier to sender, 99 %, ms",
+    "last_part_to_first_ratio": "processor time, the last part to the first",
+    "waiting_max": "messages waiting for receipts, at most",
+    "rss_after_mb": "daemon's memory afterwards, MB",
+    "rss_idle_mb": "daemon's memory, idle, MB",
+    "rss_backlog_mb": "daemon's memory with the backlog, MB",
+    "rss_draining_mb": "daemon's memory while draining, at most, MB",
+    "rss_drained_mb": "daemon's memory when drained, MB",
+    "memory_per_waiting_bytes": "memory a message in the backlog, bytes",
+    "spool_mb": "spool on disk, MB",
+    "spool_backlog_mb": "spool on disk with the backlog, MB",
+    "cpu_us_per_accepted": "processor time to accept a message, µs",
+    "cpu_us_per_drained": "processor time to drain a message, µs",
+    "drained_per_s": "drained a second, receipts included",
+    "submitted_per_s": "submitted to the carrier a second",
+    "codes": "codes sent beside the queue",
     "throttled": "throttled and sent again",
     "out_of_order": "out of order",
     "rss_mb": "daemon's memory at its peak, MB",

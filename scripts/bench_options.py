@@ -27,6 +27,7 @@ class Options(msgspec.Struct, kw_only=True):
     rate: float = 0.0
     window: int = 1_000
     receipt_delay: float = 0.2
+    within: float = 0.0
     patience: float = 20.0
     dir: Path = Path("/var/tmp")
     workers: int = 1
@@ -88,9 +89,10 @@ def _add_sizes(parser: argparse.ArgumentParser) -> None:
         help=f"how many (default: the scenario's; {RELAY_MESSAGES:,} without a name)",
     )
     add("--seconds", type=float, default=0.0, metavar="S", help="for S seconds in place of N messages")
-    add("--rate", type=float, default=0.0, metavar="R", help="relay: submit R a second (default: no pace)")
+    add("--rate", type=float, default=0.0, metavar="R", help="relay: submit R a second; fairness: the link's pace")
     add("--window", type=int, default=1_000, metavar="N", help="unanswered at most (default 1,000)")
     add("--receipt-delay", type=float, default=0.2, metavar="S", help="the carrier's, in seconds (default 0.2)")
+    add("--within", type=float, default=0.0, metavar="S", help="late: receipts come within S seconds (default 60)")
     add("--share", type=float, default=50.0, metavar="P", help="latency: P %% of the full rate, too (default 50)")
     add("--full-rate", type=float, default=0.0, metavar="R", help="latency: which is R a second (default: measured)")
     add("--workers", type=int, default=1, metavar="N", help="the daemon's workers (default 1)")
@@ -154,7 +156,7 @@ def _complete(parser: argparse.ArgumentParser, options: Options, names: Sequence
         parser.error("--direct is for SMS: the load speaks SMPP, the platform does not")
     if options.seconds and (options.rcs or options.http or options.front == "http" or options.receipts != "smpp"):
         parser.error("--seconds is for SMPP on both sides; give --messages")
-    if options.seconds and options.messages:
+    if options.seconds and options.messages and options.scenarios != ["fairness"]:
         parser.error("either --messages or --seconds")
     if options.http and options.scenarios:
         parser.error("--http is a comparison of its own, without a scenario's name")

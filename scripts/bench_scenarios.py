@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import bench_backlog
+import bench_fairness
+import bench_late
 import bench_latency
 import bench_long
 import bench_relay
@@ -56,6 +59,15 @@ SCENARIOS: Final = (
         60,
         8,
         bench_long.run,
+    ),
+    Scenario(
+        "late", "receipts 1 to 60 s late, random ids, five millions: does CPU a message grow?", 540, 12, bench_late.run
+    ),
+    Scenario(
+        "backlog", "the carrier away while 200,000 come, then the drain: rates, CPU, memory", 60, 10, bench_backlog.run
+    ),
+    Scenario(
+        "fairness", "codes beside a campaign of 200,000: how much longer to the carrier", 240, 15, bench_fairness.run
     ),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
