@@ -115,7 +115,6 @@ def wrongs(outcome: Row, arrived: Row) -> dict[str, int]:
         "duplicated": outcome["duplicates"] + arrived["duplicates"],
         "damaged": outcome["damaged"] + arrived["damaged"],
         "refused": outcome["refused"],
-        "out_of_order": arrived["out_of_order"],
         "throttled": outcome["throttled"],
     }
 
