@@ -13,12 +13,12 @@ from rich.table import Table
 
 Row = dict[str, Any]
 
-WRONGS: Final = ("lost", "duplicated", "damaged", "refused", "out_of_order")
+WRONGS: Final = ("lost", "duplicated", "damaged", "refused", "out_of_order", "cut")
 """What must be 0, wherever it is told."""
 
 SETTINGS: Final = frozenset(
     {"scenario", "case", "machine", "messages", "window", "rate", "direct", "rcs", "workers", "binds", "esmes"}
-    | {"front", "batch", "receipts", "seconds", "failure", "within_s"}
+    | {"front", "batch", "receipts", "seconds", "failure", "within_s", "enquiries"}
 )
 """What was asked for, and no figure."""
 
@@ -37,6 +37,24 @@ LABELS: Final = {
     "rss_idle_mb": "daemon's memory, idle, MB",
     "rss_backlog_mb": "daemon's memory with the backlog, MB",
     "rss_draining_mb": "daemon's memory while draining, at most, MB",
+    "pss_idle_mb": "daemon's memory, idle, shared pages once, MB",
+    "rss_kb_per_esme": "memory an idle ESME, KB",
+    "pss_kb_per_esme": "memory an idle ESME, shared pages once, KB",
+    "rss_bytes_per_message": "memory a message that waits for its receipt, bytes",
+    "pss_bytes_per_message": "the same, shared pages once, bytes",
+    "spool_bytes_per_message": "spool on disk a message that waits, bytes",
+    "history_bytes_per_message": "history on disk a message that waits, bytes",
+    "rss_waiting_mb": "daemon's memory with them, MB",
+    "spool_drained_mb": "spool on disk when drained, MB",
+    "idle_cpu_ms_per_s": "processor time of a second without messages, ms",
+    "bind_cpu_ms_per_esme": "processor time of an ESME's first bind, ms",
+    "binds_per_s": "first binds a second",
+    "rebind_cpu_ms_per_esme": "processor time of a bind after that, ms",
+    "rebinds_per_s": "binds after that a second",
+    "cut": "sessions of idle ESMEs that broke",
+    "cpu_us_per_part": "processor time a part, µs",
+    "cpu_us_per_pdu": "processor time a PDU through the daemon, µs",
+    "cpu_ratio": "processor time to one worker's",
     "rss_drained_mb": "daemon's memory when drained, MB",
     "memory_per_waiting_bytes": "memory a message in the backlog, bytes",
     "spool_mb": "spool on disk, MB",

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from bench_processes import Actor, Daemon, Silence
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 START_PATIENCE_S = 30.0
+COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def hear_while_alive(actor: Actor, daemon: Daemon | None, patience_s: float = START_PATIENCE_S) -> dict[str, Any]:
@@ -31,8 +33,7 @@ def follow(load: Actor, daemon: Daemon | None, messages: int, patience_s: float)
 
     How many messages there will be in a time is not known; with ``messages`` 0 the bars only move.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+    with _progress() as progress:
         answered = progress.add_task("answered", total=messages or None)
         received = progress.add_task("receipts", total=messages or None)
         while True:
@@ -41,3 +42,15 @@ def follow(load: Actor, daemon: Daemon | None, messages: int, patience_s: float)
             progress.update(received, completed=seen["received"])
             if "done" in seen:
                 return seen
+
+
+@contextlib.contextmanager
+def bar(word: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar of its own; what it gives is told how far it is."""
+    with _progress() as progress:
+        task = progress.add_task(word, total=total)
+        yield lambda count: progress.update(task, completed=count)
+
+
+def _progress() -> Progress:
+    return Progress(*COLUMNS, console=Console(stderr=True), disable=not sys.stderr.isatty())

@@ -44,6 +44,7 @@ listen = ""
 [smpp]
 listen = ["127.0.0.1:{port}"]
 window = {window}
+{smpp_keys}
 
 [accounts.bench]
 password_hash = "{password_hash}"
@@ -116,6 +117,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     http_port: int = 0
     receiver_port: int = 1
     sink: str = "smpp"
+    smpp_keys: str = ""
+    """Further lines of ``[smpp]``, as TOML."""
     account_keys: str = ""
     """Further lines of the account ``bench``, as TOML."""
     link_keys: str = ""
@@ -227,16 +230,20 @@ class Daemon:
         """The sum of what its processes have resident now."""
         return _memory_mb(self.process.pid, "VmRSS:")
 
+    def memory_proportional_mb(self) -> float:
+        """The same, with each page that several processes share counted once (proc(5), Pss)."""
+        return _memory_mb(self.process.pid, "Pss:", "smaps_rollup")
+
     def memory_peak_mb(self) -> float:
         """The sum of the largest resident sizes of its processes."""
         return _memory_mb(self.process.pid, "VmHWM:")
 
 
-def _memory_mb(pid: int, word: str) -> float:
+def _memory_mb(pid: int, word: str, file: str = "status") -> float:
     kilobytes = 0
     for one in _family(pid):
         with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{one}/status").read_text(encoding="utf-8").splitlines():
+            for line in Path(f"/proc/{one}/{file}").read_text(encoding="utf-8").splitlines():
                 if line.startswith(word):
                     kilobytes += int(line.split()[1])
     return kilobytes / 1024

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import bench_backlog
+import bench_binds
 import bench_fairness
 import bench_late
 import bench_latency
 import bench_long
+import bench_memory
 import bench_relay
 import bench_workers
 from bench_options import Options
@@ -68,6 +70,20 @@ SCENARIOS: Final = (
     ),
     Scenario(
         "fairness", "codes beside a campaign of 200,000: how much longer to the carrier", 240, 15, bench_fairness.run
+    ),
+    Scenario(
+        "binds",
+        "1,000 idle ESMEs beside one that works: memory and CPU of each, binds a second",
+        260,
+        20,
+        bench_binds.run,
+    ),
+    Scenario(
+        "memory",
+        "idle; each idle ESME; each of 200,000 messages that wait for receipts; disk",
+        120,
+        20,
+        bench_memory.run,
     ),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
