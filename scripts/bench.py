@@ -22,13 +22,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import bench_compare
 import bench_fronts
 import bench_relay
 from bench_facts import caption_of, machine
 from bench_figures import is_red, show
 from bench_options import RELAY_MESSAGES, Options, parsed
 from bench_processes import Failure
-from bench_scenarios import SCENARIOS, Scenario, chosen, described
+from bench_scenarios import BY_NAME, Scenario, chosen, described
+from rich.console import Console
 
 EXITS = """
 exit status:
@@ -41,18 +43,23 @@ exit status:
 
 def main() -> int:
     """Measure and tell."""
-    names = [scenario.name for scenario in SCENARIOS]
-    options = parsed(f"{__doc__}\n{described()}{EXITS}", names)
+    options = parsed(f"{__doc__}\n{described()}{EXITS}", list(BY_NAME))
     if options.lists:
         print(described())
         return 0
-    rows = list(_rows(options))
+    try:
+        old = bench_compare.read(options.compare) if options.compare else []
+        rows = _kept(options) if options.figures else list(_rows(options))
+    except Failure as failure:
+        _say(str(failure))
+        return 2
     if options.json:
         is_one = len(rows) == 1 and not options.scenarios
         print(json.dumps(rows[0] if is_one else rows))
+    is_worse = _tell_what_changed(old, rows, options) if options.compare else False
     if any("failure" in row for row in rows):
         return 2
-    return 1 if any(map(is_red, rows)) else 0
+    return 1 if any(map(is_red, rows)) else 3 if is_worse else 0
 
 
 def _rows(options: Options) -> Iterator[dict[str, Any]]:
@@ -66,7 +73,26 @@ def _rows(options: Options) -> Iterator[dict[str, Any]]:
         rows = _measured(scenario, options)
         if not options.json and "failure" not in rows[0]:
             show(rows)
+        if scenario.name == "relay" and not options.full_rate and not options.rate:
+            # What was measured for minutes need not be measured again for seconds.
+            options.full_rate = rows[0].get("messages_per_s", 0.0)
         yield from rows
+
+
+def _kept(options: Options) -> list[dict[str, Any]]:
+    """The rows of an earlier run, of the scenarios that are asked for."""
+    assert options.figures is not None
+    names = {scenario.name for scenario in chosen(options.scenarios or ["all"])}
+    return [row for row in bench_compare.read(options.figures) if row["scenario"] in names]
+
+
+def _tell_what_changed(old: list[dict[str, Any]], new: list[dict[str, Any]], options: Options) -> bool:
+    """Show old against new; whether anything got worse."""
+    lines = bench_compare.compared(old, new, options.tolerance)
+    if not lines:
+        _say(f"{options.compare} has none of these figures")
+    bench_compare.show(lines, bench_compare.doubts(old, new), Console(stderr=options.json))
+    return any(line.is_worse for line in lines)
 
 
 def _measured(scenario: Scenario, options: Options) -> list[dict[str, Any]]:

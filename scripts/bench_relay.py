@@ -154,6 +154,7 @@ def report(options: Options, place: Path, run: dict[str, Any]) -> dict[str, Any]
         "throttled": run["load"]["throttled"],
         "rss_mb": round(run["rss_mb"], 1),
         "window": options.window,
+        "seconds": options.seconds,
         "rate": options.rate,
         "direct": options.direct,
         "rcs": options.rcs,
