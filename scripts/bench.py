@@ -101,7 +101,7 @@ def _measured(scenario: Scenario, options: Options) -> list[dict[str, Any]]:
     if options.scenarios:
         _say(f"{scenario.name}: {scenario.measures}; about {seconds:g} s")
     try:
-        with tempfile.TemporaryDirectory(prefix="gatewayd-bench-", dir=options.dir) as name:
+        with tempfile.TemporaryDirectory(prefix="gw-bench-", dir=options.dir) as name:
             facts = machine(Path(name))
             rows = scenario.run(options, Path(name))
     except (Failure, OSError) as failure:
@@ -114,7 +114,7 @@ def _compared_ways(options: Options) -> list[dict[str, Any]]:
     """SMPP and HTTP, one way after the other."""
 
     def one(way: Options) -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix="gatewayd-bench-", dir=way.dir) as name:
+        with tempfile.TemporaryDirectory(prefix="gw-bench-", dir=way.dir) as name:
             facts = machine(Path(name))
             return bench_relay.measured(way, Path(name)) | {"machine": facts}
 

@@ -79,6 +79,7 @@ class Load:
             bind.top_up(now)
             bind.write()
         self.binds.append(self.binds.pop(0))
+        self.look()
 
     def allowed(self, now: float) -> int:
         """How many may have been sent by now."""

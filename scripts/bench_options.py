@@ -156,7 +156,7 @@ def _complete(parser: argparse.ArgumentParser, options: Options, names: Sequence
         parser.error("--direct is for SMS: the load speaks SMPP, the platform does not")
     if options.seconds and (options.rcs or options.http or options.front == "http" or options.receipts != "smpp"):
         parser.error("--seconds is for SMPP on both sides; give --messages")
-    if options.seconds and options.messages and options.scenarios != ["fairness"]:
+    if options.seconds and options.messages and options.scenarios not in (["fairness"], ["binds"]):
         parser.error("either --messages or --seconds")
     if options.http and options.scenarios:
         parser.error("--http is a comparison of its own, without a scenario's name")

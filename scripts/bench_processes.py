@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.config.api_keys import hash_key, make_key
+from gatewayd.config.passwords import hash_password
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "bench-pw"
@@ -209,7 +210,9 @@ class Daemon:
         http = HTTP if plan.http_port or plan.sink != "smpp" else ""
         text = CONFIG + plan.account_keys + http + (RCS_LINK if plan.webhook_port else SMS_LINK) + plan.more
         facts = msgspec.structs.asdict(plan) | {"endpoint": plan.endpoint, "key_hash": hash_key(KEY)}
-        config.write_text(text.format(place=place, password_hash=_hash_of(PASSWORD), **facts), encoding="utf-8")
+        config.write_text(
+            text.format(place=place, password_hash=hash_password(PASSWORD, random.Random(1)), **facts), encoding="utf-8"
+        )
         self.log = place / "daemon.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -265,20 +268,6 @@ def _family(pid: int) -> Iterator[int]:
         for task in Path(f"/proc/{pid}/task").iterdir():
             for child in (task / "children").read_text(encoding="ascii").split():
                 yield from _family(int(child))
-
-
-def _hash_of(password: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "gatewayd", "hash-password"],
-        cwd=ROOT,
-        input=password,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Failure(f"gatewayd hash-password failed: {done.stderr.strip()}")
-    return done.stdout.split()[-1]
 
 
 def free_port() -> int:

@@ -23,7 +23,7 @@ def run(options: Options, place: Path) -> list[dict[str, Any]]:
     """A row for each number of workers."""
     rows: list[dict[str, Any]] = []
     for workers in WORKERS:
-        spot = place / f"workers-{workers}"
+        spot = place / str(workers)  # short: sockets lie below, whose paths have a limit
         spot.mkdir()
         asked = msgspec.structs.replace(
             options,
