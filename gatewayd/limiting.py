@@ -25,6 +25,9 @@ from gatewayd.runtime.shared_shares import Share
 from gatewayd.runtime.shared_windows import Window
 
 _HOUR_S = 3_600.0
+LATENESS_S = 0.02
+"""So late a turn may come on a busy machine, and what it would have sent still goes: a link's burst, unless it has one
+of its own."""
 
 
 class Limiting:
@@ -163,7 +166,8 @@ def _terms_of(provider: schema.Provider) -> Terms:
 
 def _rate_of(scope: schema.Link | schema.Provider | schema.Application, headroom: float = 0.0) -> Rate:
     if isinstance(scope, schema.Link):
-        return rate_of(0, scope.rate_per_s, scope.burst) if scope.rate_per_s else UNLIMITED
+        burst = scope.burst or max(1, round(scope.rate_per_s * LATENESS_S))
+        return rate_of(0, scope.rate_per_s, burst) if scope.rate_per_s else UNLIMITED
     if not (scope.per_minute or scope.per_second or scope.rate_per_s):
         return UNLIMITED
     return rate_of(scope.per_minute, scope.rate_per_s, scope.burst, scope.per_second, headroom)

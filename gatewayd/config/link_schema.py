@@ -61,7 +61,7 @@ class Link(Table, frozen=True, kw_only=True):
     kind: LinkKind
     window: Window = 100
     rate_per_s: RateOrNone = 0.0
-    burst: Count = 1
+    burst: CountOrNone = 0
     on_unknown: UnknownPolicy = "prefer_duplicate"
     retry_max: CountOrNone = 10
     billing: Word = ""

@@ -148,3 +148,14 @@ def test_what_each_limit_lets_go_in_a_minute() -> None:
             "application:alerts": 4.9 * 60,
         }
     )
+
+
+@pytest.mark.parametrize(
+    ("rate_per_s", "burst", "wanted"),
+    [(30.0, 0, 1), (100.0, 0, 2), (500.0, 0, 10), (0.5, 0, 1), (500.0, 1, 1), (500.0, 50, 50)],
+)
+def test_what_goes_a_little_late_still_goes(limiting: Limiting, rate_per_s: float, burst: int, wanted: int) -> None:
+    """Without a burst of its own a link has twenty milliseconds' worth: turns of a busy loop come so late."""
+    link = schema.Link(kind="smpp", rate_per_s=rate_per_s, burst=burst)
+    limits = limiting.limits_of(schema.Config(links={"carrier": link}), "carrier")
+    assert [rate.burst for _, rate in limits.slots] == [wanted]
