@@ -14,7 +14,6 @@ from gatewayd.config.values import (
     BindMode,
     Binds,
     BulkSize,
-    Count,
     CountOrNone,
     Country,
     DestinationForm,
