@@ -17,7 +17,6 @@ from gatewayd.runtime.transport import READ_MAX_OF_ANSWERS, Pump
 from protocol.smpp.connection import Connection, Event, Limits, Role
 from protocol.smpp.constants import Command, status_name
 from protocol.smpp.pdu import Bind
-from protocol.smpp.states import BOUND
 from protocol.smpp.versions import NAMES
 
 logger = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ class Seat:
         """How many submissions may be sent right now."""
         is_able = self.is_bound and self.submits and not self._is_leaving
         # A carrier that is leaving is still owed answers, and takes nothing more.
-        if is_able and self.pump.is_writable and self.connection.state in BOUND:
+        if is_able and self.pump.is_writable and self.connection.is_bound:
             return max(0, self.connection.window_free - self.narrowed)
         return 0
 
@@ -109,7 +108,7 @@ class Seat:
     async def _leave(self) -> None:
         """Unbind and close this connection."""
         if self.is_bound:
-            if self.connection.state in BOUND:  # else one of us is leaving already
+            if self.connection.is_bound:  # else one of us is leaving already
                 self.connection.unbind(self._clock())
                 self.pump.flush()
             try:

@@ -49,7 +49,8 @@ REVOKES_MAX = 10_000
 # What carriers (0x00000437) and platforms (41200) call a refusal, where it is no word of a standard.
 _OWN_CODE = re.compile(r"0x[0-9A-F]+|[A-Z]{0,4}[0-9]+")
 _CHARACTER_OCTETS = 4  # the most that one has in any encoding
-_ENDED = Stage.ENDED  # asked of each message, and looking it up in its class is dear
+# Of each message, and looking a member up in its class is dear.
+_ENDED, _RCS, _SMS = Stage.ENDED, Channel.RCS, Channel.SMS
 
 
 class Outbox(Protocol):
@@ -274,7 +275,7 @@ class Desk:
                 spool.forget_name(own_link, segment.carrier_id)
         members = spool.journeys([part for part in progress.parts if part != progress.id]) if progress.parts else ()
         is_rcs = bool(progress.rcs_id) and self._ended_on_rcs(progress, state)
-        channel = Channel.RCS if is_rcs else self.channels.get(own_link, Channel.SMS)
+        channel = _RCS if is_rcs else self.channels.get(own_link, _SMS)
         end = End(state, channel, error, at, network_error, tlvs)
         owed = [self._end(journey, progress, end)]
         if members:

@@ -38,6 +38,8 @@ from gatewayd.store.spool import Journey
 
 log = logging.getLogger(__name__)
 
+# Of each message, and looking a member up in its class is dear.
+_QUEUED, _RCS = Stage.QUEUED, Channel.RCS
 TICK_S = 0.25
 PURGE_S = 1.0
 LOOK_AHEAD_S = 20.0
@@ -88,7 +90,7 @@ class Dispatcher:
         progress = Progress(
             id=message.id,
             account=message.account,
-            stage=Stage.QUEUED,
+            stage=_QUEUED,
             links=links,
             reason=reason,
             on_unknown=decision.on_unknown or self._desk.settings[links[0]].on_unknown,
@@ -100,7 +102,7 @@ class Dispatcher:
         if message.deliver_at and message.deliver_at > self._desk.now():
             steps.schedule(progress, message.deliver_at)
             return progress
-        is_rcs = self._desk.channels[links[0]] is Channel.RCS
+        is_rcs = self._desk.channels[links[0]] is _RCS
         if is_rcs:
             terms, now = self._desk.terms[links[0]], self._desk.now()
             progress.rcs_until = now + terms.deadline_s
@@ -225,7 +227,7 @@ class Dispatcher:
             progress = journey.progress
             if tells:
                 self._desk.tell("taken", journey, link=progress.queue or None, stage=progress.stage.value)
-            if progress.stage is not Stage.QUEUED:
+            if progress.stage is not _QUEUED:
                 self._await(journey)
                 continue
             queue = queues.get(progress.queue)

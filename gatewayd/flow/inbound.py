@@ -25,6 +25,7 @@ from gatewayd.store.kinds import PARKED, SEEN
 from gatewayd.store.records import Delivery, Facts, Parked, Seen, Session
 from gatewayd.store.spool import Journey
 
+_RCS = Channel.RCS  # of each receipt, and looking a member up in its class is dear
 PARKED_MAX = 100_000
 PARKED_EACH_MAX = 20
 SEEN_TTL_S = 86_400.0
@@ -111,7 +112,7 @@ class InboundDesk:
     def _join(self, link: Link, journey: Journey, segment: int, receipt: Receipt) -> None:
         desk, progress = self._desk, journey.progress
         was_queued = progress.queue
-        is_rcs = link.channel is Channel.RCS
+        is_rcs = link.channel is _RCS
         if link.name != progress.links[progress.position] and not (is_rcs and receipt.state is State.DELIVRD):
             # The message has left this link: what becomes of its copy there no longer decides, unless it arrived.
             desk.metrics.receipt_events.labels(link.name, "duplicate").value += 1

@@ -14,6 +14,8 @@ from gatewayd.policy.progress import WAIT, Finish, Ignore, LinkTerms, Progress, 
 from gatewayd.policy.receipt_wishes import worst
 from gatewayd.policy.turns import again_later, enqueue, is_a_try, next_link
 
+_SENT = Stage.SENT  # of each message, and looking a member up in its class is dear
+
 
 def unsent(progress: Progress, total: int) -> list[int]:
     """The segments, of ``total``, that no carrier has taken."""
@@ -105,7 +107,7 @@ def _sms_sent(progress: Progress, terms: LinkTerms, expires_at: float, now: floa
     """Some segment was settled: has the whole message left, or even ended (receipts may overtake responses)?"""
     if len(progress.segments) > 1 and not all(segment.is_taken for segment in progress.segments):
         return WAIT
-    progress.stage = Stage.SENT
+    progress.stage = _SENT
     progress.sent_at = progress.sent_at or now
     progress.due = max(expires_at, now) + terms.receipt_wait_s
     return _sms_end(progress)

@@ -34,7 +34,7 @@ from protocol.smpp.connection import Connection
 from protocol.smpp.constants import Command, Status, status_name
 from protocol.smpp.events import Answered, BindAsked, Closed, Event, FaultSeen, Unanswered
 from protocol.smpp.pdu import AlertNotification, Bind, DeliverSm, Pdu, SubmitSm, SubmitSmResp
-from protocol.smpp.states import BOUND, ConnState, Role
+from protocol.smpp.states import ConnState, Role
 from protocol.smpp.versions import NAMES, NEWEST, OLDEST, congestion_tlv
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class EsmeConnection:
     @property
     def can_deliver(self) -> bool:
         """Whether a deliver_sm may be written now."""
-        return self.pump.is_writable and self.engine.state in BOUND
+        return self.pump.is_writable and self.engine.is_bound
 
     @property
     def version(self) -> int:

@@ -61,7 +61,8 @@ class Connection:
     no later than ``next_deadline()``.
 
     ``version`` is what both sides speak (3.4 section 5.2.4), ``peer_version`` what the peer said, 0 when it said
-    nothing. ``peer_congestion`` is the last congestion_state that a peer of version 5.0 told, 0 to 100.
+    nothing. ``is_bound``: its state is one in which a bind stands. ``peer_congestion`` is the last congestion_state that a
+    peer of version 5.0 told, 0 to 100.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class Connection:
         "_timers",
         "_unbind_reason",
         "_window",
+        "is_bound",
         "peer_congestion",
         "peer_system_id",
         "peer_version",
@@ -287,7 +289,7 @@ class Connection:
 
     def unbind(self, now: float) -> None:
         """Ask to end the bind; Closed follows with its response, or when that does not come in time."""
-        if self.state not in states.BOUND:
+        if not self.is_bound:
             raise LocalFault("wrong_state", Status.ESME_RINVBNDSTS, command=Command.UNBIND, detail=self.state.value)
         self._send_unbind("unbound", now)
 
@@ -454,8 +456,9 @@ class Connection:
     def _enter(self, state: ConnState) -> None:
         """The only place where the state changes."""
         self.state = state
+        self.is_bound = state in states.BOUND
         self._issuable = states.issued(self._role, state) - {Bind}
-        if state in states.BOUND and self.version == versions.OLDEST:
+        if self.is_bound and self.version == versions.OLDEST:
             self._issuable -= versions.UNKNOWN_TO_3_3
             self._build = versions.build_bare
         # What goes straight to the driver, which must answer; the rest takes the longer way.
