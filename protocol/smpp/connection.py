@@ -61,8 +61,7 @@ class Connection:
     no later than ``next_deadline()``.
 
     ``version`` is what both sides speak (3.4 section 5.2.4), ``peer_version`` what the peer said, 0 when it said
-    nothing. ``is_bound``: its state is one in which a bind stands. ``peer_congestion`` is the last congestion_state that a
-    peer of version 5.0 told, 0 to 100.
+    nothing. ``is_bound``: a bind stands. ``peer_congestion``: the last congestion_state of a peer of 5.0, 0 to 100.
     """
 
     __slots__ = (
