@@ -107,7 +107,8 @@ def _measured(scenario: Scenario, options: Options) -> list[dict[str, Any]]:
     except (Failure, OSError) as failure:
         _say(str(failure))
         return [{"scenario": scenario.name, "failure": str(failure)}]
-    return [{"scenario": scenario.name} | row | {"machine": facts} for row in rows]
+    size = {"quick": True} if options.quick else {}
+    return [{"scenario": scenario.name} | row | size | {"machine": facts} for row in rows]
 
 
 def _compared_ways(options: Options) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ TOLERANCES: Final = {
 }
 
 FACTS: Final = ("cpu", "cores", "kernel", "python", "python_build", "protocol_build", "spool")
-SAME: Final = ("messages", "seconds", "window", "workers", "binds", "esmes", "rate", "direct")
+SAME: Final = ("messages", "seconds", "window", "workers", "binds", "esmes", "rate", "direct", "quick")
 RATE_SLACK: Final = 1.1
 BUSY_MORE_THAN: Final = 0.5
 """A machine with such a load average before the run measures others, too."""

@@ -11,6 +11,8 @@ import os
 import platform
 import subprocess
 import sysconfig
+import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +22,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 def machine(place: Path) -> dict[str, Any]:
     """The facts, taken before a run; ``place`` is where the spool will lie."""
     return {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
@@ -28,20 +31,29 @@ def machine(place: Path) -> dict[str, Any]:
         "protocol_build": _protocol_build(),
         "spool": _filesystem_of(place),
         "load_average": round(os.getloadavg()[0], 2),
-        "commit": _git("rev-parse", "--short=12", "HEAD"),
+        "commit": _git("rev-parse", "--short=12", "HEAD") or "unknown",
         "tree_is_clean": not _git("status", "--porcelain", "--untracked-files=no"),
     }
 
 
 def caption_of(facts: dict[str, Any]) -> str:
-    """The machine, for people."""
-    changed = "" if facts.get("tree_is_clean", True) else " with changes"
+    """All of it, for people."""
+    return f"{machine_of(facts)}; {run_of(facts)}"
+
+
+def machine_of(facts: dict[str, Any]) -> str:
+    """What stays as it is from run to run."""
     return (
-        f"{facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']},"
-        f" Python {facts['python']} ({facts.get('python_build', '?')}), protocol {facts.get('protocol_build', '?')},"
-        f" spool on {facts['spool']}, load before {facts['load_average']},"
-        f" commit {facts.get('commit') or 'unknown'}{changed}"
-    )
+        "{cpu}, {cores} cores, Linux {kernel}, Python {python} ({python_build}), protocol {protocol_build},"
+        " spool on {spool}"
+    ).format_map(defaultdict(lambda: "unknown", facts))
+
+
+def run_of(facts: dict[str, Any]) -> str:
+    """When it was, of which state of the tree, and how busy the machine was before."""
+    changed = "" if facts.get("tree_is_clean", True) else " with changes"
+    known = defaultdict(lambda: "unknown", facts, changed=changed)
+    return "{date}, commit {commit}{changed}, load before {load_average}".format_map(known)
 
 
 def _cpu() -> str:

@@ -18,7 +18,7 @@ WRONGS: Final = ("lost", "duplicated", "damaged", "refused", "out_of_order", "cu
 
 SETTINGS: Final = frozenset(
     {"scenario", "case", "machine", "messages", "window", "rate", "direct", "rcs", "workers", "binds", "esmes"}
-    | {"front", "batch", "receipts", "seconds", "failure", "within_s", "enquiries"}
+    | {"front", "batch", "receipts", "seconds", "failure", "within_s", "enquiries", "quick"}
 )
 """What was asked for, and no figure."""
 
@@ -63,6 +63,15 @@ LABELS: Final = {
     "cpu_us_per_drained": "processor time to drain a message, µs",
     "drained_per_s": "drained a second, receipts included",
     "submitted_per_s": "submitted to the carrier a second",
+    "accepted_per_s": "accepted a second",
+    "idle_p50_ms": "to the carrier on an idle gateway, median, ms",
+    "idle_p99_ms": "to the carrier on an idle gateway, 99 %, ms",
+    "filling_p50_ms": "while the campaign is handed in, median, ms",
+    "filling_p99_ms": "while the campaign is handed in, 99 %, ms",
+    "queued_p50_ms": "beside the campaign, median, ms",
+    "queued_p99_ms": "beside the campaign, 99 %, ms",
+    "queued_above_idle_p50_ms": "beside the campaign above idle, median, ms",
+    "queued_above_idle_p99_ms": "beside the campaign above idle, 99 %, ms",
     "codes": "codes sent beside the queue",
     "throttled": "throttled and sent again",
     "out_of_order": "out of order",

@@ -63,7 +63,11 @@ SCENARIOS: Final = (
         bench_long.run,
     ),
     Scenario(
-        "late", "receipts 1 to 60 s late, random ids, five millions: does CPU a message grow?", 540, 12, bench_late.run
+        "late",
+        "receipts 1 to 60 s late, random ids, five millions: CPU a message, from part to part",
+        540,
+        12,
+        bench_late.run,
     ),
     Scenario(
         "backlog", "the carrier away while 200,000 come, then the drain: rates, CPU, memory", 60, 10, bench_backlog.run

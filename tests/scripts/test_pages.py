@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", ["links", "metrics", "smpp", "tlvs"])
+@pytest.mark.parametrize("name", ["bench", "links", "metrics", "smpp", "tlvs"])
 def test_a_page_is_up_to_date(name: str) -> None:
     done = subprocess.run([ROOT / "scripts" / f"{name}-page", "--check"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
