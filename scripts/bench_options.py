@@ -55,6 +55,11 @@ class Options(msgspec.Struct, kw_only=True):
     load_binds: int = 1
     is_scattered: bool = False
 
+    @property
+    def is_plain(self) -> bool:
+        """SMPP on both sides, receipts over the bind."""
+        return not self.rcs and not self.http and self.front == "smpp" and self.receipts == "smpp"
+
     def count(self, full: int, quick: int) -> int:
         """How many messages: as asked for, or the scenario's own size, or that of a check."""
         return self.messages or (quick if self.quick else full)
@@ -154,9 +159,12 @@ def _complete(parser: argparse.ArgumentParser, options: Options, names: Sequence
         parser.error("over HTTP there are neither receipts over a bind nor a pace")
     if options.rcs and options.direct:
         parser.error("--direct is for SMS: the load speaks SMPP, the platform does not")
-    if options.seconds and (options.rcs or options.http or options.front == "http" or options.receipts != "smpp"):
+    if options.seconds and not options.is_plain:
         parser.error("--seconds is for SMPP on both sides; give --messages")
     if options.seconds and options.messages and options.scenarios not in (["fairness"], ["binds"]):
         parser.error("either --messages or --seconds")
+    is_changed = options.direct or options.no_history or not options.is_plain
+    if is_changed and any(name != "relay" for name in options.scenarios):
+        parser.error("other ways in and out are for relay")
     if options.http and options.scenarios:
         parser.error("--http is a comparison of its own, without a scenario's name")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from bench_following import START_PATIENCE_S, follow, hear_while_alive
 from bench_fronts import await_receipts, checked, load_for
-from bench_options import Options
+from bench_options import RELAY_MESSAGES, Options
 from bench_processes import PASSWORD, Actor, Daemon, Plan, end, free_port
 from bench_shapes import PIECES
 from bench_wire import restore
@@ -24,8 +24,10 @@ RCS_MESSAGES, RCS_QUICK = 50_000, 2_000
 def run(options: Options, place: Path) -> list[dict[str, Any]]:
     """The scenario ``relay``: sustained, unless a number of messages is given."""
     asked = msgspec.structs.replace(options)
-    if not asked.messages:
+    if not asked.messages and asked.is_plain:
         asked.seconds = options.span_s(SECONDS, QUICK_SECONDS)
+    elif not asked.messages:
+        asked.messages = options.count(RELAY_MESSAGES, RCS_QUICK)
     return [measured(asked, place)]
 
 
@@ -78,6 +80,8 @@ def measure(options: Options, place: Path) -> dict[str, Any]:
         before_s = daemon.processor_s() if daemon else 0.0
         load.go()
         seen = follow(load, daemon, 0 if options.seconds else options.messages, options.patience)
+        if daemon is not None:
+            daemon.check()
         if options.rcs and seen["received"] == options.messages:
             # What a platform still has to tell belongs to the price, too.
             hear_while_alive(carrier, daemon, START_PATIENCE_S)

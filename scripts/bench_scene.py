@@ -91,6 +91,7 @@ class Scene:
         """Follow a sender to its end; what it tells is kept."""
         seen = follow(load, self.daemon, messages, self.options.patience)
         self.outcomes.append(seen)
+        self.daemon.check()
         load.process.wait(START_PATIENCE_S)
         return seen
 
