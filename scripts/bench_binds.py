@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench_options import Options
-from bench_processes import Actor
-from bench_scene import Scene, Use, accounts
+from bench_processes import Actor, Use
+from bench_scene import Scene, accounts
 
 ESMES, QUICK_ESMES = 1_000, 20
 MESSAGES, QUICK = 50_000, 500

@@ -16,9 +16,9 @@ import itertools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench_numbered_run import Row, Stage, Use, disk_mb, ended, per_s, wrongs
+from bench_numbered_run import Row, Stage, disk_mb, ended, per_s, wrongs
 from bench_options import Options
-from bench_processes import Daemon, Plan, free_port
+from bench_processes import Daemon, Plan, Use, free_port
 
 MESSAGES, QUICK_MESSAGES = 5_000_000, 30_000
 WITHIN_S, QUICK_WITHIN_S = 60.0, 1.0

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from bench_following import bar
 from bench_options import Options
-from bench_processes import Failure
-from bench_scene import Scene, Use, accounts, light_hash
+from bench_processes import Failure, Use
+from bench_scene import Scene, accounts, light_hash
 
 MESSAGES, QUICK = 200_000, 1_000
 WARM, QUICK_WARM = 20_000, 500

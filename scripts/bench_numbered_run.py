@@ -10,24 +10,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench_options import Options
-from bench_processes import PASSWORD, Actor, Daemon, Failure, Silence, end
+from bench_processes import PASSWORD, Actor, Daemon, Failure, Silence, Use, end, settled
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 START_PATIENCE_S = 30.0
-SETTLE_MAX_S, SETTLE_LOOK_S, QUIET_SHARE = 10.0, 0.5, 0.04
 
 Row = dict[str, Any]
-
-
-class Use(NamedTuple):
-    """What the daemon has used so far, and has now."""
-
-    processor_s: float
-    rss_mb: float
 
 
 class Stage:
@@ -71,20 +63,13 @@ class Stage:
 
     def look(self) -> Use:
         """What it uses now; the most that it was seen to have is kept."""
-        self.daemon.check()
-        use = Use(self.daemon.processor_s(), self.daemon.memory_mb())
+        use = self.daemon.use()
         self.resident_max_mb = max(self.resident_max_mb, use.rss_mb)
         return use
 
     def settle(self) -> Use:
         """What it uses once it has done what it had put off."""
-        use = self.look()
-        for _ in range(round(SETTLE_MAX_S / SETTLE_LOOK_S)):
-            time.sleep(SETTLE_LOOK_S)
-            before, use = use, self.look()
-            if use.processor_s - before.processor_s <= SETTLE_LOOK_S * QUIET_SHARE:
-                break
-        return use
+        return settled(self.look)
 
     def hear(self, actor: Actor, patience_s: float = START_PATIENCE_S) -> dict[str, Any]:
         """The next line of an actor; why the daemon ended, when that is why there is none."""

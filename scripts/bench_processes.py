@@ -13,10 +13,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,6 +29,7 @@ PASSWORD = "bench-pw"
 KEY = make_key(random.Random(1))
 WEBHOOK_SECRET = "whsec_c2VjcmV0LW9mLXRoZS1iZW5jaG1hcmstMDAwMDE="
 TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+SETTLE_MAX_S, SETTLE_LOOK_S, QUIET_SHARE = 15.0, 0.5, 0.04
 
 CONFIG = """\
 [daemon]
@@ -194,6 +196,26 @@ class Actor:
         self.tell("go")
 
 
+class Use(NamedTuple):
+    """What the daemon has used up to a moment, and has then."""
+
+    at: float
+    processor_s: float
+    rss_mb: float
+    pss_mb: float
+
+
+def settled(look: Callable[[], Use]) -> Use:
+    """What it uses once it has done what it had put off."""
+    use = look()
+    for _ in range(round(SETTLE_MAX_S / SETTLE_LOOK_S)):
+        time.sleep(SETTLE_LOOK_S)
+        before, use = use, look()
+        if use.processor_s - before.processor_s <= SETTLE_LOOK_S * QUIET_SHARE:
+            break
+    return use
+
+
 class Daemon:
     """The process that is measured, with all of its children."""
 
@@ -236,6 +258,11 @@ class Daemon:
     def memory_proportional_mb(self) -> float:
         """The same, with each page that several processes share counted once (proc(5), Pss)."""
         return _memory_mb(self.process.pid, "Pss:", "smaps_rollup")
+
+    def use(self) -> Use:
+        """All of this at once; Failure when it has ended."""
+        self.check()
+        return Use(time.monotonic(), self.processor_s(), self.memory_mb(), self.memory_proportional_mb())
 
     def memory_peak_mb(self) -> float:
         """The sum of the largest resident sizes of its processes."""

@@ -8,30 +8,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench_following import START_PATIENCE_S, bar, follow, hear_while_alive
 from bench_idlers import name_of
 from bench_options import Options
-from bench_processes import PASSWORD, Actor, Daemon, Failure, Plan, end, free_port
+from bench_processes import PASSWORD, SETTLE_MAX_S, Actor, Daemon, Failure, Plan, Use, end, free_port, settled
 from bench_relay import percentile
 from bench_wire import restore
 
 Row = dict[str, Any]
 
-SETTLE_MAX_S, SETTLE_LOOK_S, QUIET_SHARE = 15.0, 0.5, 0.04
 LIGHT_HASH = {"n": 2**10, "r": 8, "p": 1}
-
-
-class Use(NamedTuple):
-    """What the daemon has used so far, and has now."""
-
-    at: float
-    processor_s: float
-    rss_mb: float
-    pss_mb: float
 
 
 class Scene:
@@ -127,20 +116,11 @@ class Scene:
 
     def look(self) -> Use:
         """What the daemon uses now."""
-        self.daemon.check()
-        return Use(
-            time.monotonic(), self.daemon.processor_s(), self.daemon.memory_mb(), self.daemon.memory_proportional_mb()
-        )
+        return self.daemon.use()
 
     def settle(self) -> Use:
         """What it uses once it has done what it had put off."""
-        use = self.look()
-        for _ in range(round(SETTLE_MAX_S / SETTLE_LOOK_S)):
-            time.sleep(SETTLE_LOOK_S)
-            before, use = use, self.look()
-            if use.processor_s - before.processor_s <= SETTLE_LOOK_S * QUIET_SHARE:
-                break
-        return use
+        return settled(self.look)
 
     def submitted(self) -> int:
         """How many messages the carrier has by now."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +56,6 @@ def test_codes_are_measured_beside_a_campaign(tmp_path: Path) -> None:
     assert campaign["submitted_per_s"] < 150
 
 
-@pytest.fixture
-def _scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The folder of the scripts, to import from."""
-    known = set(sys.modules)
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    yield
-    for name in set(sys.modules) - known:
-        if name.startswith("bench_"):
-            del sys.modules[name]
-
-
 @pytest.mark.usefixtures("_scripts")
 def test_the_carrier_sees_what_is_wrong() -> None:
     from bench_numbered import Tally, handset_of, numbered_text
@@ -97,14 +84,19 @@ def test_the_carrier_sees_what_is_wrong() -> None:
 @pytest.mark.usefixtures("_scripts")
 def test_a_part_costs_what_was_used_in_it() -> None:
     from bench_late import Mark, _part
-    from bench_numbered_run import Use
+    from bench_processes import Use
 
-    begun, full = Mark("", 10.0, 0, 0, Use(5.0, 50.0)), Mark("part 1", 20.0, 1_500, 1_000, Use(5.1, 60.0))
+    begun, full = (
+        Mark("", 10.0, 0, 0, Use(10.0, 5.0, 50.0, 40.0)),
+        Mark("part 1", 20.0, 1_500, 1_000, Use(20.0, 5.1, 60.0, 40.0)),
+    )
     first = _part(begun, full)
     assert (first["case"], first["accepted"], first["receipted"]) == ("part 1", 1_500, 1_000)
     assert first["cpu_us_per_message"] == pytest.approx(80.0)  # 0.1 s for the mean of both
     assert (first["accepted_per_s"], first["receipted_per_s"], first["rss_after_mb"]) == (150.0, 100.0, 60.0)
-    assert _part(full, Mark("tail", 30.0, 1_500, 1_500, Use(5.12, 61.0)))["cpu_us_per_message"] == pytest.approx(80.0)
+    assert _part(full, Mark("tail", 30.0, 1_500, 1_500, Use(30.0, 5.12, 61.0, 40.0)))[
+        "cpu_us_per_message"
+    ] == pytest.approx(80.0)
 
 
 @pytest.mark.usefixtures("_scripts")
