@@ -34,20 +34,29 @@ _THROTTLING = Rule(answer="throttle")
 _RECEIVING = (ConnState.BOUND_RX, ConnState.BOUND_TRX)
 
 
-class RudeConnection(Connection):
-    """An engine that can also be told to break off in the middle of a PDU."""
+class RudeEngine:
+    """The engine of a connection that can also be told to break off in the middle of a PDU."""
 
-    _last_words = b""
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last_words = b""
+        self.receive, self.eof, self.tick = connection.receive, connection.eof, connection.tick
+        self.next_deadline = connection.next_deadline
+
+    @property
+    def wants_close(self) -> bool:
+        """As the connection says."""
+        return self._connection.wants_close
 
     def break_off(self, data: bytes) -> None:
         """Write octets that are no whole PDU, and close."""
         self._last_words = data
-        self.close("told to")
+        self._connection.close("told to")
 
     def data_to_send(self) -> bytes:
-        """What the engine has to write, and after it the last words."""
+        """What the connection has to write, and after it the last words."""
         words, self._last_words = self._last_words, b""
-        return super().data_to_send() + words
+        return self._connection.data_to_send() + words
 
 
 class Bind:
@@ -55,8 +64,9 @@ class Bind:
 
     def __init__(self, smsc: Smsc, number: int) -> None:
         self.number = number
-        self.connection = RudeConnection(Role.SMSC, smsc.limits, smsc.clock(), NAMES[smsc.behaviour.interface_version])
-        self.pump = Pump(self.connection, self._on_events, smsc.flush, smsc.clock, on_connected=self._on_connected)
+        self.connection = Connection(Role.SMSC, smsc.limits, smsc.clock(), NAMES[smsc.behaviour.interface_version])
+        self._engine = RudeEngine(self.connection)
+        self.pump = Pump(self._engine, self._on_events, smsc.flush, smsc.clock, on_connected=self._on_connected)
         self._smsc = smsc
 
     @property
@@ -149,7 +159,7 @@ class Bind:
             self.connection.close("told to")
         elif rule.answer == "half":
             octets = build(response)
-            self.connection.break_off(octets[: len(octets) // 2])
+            self._engine.break_off(octets[: len(octets) // 2])
         elif rule.answer == "wrong_sequence":
             response.sequence = SEQUENCE_MAX - submit.pdu.sequence
             self.connection.respond(response)
