@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import gatewayd
 from gatewayd import gauges
-from gatewayd.config import schema
+from gatewayd.config import house, schema
 from gatewayd.flow.calling import CALLBACK
 from gatewayd.runtime import snapshots
 from gatewayd.runtime.instruments import Figure, Readings
@@ -29,7 +29,7 @@ class Measuring:
     """The figures of one worker, ``slot`` of ``count``."""
 
     def __init__(self, runtime: Path, slot: int, count: int) -> None:
-        self.metrics = Metrics(gatewayd.__version__)
+        self.metrics = Metrics(gatewayd.__version__, house.how_built())
         self.ledger = snapshots.Ledger(snapshots.ledger_path(runtime, slot))
         self.news = News()
         self.last_fold_s = 0.0

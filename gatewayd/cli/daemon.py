@@ -158,14 +158,14 @@ def read_password(*, is_long: bool = False) -> str:
 
 
 def version(as_json: AsJson = False) -> None:
-    """Print the version of the gateway and of the Python that runs it.
+    """Print the version of the gateway, of the Python that runs it, and whether its `protocol` is pure or compiled.
 
     Example: `gatewayd version`
     """
     if as_json:
-        print_json({"gatewayd": __version__, "python": platform.python_version()})
+        print_json({"gatewayd": __version__, "python": platform.python_version(), "protocol": house.how_built()})
     else:
-        typer.echo(f"gatewayd {__version__} (Python {platform.python_version()})")
+        typer.echo(f"gatewayd {__version__} (Python {platform.python_version()}, protocol {house.how_built()})")
 
 
 def _insist_on_own_house() -> None:

@@ -1,4 +1,5 @@
-"""Refuses to run when the package ``protocol`` is a stranger's of the same name, and says which dialects lie in ours.
+"""Refuses to run when the package ``protocol`` is a stranger's of the same name, and says of ours which dialects lie in
+it and whether it is compiled.
 
 The name is short and others use it: installing one of them can replace ours silently. Imports neither package.
 """
@@ -6,9 +7,13 @@ The name is short and others use it: installing one of them can replace ours sil
 from __future__ import annotations
 
 import importlib.util
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Final
 
 import gatewayd
+
+_FOLDER: Final = Path(gatewayd.__file__).resolve().parent.parent / "protocol"
 
 
 def stranger() -> str | None:
@@ -19,8 +24,14 @@ def stranger() -> str | None:
 
 def dialects() -> tuple[str, ...]:
     """The dialects of the GSMA API, by the names of their modules in ``protocol``."""
-    folder = Path(gatewayd.__file__).resolve().parent.parent / "protocol" / "rcs" / "dialects"
-    return tuple(sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__"))
+    found = (_FOLDER / "rcs" / "dialects").glob("*.py")
+    return tuple(sorted(path.stem for path in found if path.stem != "__init__"))
+
+
+def how_built() -> str:
+    """``compiled`` where the SMPP of ``protocol`` is, for the Python that runs, else ``pure``."""
+    module = _FOLDER / "smpp" / "pdu"
+    return "compiled" if any(module.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES) else "pure"
 
 
 def judge(ours: Path, found: str | None) -> str | None:

@@ -53,6 +53,7 @@ LABELS: Final[dict[str, str]] = {
     "outcome": "how it ended. Of messages the state of the final receipt (`DELIVRD`, `EXPIRED`, `UNDELIV`, `REJECTD`, "
     "`DELETED`, `UNKNOWN`); of attempts `accepted`, `refused`, `deferred`, `unknown`; of deliveries `delivered`, "
     "`retried`, `refused`, `expired`, `overflow`, `unanswered_…`",
+    "protocol": "how the package of that name was built: `pure` or `compiled`",
     "python": "the version of the interpreter",
     "reason": "a short word. Of fallbacks: `refused` stands for every code of a carrier's or platform's own, which "
     "`gatewayd_link_results_total` has. Of worker deaths: `silent` (killed for it), `signal`, `exit`",
@@ -195,7 +196,9 @@ GAUGES: Final[dict[str, Gauge]] = {
         ("key",),
         across="max",
     ),
-    "gatewayd_build_info": Gauge("Always 1; what runs is in the labels.", ("version", "python"), across="max"),
+    "gatewayd_build_info": Gauge(
+        "Always 1; what runs is in the labels.", ("version", "python", "protocol"), across="max"
+    ),
 }
 
 PROCESS: Final[dict[str, Across]] = {
@@ -212,14 +215,15 @@ PROCESS: Final[dict[str, Across]] = {
 class Metrics:
     """All metrics of one process. Hot paths keep what ``labels`` returns."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, built: str = "pure") -> None:
+        """``built`` tells whether the package ``protocol`` is pure or compiled."""
         self._families: list[Counters | Timings] = []
         self._declare_messages()
         self._declare_links()
         self._declare_rest()
         self._declare_timings()
         self.gauges = Gauges(GAUGES, self._count_failed_gauge)
-        self.gauges.register("gatewayd_build_info", lambda: [((version, platform.python_version()), 1)])
+        self.gauges.register("gatewayd_build_info", lambda: [((version, platform.python_version(), built), 1)])
         self._process = ProcessCollector(registry=None)
 
     def figures(self) -> list[Figure]:

@@ -76,7 +76,8 @@ def test_check_config_for_programs(config: Path) -> None:
 def test_what_is_one_word_speaks_json_too() -> None:
     result = runner.invoke(cli.app, ["hash-password", "--json"], input="s3cret\n")
     assert verify_password("s3cret", json.loads(result.stdout)["hash"])
-    assert json.loads(runner.invoke(cli.app, ["version", "--json"]).stdout)["gatewayd"] == gatewayd.__version__
+    told = json.loads(runner.invoke(cli.app, ["version", "--json"]).stdout)
+    assert (told["gatewayd"], told["protocol"]) == (gatewayd.__version__, "pure")
 
 
 def test_check_config_looks_for_credentials(config: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.machinery import ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,23 @@ from protocol.rcs.dialects import named
 
 def test_ours_lies_beside_gatewayd() -> None:
     assert house.stranger() is None
+
+
+def test_what_is_tested_is_the_source() -> None:
+    assert house.how_built() == "pure"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "built"),
+    [(EXTENSION_SUFFIXES[0], "compiled"), (".cpython-27-m68k-linux-gnu.so", "pure"), (".py", "pure")],
+)
+def test_compiled_is_what_this_python_would_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, built: str
+) -> None:
+    (tmp_path / "smpp").mkdir()
+    (tmp_path / "smpp" / f"pdu{suffix}").touch()
+    monkeypatch.setattr(house, "_FOLDER", tmp_path)
+    assert house.how_built() == built
 
 
 @pytest.mark.parametrize("found", ["/site/protocol/__init__.py", None])

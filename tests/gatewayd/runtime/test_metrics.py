@@ -69,7 +69,9 @@ def test_nothing_is_named_by_a_number_or_a_message() -> None:
 
 def test_build_info(metrics: Metrics) -> None:
     assert re.search(
-        r'^gatewayd_build_info\{version="1\.2\.3",python="3\.\d+\.\w+"\} 1$', page_of(metrics), re.MULTILINE
+        r'^gatewayd_build_info\{version="1\.2\.3",python="3\.\d+\.\w+",protocol="pure"\} 1$',
+        page_of(metrics),
+        re.MULTILINE,
     )
 
 
