@@ -48,6 +48,7 @@ class Site:
             "scripts/install",
             "scripts/uninstall",
             "setup.cfg",
+            "setup.py",
             "pyproject.toml",
             "constraints.txt",
             "LICENSE",
@@ -102,6 +103,12 @@ def test_everything_is_put_in_place(site: Site) -> None:
     command = site.root / "opt/gatewayd/releases" / release / "bin/gatewayd"
     assert command.read_text() == f"#!/opt/gatewayd/releases/{release}/bin/python\n", "it will not lie below DIR"
     assert "systemctl enable --now gatewayd.socket gatewayd.service" in said
+
+
+def test_a_compiled_release_is_another_one(site: Site) -> None:
+    site.install()
+    site.install("--compiled")
+    assert len(site.releases()) == 2
 
 
 def test_what_the_configuration_may_name_is_put_beside_it(site: Site) -> None:
