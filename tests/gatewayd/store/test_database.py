@@ -402,3 +402,9 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
     newest = max(int(key.removeprefix("2-")) for key in rounds[-1])
     assert journal.get(SEEN, "last").due >= newest
     kill(journal)
+
+
+def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
+    connection = database.connect(tmp_path / "one.spool")
+    assert connection.execute("PRAGMA secure_delete").fetchone() == (2,)  # FAST, however SQLite was built
+    connection.close()
