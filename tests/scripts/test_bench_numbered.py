@@ -41,6 +41,7 @@ def test_a_backlog_drains_in_order(tmp_path: Path) -> None:
     assert row["spool_backlog_mb"] > 0
 
 
+@pytest.mark.long
 def test_codes_are_measured_beside_a_campaign(tmp_path: Path) -> None:
     words = ("fairness", "--messages", "1000", "--seconds", "1.2", "--rate", "100")
     *codes, campaign = bench(tmp_path, *words)

@@ -78,5 +78,5 @@ def test_every_scenario_has_figures_to_show() -> None:
 
 def test_its_commands_are_there() -> None:
     names = re.findall(r"\./scripts/([a-z-]+)", PAGE)
-    assert {"bench", "bench-page", "chaos"} == {*names}
+    assert {"bench", "bench-page", "chaos", "compile"} == {*names}
     assert all((ROOT / "scripts" / name).exists() for name in names)

@@ -44,6 +44,7 @@ def test_a_relay_lasts_as_long_as_asked(place: Path) -> None:
     assert row["seconds"] == 0.5
 
 
+@pytest.mark.long
 def test_latencies_are_told_at_each_pace(place: Path) -> None:
     rows = bench(place, "latency", "--seconds", "0.5", "--full-rate", "2000")
     assert [row["case"] for row in rows] == ["40 a second", "500 a second", "50 % of the full rate"]
@@ -54,6 +55,7 @@ def test_latencies_are_told_at_each_pace(place: Path) -> None:
         assert 0 < row["resp_p50_ms"] <= row["resp_p99_ms"]
 
 
+@pytest.mark.long
 def test_workers_are_held_against_one(place: Path) -> None:
     rows = bench(place, "workers", "--messages", "300")
     assert [row["workers"] for row in rows] == [1, 2, 4]
@@ -63,6 +65,7 @@ def test_workers_are_held_against_one(place: Path) -> None:
         assert row["cpu_us_per_message"] > 0
 
 
+@pytest.mark.long
 def test_long_texts_are_told_by_text_part_and_pdu(place: Path) -> None:
     rows = bench(place, "long", "--messages", "200")
     assert [row["case"] for row in rows] == ["one part", "three parts", "message_payload"]
@@ -72,6 +75,7 @@ def test_long_texts_are_told_by_text_part_and_pdu(place: Path) -> None:
         assert row["cpu_us_per_pdu"] == pytest.approx(row["cpu_us_per_message"] / pdus, abs=0.02)
 
 
+@pytest.mark.long
 def test_idle_esmes_are_kept_beside_the_one_that_works(place: Path) -> None:
     alone, beside = bench(place, "binds", "--quick", "--messages", "200", "--esmes", "6", "--seconds", "1.2")
     assert alone["cpu_us_per_message"] > 0
@@ -81,6 +85,7 @@ def test_idle_esmes_are_kept_beside_the_one_that_works(place: Path) -> None:
     assert "rss_kb_per_esme" in beside
 
 
+@pytest.mark.long
 def test_memory_is_told_of_what_waits(place: Path) -> None:
     idle, esmes, waiting = bench(place, "memory", "--messages", "300", "--esmes", "6")
     assert idle["rss_idle_mb"] >= idle["pss_idle_mb"] > 10

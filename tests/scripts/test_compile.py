@@ -177,6 +177,7 @@ def test_what_was_compiled_says_what_the_sources_say() -> None:
     assert [pair for pair in zip(ours, pure, strict=True) if pair[0] != pair[1]][:3] == []
 
 
+@pytest.mark.long
 @needs_compiler
 @pytest.mark.timeout(240)
 def test_all_that_can_be_is_compiled_and_passes_the_same_tests() -> None:
