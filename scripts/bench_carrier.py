@@ -14,9 +14,10 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
+from bench_connections import Wire
 from bench_shapes import SHAPES, Short
 from bench_wire import (
     BIND_TRANSCEIVER,
@@ -27,7 +28,6 @@ from bench_wire import (
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     UNBIND,
-    Stream,
     fields_of,
     grow,
     moments,
@@ -83,26 +83,20 @@ class Counts:
             print(json.dumps({"bound": True}), flush=True)
 
 
-class Carrier(asyncio.Protocol):
+class Carrier(Wire):
     """One connection."""
 
     def __init__(self, counts: Counts, receipt_delay_s: float, window: int) -> None:
+        super().__init__()
         self.counts = counts
         self.receipt_delay_s = receipt_delay_s
         self.window_free = window
-        self.stream = Stream()
         self.sequence = 0
         self.planned: deque[tuple[float, int, bytes, bytes, bytes]] = deque()
-        self.out: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
 
     def data_received(self, data: bytes) -> None:
         stream = self.stream
@@ -151,11 +145,6 @@ class Carrier(asyncio.Protocol):
             self.out.append(pdu(DELIVER_SM, self.sequence, receipt_body(message_id, source, destination)))
             receipt_at[at] = now
         self.write()
-
-    def write(self) -> None:
-        if self.out and self.transport is not None:
-            self.transport.write(b"".join(self.out))
-            self.out.clear()
 
 
 def receipt_body(message_id: bytes, sender: bytes, handset: bytes) -> bytes:

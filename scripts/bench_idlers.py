@@ -13,10 +13,11 @@ import os
 import signal
 import sys
 import time
-from typing import Any, cast
+from typing import Any
 
 import uvloop
-from bench_wire import BIND_TRANSCEIVER, ENQUIRE_LINK, RESPONSE, UNBIND, Stream, bind_body, pdu
+from bench_connections import Binding
+from bench_wire import BIND_TRANSCEIVER, ENQUIRE_LINK, RESPONSE, UNBIND, pdu
 
 REPORT_S = 0.25
 AT_ONCE = 32
@@ -28,43 +29,36 @@ def name_of(number: int) -> str:
     return f"idle{number:06}"
 
 
-class Idler(asyncio.Protocol):
+class Idler(Binding):
     """One connection."""
 
     def __init__(self, crowd: Crowd) -> None:
+        super().__init__()
         self.crowd = crowd
-        self.stream = Stream()
-        self.transport: asyncio.Transport | None = None
-        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.is_leaving = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.status.done():
-            self.status.set_result(-1)
+        super().connection_lost(exc)
         self.crowd.cut += not self.is_leaving
         self.gone.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        assert self.transport is not None
         for command, status, sequence, _, _ in self.stream.feed(data):
             if command == ENQUIRE_LINK:
                 self.crowd.enquiries += 1
-                self.transport.write(pdu(command | RESPONSE, sequence))
+                self.out.append(pdu(command | RESPONSE, sequence))
             elif command == BIND_TRANSCEIVER | RESPONSE:
                 self.status.set_result(status)
-            elif command == UNBIND | RESPONSE:
+            elif command == UNBIND | RESPONSE and self.transport is not None:
                 self.transport.close()
+        self.write()
 
     async def leave(self) -> None:
         """Unbind, and wait until the connection is gone."""
-        assert self.transport is not None
         self.is_leaving = True
-        self.transport.write(pdu(UNBIND, 2))
+        self.out.append(pdu(UNBIND, 2))
+        self.write()
         await self.gone
 
 
@@ -98,10 +92,7 @@ class Crowd:
 
     async def bind(self, number: int) -> None:
         idler = Idler(self)
-        await asyncio.get_running_loop().create_connection(lambda: idler, "127.0.0.1", self.port)
-        assert idler.transport is not None
-        idler.transport.write(pdu(BIND_TRANSCEIVER, 1, bind_body(name_of(number), self.password)))
-        if status := await idler.status:
+        if status := await idler.bind(self.port, name_of(number), self.password):
             sys.exit(f"bench_idlers: bind {number} was refused: {status & 0xFFFFFFFF:#010x}")
         self.idlers.append(idler)
 

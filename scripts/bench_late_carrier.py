@@ -16,11 +16,11 @@ import time
 from array import array
 from collections import deque
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import uvloop
 from bench_carrier import receipt_body
+from bench_connections import Wire
 from bench_numbered import Tally, handset_of
 from bench_wire import (
     BIND_TRANSCEIVER,
@@ -31,7 +31,6 @@ from bench_wire import (
     SUBMIT_SM,
     SUBMIT_SM_RESP,
     UNBIND,
-    Stream,
     fields_of,
     pdu,
     save,
@@ -149,24 +148,18 @@ class Carrier:
         }
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """One bind."""
 
     def __init__(self, carrier: Carrier) -> None:
+        super().__init__()
         self.carrier = carrier
         self.window_free = 0  # no receipt leaves before the bind stands
-        self.stream = Stream()
         self.sequence = 0
-        self.out: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         asyncio.get_running_loop().call_later(PULSE_S, self.pulse)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
 
     def data_received(self, data: bytes) -> None:
         stream, carrier = self.stream, self.carrier
@@ -198,11 +191,6 @@ class Connection(asyncio.Protocol):
                 self.window_free -= 1
                 self.out.append(pdu(DELIVER_SM, self.sequence, self.carrier.receipt(message_id, mark)))
             self.write()
-
-    def write(self) -> None:
-        if self.out and self.transport is not None:
-            self.transport.write(b"".join(self.out))
-            self.out.clear()
 
 
 async def serve(job: Job) -> None:

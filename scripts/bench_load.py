@@ -11,9 +11,10 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
+from bench_connections import Binding, bound
 from bench_shapes import SHAPES, Short
 from bench_wire import (
     BIND_TRANSCEIVER,
@@ -26,8 +27,6 @@ from bench_wire import (
     SUBMIT_SM_RESP,
     THROTTLED,
     UNBIND,
-    Stream,
-    bind_body,
     fields_of,
     grow,
     moments,
@@ -38,7 +37,6 @@ from bench_wire import (
 PULSE_S = 0.002
 REPORT_S = 0.25
 RETRY_S = 0.1
-BIND_PATIENCE_S = 20.0
 
 
 class Load:
@@ -134,27 +132,18 @@ class Load:
             self.finished.set()
 
 
-class Bind(asyncio.Protocol):
+class Bind(Binding):
     """One bind, with a window of its own."""
 
     def __init__(self, load: Load, window: int) -> None:
+        super().__init__()
         self.load = load
         self.window = window
         self.unanswered = 0
-        self.stream = Stream()
-        self.out: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
-        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        if not self.status.done():
-            self.status.set_result(-1)
-        elif self in self.load.binds:
+        super().connection_lost(exc)
+        if self in self.load.binds:
             self.load.finished.set()
 
     def top_up(self, now: float) -> None:
@@ -194,38 +183,16 @@ class Bind(asyncio.Protocol):
         self.write()
         load.look()
 
-    def write(self) -> None:
-        if self.out and self.transport is not None:
-            self.transport.write(b"".join(self.out))
-            self.out.clear()
-
-
-async def bound(load: Load, window: int, options: dict[str, Any]) -> Bind:
-    """Connect and bind, again and again until the daemon is ready."""
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + BIND_PATIENCE_S
-    status: int | None = None
-    while loop.time() < give_up_at:
-        bind = Bind(load, window)
-        try:
-            await loop.create_connection(lambda bind=bind: bind, "127.0.0.1", int(options["port"]))  # type: ignore[misc]
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        assert bind.transport is not None
-        bind.transport.write(pdu(BIND_TRANSCEIVER, 1, bind_body("bench", str(options["password"]))))
-        status = await bind.status
-        if status == 0:
-            return bind
-        await asyncio.sleep(0.05)
-    sys.exit("bench_load: nobody listens" if status is None else f"bench_load: the bind was refused: {status:#010x}")
-
 
 async def run(options: dict[str, Any]) -> None:
     load = Load(options)
     binds = int(options.get("binds", 1))
+
+    def make() -> Bind:
+        return Bind(load, int(options["window"]) // binds)
+
     for _ in range(binds):
-        load.binds.append(await bound(load, int(options["window"]) // binds, options))
+        load.binds.append(await bound(make, int(options["port"]), "bench", str(options["password"]), "bench_load"))
     print(json.dumps({"bound": True}), flush=True)
     # The parent lets us go once the daemon's own link to the carrier is up.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

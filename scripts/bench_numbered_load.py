@@ -13,10 +13,10 @@ import time
 from array import array
 from collections import deque
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import uvloop
+from bench_connections import Binding, bound
 from bench_numbered import submit_body
 from bench_wire import (
     BIND_TRANSCEIVER,
@@ -30,8 +30,6 @@ from bench_wire import (
     SUBMIT_SM_RESP,
     THROTTLED,
     UNBIND,
-    Stream,
-    bind_body,
     fields_of,
     moments,
     pdu,
@@ -41,7 +39,6 @@ from bench_wire import (
 PULSE_S = 0.002
 REPORT_S = 0.25
 RETRY_S = 0.1
-BIND_PATIENCE_S = 20.0
 
 
 class Job(msgspec.Struct):
@@ -65,10 +62,11 @@ class Job(msgspec.Struct):
     keeps_moments: bool = False
 
 
-class Load(asyncio.Protocol):
+class Load(Binding):
     """One bind that sends every message once, and again only what was throttled."""
 
     def __init__(self, job: Job) -> None:
+        super().__init__()
         self.job = job
         self.sender = job.sender.encode()
         self.messages = job.messages
@@ -82,20 +80,10 @@ class Load(asyncio.Protocol):
         self.answered = self.received = self.refused = self.throttled = self.duplicates = self.damaged = 0
         self.unanswered = 0
         self.again: deque[tuple[float, int]] = deque()
-        self.stream = Stream()
-        self.out: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
-        self.bind_status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.finished = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
-
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        if not self.bind_status.done():
-            self.bind_status.set_result(-1)
+        super().connection_lost(exc)
         self.finished.set()
 
     def hear(self, word: str) -> None:
@@ -148,8 +136,8 @@ class Load(asyncio.Protocol):
                 self.on_receipt(stream.octets, start, end, now)
             elif command in (ENQUIRE_LINK, UNBIND):
                 self.out.append(pdu(command | RESPONSE, sequence))
-            elif command == BIND_TRANSCEIVER | RESPONSE and not self.bind_status.done():
-                self.bind_status.set_result(status)
+            elif command == BIND_TRANSCEIVER | RESPONSE and not self.status.done():
+                self.status.set_result(status)
         if self.started_at:
             self.top_up(now)
             self.end_when_done()
@@ -207,11 +195,6 @@ class Load(asyncio.Protocol):
         if self.answered >= self.messages and self.received + self.refused >= self.messages:
             self.finished.set()
 
-    def write(self) -> None:
-        if self.out and self.transport is not None:
-            self.transport.write(b"".join(self.out))
-            self.out.clear()
-
     def progress(self) -> dict[str, float]:
         """How far it is."""
         return {"answered": self.answered, "received": self.received, "at": time.monotonic()}
@@ -223,30 +206,8 @@ class Load(asyncio.Protocol):
         return {"messages": self.messages} | {word: getattr(self, word) for word in words + spans}
 
 
-async def bound(job: Job) -> Load:
-    """Connect and bind, again and again until the daemon is ready."""
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + BIND_PATIENCE_S
-    status: int | None = None
-    while loop.time() < give_up_at:
-        load = Load(job)
-        try:
-            await loop.create_connection(lambda load=load: load, "127.0.0.1", job.port)  # type: ignore[misc]
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        assert load.transport is not None
-        load.transport.write(pdu(BIND_TRANSCEIVER, 1, bind_body(job.account, job.password)))
-        status = await load.bind_status
-        if status == 0:
-            return load
-        await asyncio.sleep(0.05)
-    why = "nobody listens" if status is None else f"the bind was refused: {status:#010x}"
-    sys.exit(f"bench_numbered_load: {why}")
-
-
 async def run(job: Job) -> None:
-    load = await bound(job)
+    load = await bound(lambda: Load(job), job.port, job.account, job.password, "bench_numbered_load")
     loop = asyncio.get_running_loop()
 
     def hear() -> None:
