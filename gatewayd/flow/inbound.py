@@ -45,21 +45,26 @@ class InboundDesk:
 
     def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
         """All that one read or one webhook brought. Each is acknowledged after the commit, or refused for now."""
-        for report in reports:
-            content = report.content
-            if type(content) is Receipt:
-                self._on_receipt(link, content)
-            elif type(content) is Linked:
-                self.linking.on_linked(link, content)
-            elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the rest of the union
-                link.acknowledge([report.token], False)
-                continue
-            self._then(self._durable, (link, report.token))
+        taken: list[object] = []
+        try:
+            for report in reports:
+                content = report.content
+                if type(content) is Receipt:
+                    self._on_receipt(link, content)
+                elif type(content) is Linked:
+                    self.linking.on_linked(link, content)
+                elif not self._on_inbound(link, content):  # type: ignore[arg-type]  # the rest of the union
+                    link.acknowledge([report.token], False)
+                    continue
+                taken.append(report.token)
+        finally:  # one that fails keeps no answer from those before it
+            if taken:
+                self._then(self._durable, (link, taken))
 
     def _durable(self, items: list[Any]) -> None:
         tokens: dict[str, tuple[Link, list[object]]] = {}
-        for link, token in items:
-            tokens.setdefault(link.name, (link, []))[1].append(token)
+        for link, taken in items:
+            tokens.setdefault(link.name, (link, []))[1].extend(taken)
         for link, of_link in tokens.values():
             link.acknowledge(of_link, True)
 

@@ -248,8 +248,7 @@ class Ledger:
     # -- facts --------------------------------------------------------------------------------------------------------
 
     def _book(self, link: str) -> RuleBook | None:
-        settings = self._settings.get(link)
-        return self._books.get(settings.billing) if settings is not None and settings.billing else None
+        return self._books.get(self._settings[link].billing) if self.watches(link) else None
 
     def _now_ms(self) -> int:
         return round(self._now() * 1000)

@@ -101,7 +101,7 @@ class Outbox:
     def has_room(self, account: str) -> bool:
         """Whether the account's outbox may grow."""
         box = self._boxes.get(account)
-        return box is None or box.ids.size + len(box.returned) + len(box.postponed) < box.depth_max
+        return box is None or box.depth < box.depth_max
 
     def make_room(self, account: str) -> None:
         """Drop the account's oldest delivery: it has been away too long for what it is sent."""
