@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from gatewayd.carriers.media import Media
 from gatewayd.carriers.template_rules import read_all
 from gatewayd.carriers.templates import Templates, files_of
-from gatewayd.carriers.uploader import Filing
 from gatewayd.config.load import Loaded
 from gatewayd.flow.files import Files
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.store.journal import Journal
+
+if TYPE_CHECKING:
+    from gatewayd.carriers.uploader import Filing
 
 log = logging.getLogger("gatewayd")
 
@@ -44,6 +47,8 @@ class Enriching:
 
     def filing(self, link: str) -> Filing:
         """What a link needs for its files."""
+        from gatewayd.carriers.uploader import Filing
+
         uploads = self._metrics.uploads
 
         def count(outcome: str) -> None:

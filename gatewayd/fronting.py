@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from gatewayd.carriers.rcs_platforms import platform_for
 from gatewayd.config.load import Loaded
 from gatewayd.flow.questions import Questions
-from gatewayd.senders.failures import Failures
-from gatewayd.senders.http_calls import Calls
-from gatewayd.senders.http_door import HttpDoor
 from gatewayd.senders.http_keys import Keyring
-from gatewayd.senders.http_passwords import Passwords
 from gatewayd.senders.http_submit import Submits
-from gatewayd.senders.jasmin_http import Jasmin
-from gatewayd.senders.kannel_http import Kannel
-from gatewayd.senders.product_http import Desk
 from protocol.rcs.limits import Limits
 
 if TYPE_CHECKING:
+    from gatewayd.senders.http_door import HttpDoor
     from gatewayd.worker import Worker
 
 _HOUR_S = 3_600.0
@@ -43,37 +36,49 @@ class Fronting:
             crossing.questions = self.questions
         self.keys = Keyring(worker.server.accounts, worker.desk.now)
         self.submits = Submits(worker.submits, worker.metrics, http.request_timeout_s)
-        plain, encrypted = sockets.get("http", ()), sockets.get("http_tls", ())
         self.door: HttpDoor | None = None
-        if plain or encrypted:
-            calls = Calls(
-                self.submits,
-                self.questions,
-                worker.enriching.templates.filled,
-                worker.desk.now,
-                batch_max=http.batch_max,
-                body_timeout_s=http.request_timeout_s,
-            )
-            self.door = HttpDoor(
-                http,
-                calls,
-                self.keys,
-                worker.metrics,
-                self._complaints,
-                plain=plain,
-                encrypted=encrypted,
-                tls=worker.doors.tls.listeners.get("http"),
-            )
+        if sockets.get("http") or sockets.get("http_tls"):
+            self.door = self._door(sockets)
             self._open_to_others(self.door)
             worker.desk.results_s = http.results_h * _HOUR_S
         worker.spool.repeats.keep_s = http.idempotency_h * _HOUR_S
         self.configure(worker.loaded)
+
+    def _door(self, sockets: Mapping[str, Sequence[socket.socket]]) -> HttpDoor:
+        from gatewayd.senders.http_calls import Calls
+        from gatewayd.senders.http_door import HttpDoor
+
+        worker, http = self._worker, self._worker.config.http
+        calls = Calls(
+            self.submits,
+            self.questions,
+            worker.enriching.templates.filled,
+            worker.desk.now,
+            batch_max=http.batch_max,
+            body_timeout_s=http.request_timeout_s,
+        )
+        return HttpDoor(
+            http,
+            calls,
+            self.keys,
+            worker.metrics,
+            self._complaints,
+            plain=sockets.get("http", ()),
+            encrypted=sockets.get("http_tls", ()),
+            tls=worker.doors.tls.listeners.get("http"),
+        )
 
     def _open_to_others(self, door: HttpDoor) -> None:
         """The interfaces of other products, for applications that came from there."""
         worker, http = self._worker, self._worker.config.http
         if not http.compatible:
             return
+        from gatewayd.senders.failures import Failures
+        from gatewayd.senders.http_passwords import Passwords
+        from gatewayd.senders.jasmin_http import Jasmin
+        from gatewayd.senders.kannel_http import Kannel
+        from gatewayd.senders.product_http import Desk
+
         passwords = Passwords(worker.server.gatekeeper, Failures(worker.desk.now))
         desk = Desk(
             passwords,
@@ -133,7 +138,12 @@ class Fronting:
 def limits_of(loaded: Loaded) -> Limits:
     """What rich content is held to when it is handed in: facts of media, where every platform wants them. What one
     platform alone does not take, goes over it as the text."""
-    platforms = [platform_for(link) for link in loaded.config.links.values() if link.kind != "smpp"]
-    facts = bool(platforms) and all(platform.limits.needs_media_facts for platform in platforms)
-    postback = bool(platforms) and all(platform.limits.needs_postback for platform in platforms)
+    links = [link for link in loaded.config.links.values() if link.kind != "smpp"]
+    if not links:
+        return Limits()
+    from gatewayd.carriers.rcs_platforms import platform_for
+
+    platforms = [platform_for(link) for link in links]
+    facts = all(platform.limits.needs_media_facts for platform in platforms)
+    postback = all(platform.limits.needs_postback for platform in platforms)
     return msgspec.structs.replace(Limits(), needs_media_facts=facts, needs_postback=postback)

@@ -6,21 +6,23 @@ Puts parts together and decides nothing, as the composition root does whose part
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gatewayd.config import schema
 from gatewayd.config.load import Loaded
 from gatewayd.flow.calling import CALLBACK
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
-from gatewayd.senders.callbacks import CallbackPoster
 from gatewayd.senders.courier import Courier
 from gatewayd.senders.deliver import Outbox
 from gatewayd.senders.gates import Poster
 from gatewayd.senders.lanes import Terms
 from gatewayd.senders.sinks import Sinks
-from gatewayd.senders.webhooks import WebhookPoster
 from gatewayd.store.spool import Spool
+
+if TYPE_CHECKING:
+    from gatewayd.senders.callbacks import CallbackPoster
+    from gatewayd.senders.webhooks import WebhookPoster
 
 WEBHOOK: Final = "webhook"
 MQTT: Final = "mqtt"
@@ -61,6 +63,8 @@ class Posting:
             known = (settings, loaded.endpoint_secrets(name))
             if name in self._posters and self._posters[name][0] == known:
                 continue
+            from gatewayd.senders.webhooks import WebhookPoster
+
             try:
                 self._posters[name] = (known, WebhookPoster(settings, known[1], self._clock))
             except OSError as error:
@@ -80,6 +84,8 @@ class Posting:
         for name, account in self._accounts.items():
             wanted = (account.dlr_urls, account.dlr_allow_private)
             if account.dlr_urls:
+                from gatewayd.senders.callbacks import CallbackPoster
+
                 known = self._callers.get(name)
                 if known is None or known[0] != wanted:
                     known = (wanted, CallbackPoster(account))

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gatewayd.carriers.rcs_bulk import BulkCaller
-from gatewayd.carriers.rcs_link import RcsLink
+from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.flow.dispatcher import Dispatcher
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.store.numbers import NumberBook, NumbersFault, names_of
 from gatewayd.store.qualify_lists import QualifyLists
+
+if TYPE_CHECKING:
+    from gatewayd.carriers.rcs_link import RcsLink
 
 _API_OF_DIALECT = {"dotgo": "dotgo", "vi": "dotgo"}
 
@@ -43,9 +46,11 @@ class Reaching:
                 old.close()
         self._dispatcher.count_operators(_words_of(config))
 
-    def offer(self, link: object, settings: schema.Link) -> None:
+    def offer(self, link: SmppLink | RcsLink, settings: schema.Link) -> None:
         """A link was put in its place: can its platform be asked about many handsets at once?"""
-        if isinstance(link, RcsLink) and settings.capability == "bulk":
+        if not isinstance(link, SmppLink) and settings.capability == "bulk":
+            from gatewayd.carriers.rcs_bulk import BulkCaller
+
             caller = BulkCaller(link.exchange, _api_of(settings), settings.bot_id, settings.bulk_size_max)
             self._dispatcher.bureau.offer(link.name, caller)
 

@@ -24,8 +24,6 @@ from gatewayd.billing.outbox import CdrOutbox
 from gatewayd.billing.record_files import RecordFiles
 from gatewayd.billing.record_table import RecordTable
 from gatewayd.carriers.link import LinkListener
-from gatewayd.carriers.rcs_link import RcsLink
-from gatewayd.carriers.rcs_webhook import WebhookServer
 from gatewayd.carriers.receipt_dialects import Dialect
 from gatewayd.carriers.seat_keeper import SeatKeeper
 from gatewayd.carriers.smpp_link import SmppLink
@@ -54,7 +52,6 @@ from gatewayd.policy.spread import share_of
 from gatewayd.posting import Posting
 from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
-from gatewayd.runtime.scrape import ScrapeServer
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_ratio import SharedRatios
@@ -71,8 +68,11 @@ from gatewayd.senders.submit import SubmitDesk
 from gatewayd.store.journal import Journal
 from gatewayd.store.spool import Spool
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what speaks HTTP or MQTT is read by those who use it: a library is 8 MB, and its code as much again
     from gatewayd.brokering import Brokering
+    from gatewayd.carriers.rcs_link import RcsLink
+    from gatewayd.carriers.rcs_webhook import WebhookServer
+    from gatewayd.runtime.scrape import ScrapeServer
 
 log = logging.getLogger("gatewayd")
 
@@ -130,7 +130,7 @@ class Worker:
         self._take_requests()
         self.brokering: Brokering | None = None
         if config.mqtt.host:
-            from gatewayd.brokering import Brokering  # its library is for those who use it
+            from gatewayd.brokering import Brokering
 
             self.brokering = Brokering(self, self._seats, self._place.slot, self._place.count)
         self.measuring.watch(self)
@@ -271,7 +271,7 @@ class Worker:
     def install_link(self, link: SmppLink | RcsLink, settings: schema.Link) -> None:
         """Let messages go over it from now on, perhaps in the place of one that was stopped."""
         name = link.name
-        if isinstance(link, RcsLink):
+        if not isinstance(link, SmppLink):
             self._rcs_links[name] = link
         elif self.community is not None:
             # Of those that a carrier connects to, one worker listens, and has all of their binds.
@@ -337,6 +337,8 @@ class Worker:
         return ReportReader(settings, self._link_fault(name), dialect, partial(self.unparsed.keep, name))
 
     def _rcs_link(self, name: str, settings: schema.Link, listener: LinkListener) -> RcsLink:
+        from gatewayd.carriers.rcs_link import RcsLink
+
         # To a platform each worker speaks itself, with its part of the window.
         share = share_of(self._place.slot, settings.window, self._place.count)
         own = msgspec.structs.replace(settings, window=max(1, share))
@@ -358,6 +360,8 @@ class Worker:
         config, sockets = self.config, self._place.sockets
         self.webhooks: WebhookServer | None = None
         if config.webhooks.listen:
+            from gatewayd.carriers.rcs_webhook import WebhookServer
+
             self.webhooks = WebhookServer(
                 config.webhooks,
                 self._rcs_links,
@@ -369,6 +373,8 @@ class Worker:
             )
         self.scrape: ScrapeServer | None = None
         if config.metrics.listen:
+            from gatewayd.runtime.scrape import ScrapeServer
+
             collect = self.community.collect if self.community is not None else self.measuring.collect
             listening = sockets.get("metrics", ())
             self.scrape = ScrapeServer(collect, config.metrics.listen, self._complaints, sockets=listening)

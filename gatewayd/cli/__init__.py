@@ -43,7 +43,6 @@ app = typer.Typer(
 
 # In the order in which help shows them.
 app.command("run")(daemon.run)
-app.command("worker", hidden=True)(daemon.worker_command)
 app.command("status")(status.status)
 app.command("top")(top.top)
 accounts.app.command("key")(keys.make_key_command)
@@ -76,5 +75,5 @@ app.add_typer(receipts.app, name="receipts")
 
 
 def main() -> None:
-    """The entry point of the console script."""
+    """Be the command that the arguments name."""
     app()

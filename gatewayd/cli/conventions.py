@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
+from gatewayd import starting
+
 if TYPE_CHECKING:
     from gatewayd.config.load import Loaded
 
@@ -21,7 +23,7 @@ NOT_RUNNING: Final = 3
 DENIED: Final = 4
 INCOMPLETE: Final = 5
 
-DEFAULT_CONFIG: Final = Path("/etc/gatewayd/gatewayd.toml")
+DEFAULT_CONFIG: Final = starting.DEFAULT_CONFIG
 
 Config = Annotated[Path, typer.Option("--config", "-c", help="The configuration file.")]
 

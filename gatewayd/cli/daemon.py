@@ -16,13 +16,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from gatewayd import __version__
+from gatewayd import __version__, starting
 from gatewayd.cli.calls import print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, counted, refuse
 from gatewayd.config import forms, house, schema
 from gatewayd.config.effective import effective
 from gatewayd.config.faults import ConfigFaults, Fault
-from gatewayd.config.load import Loaded, load
 from gatewayd.config.passwords import hash_password
 
 LONG_MAX = 64
@@ -39,24 +38,7 @@ def run(config: Config = DEFAULT_CONFIG) -> None:
     Exit codes: 0 stopped as asked; 1 a failure while running, see the log; 2 the configuration, the command line or
     the installation is wrong, and nothing was started.
     """
-    _insist_on_own_house()
-    loaded = _load(config, credentials=None)
-    _say_warnings(loaded.warnings)
-    from gatewayd import supervisor
-
-    raise typer.Exit(supervisor.run(loaded))
-
-
-def worker_command(
-    control: Annotated[int, typer.Option(help="The descriptor of the channel to the supervisor.")],
-) -> None:
-    """Be one of the processes that `gatewayd run` starts. Of no use to anyone else.
-
-    Exit codes: 0 the supervisor asked for it, or has gone; 1 a failure, which the supervisor was told.
-    """
-    from gatewayd import serving
-
-    raise typer.Exit(serving.run_worker(control))
+    raise typer.Exit(starting.run(config))
 
 
 def check_config(
@@ -80,12 +62,14 @@ def check_config(
 
     Exit codes: 0 the gateway can start with it, warnings or not; 2 it can't.
     """
-    _insist_on_own_house()
+    if not starting.in_own_house():
+        raise typer.Exit(REFUSED)
     if as_json and not show:
         _tell_findings(path, credentials)
         return
-    loaded = _load(path, credentials)
-    _say_warnings(loaded.warnings)
+    loaded = starting.read(path, credentials)
+    if loaded is None:
+        raise typer.Exit(REFUSED)
     if show:
         typer.echo(effective(loaded.config), nl=False)
         return
@@ -116,7 +100,7 @@ def _tell_findings(path: Path, credentials: Path | None) -> None:
     """Faults and warnings for programs, each with its file, its key, what is wrong and what to do."""
     faults: tuple[Fault, ...] = ()
     try:
-        warnings = _with_rules(load(path, credentials)).warnings
+        warnings = starting.judged(path, credentials).warnings
     except ConfigFaults as refusal:
         faults, warnings = refusal.faults, refusal.warnings
     print_json({"good": not faults, "faults": msgspec.to_builtins(faults), "warnings": msgspec.to_builtins(warnings)})
@@ -166,47 +150,6 @@ def version(as_json: AsJson = False) -> None:
         print_json({"gatewayd": __version__, "python": platform.python_version(), "protocol": house.how_built()})
     else:
         typer.echo(f"gatewayd {__version__} (Python {platform.python_version()}, protocol {house.how_built()})")
-
-
-def _insist_on_own_house() -> None:
-    sentence = house.stranger()
-    if sentence:
-        refuse(sentence)
-
-
-def _load(path: Path, credentials: Path | None) -> Loaded:
-    try:
-        return _with_rules(load(path, credentials))
-    except ConfigFaults as refusal:
-        _say_warnings(refusal.warnings)
-        for fault in refusal.faults:
-            typer.echo(str(fault), err=True)
-        typer.echo(f"{counted(len(refusal.faults), 'fault')}: the gateway cannot start with this.", err=True)
-        raise typer.Exit(REFUSED) from None
-
-
-def _with_rules(loaded: Loaded) -> Loaded:
-    """Refuses a rule set for billing that cannot be read, and a template that is wrong."""
-    from gatewayd.billing import rule_files
-
-    folder = loaded.config.billing.rules_dir
-    try:
-        named = {link.billing for link in loaded.config.links.values() if link.billing}
-        rule_files.books(named, Path(folder) if folder else None)
-    except rule_files.RulesFault as error:
-        refuse(str(error))
-    if loaded.templates:
-        from gatewayd.carriers.template_rules import read_all
-
-        faults = read_all(loaded.templates, frozenset(loaded.config.accounts), loaded.media)[1]
-        if faults:
-            raise ConfigFaults(faults)
-    return loaded
-
-
-def _say_warnings(warnings: tuple[object, ...]) -> None:
-    for warning in warnings:
-        typer.echo(f"warning: {warning}", err=True)
 
 
 def _is_terminal() -> bool:

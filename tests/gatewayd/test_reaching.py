@@ -11,6 +11,7 @@ import pytest
 
 from gatewayd.carriers.rcs_bulk import BulkCaller
 from gatewayd.carriers.rcs_link import RcsLink
+from gatewayd.carriers.smpp_link import SmppLink
 from gatewayd.config import schema
 from gatewayd.reaching import Reaching, book_of
 from gatewayd.runtime.seats import SeatFile
@@ -133,7 +134,7 @@ def test_how_a_platform_is_asked(wired: Wired, facts: dict[str, Any], size_min: 
     reaching.withdraw("bot")
     assert dispatcher.bureau.offers == {}
     reaching.offer(link, schema.Link(kind="gsma"))
-    reaching.offer(object(), settings)
+    reaching.offer(object.__new__(SmppLink), settings)
     assert dispatcher.bureau.offers == {}
 
 

@@ -122,20 +122,6 @@ def test_run_hands_the_configuration_to_the_supervisor(
     assert seen[0].path == config
 
 
-@pytest.mark.parametrize("code", [0, 1])
-def test_a_worker_gets_its_channel(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    seen: list[int] = []
-
-    def work(control: int) -> int:
-        seen.append(control)
-        return code
-
-    replace_module(monkeypatch, "gatewayd.serving", run_worker=work)
-    assert runner.invoke(cli.app, ["worker", "--control", "7"]).exit_code == code
-    assert seen == [7]
-    assert "worker" not in runner.invoke(cli.app, ["--help"]).stdout.replace("workers", "")
-
-
 def test_run_refuses_a_broken_configuration(tmp_path: Path) -> None:
     result = runner.invoke(cli.app, ["run", "--config", str(tmp_path / "no.toml")])
     assert result.exit_code == 2
