@@ -50,7 +50,7 @@ def _receipt(delivery: Delivery, account: schema.Account, form: ReceiptForm | No
     """SMPP 3.4 sections 5.2.12 and 5.3.2, appendix B."""
     message_id = delivery.known_as or f"{delivery.message_id:x}"
     state = delivery.state
-    tlvs = receipt.build_tlvs(message_id, state.value)
+    tlvs = receipt.build_tlvs(message_id, str(state))
     if delivery.network_error != NO_NETWORK_ERROR:
         tlvs += ((Tag.NETWORK_ERROR_CODE, delivery.network_error.to_bytes(3, "big")),)
     if form is not None:
@@ -78,7 +78,7 @@ def receipt_text(delivery: Delivery, name: str) -> bytes:
     """The text of a receipt for the message of this name."""
     return receipt.build_text(
         name,
-        delivery.state.value,
+        str(delivery.state),
         _moment(int(delivery.submitted_at)),
         _moment(int(delivery.done_at)),
         error_code(delivery.error),
