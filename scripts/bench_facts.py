@@ -10,6 +10,7 @@ import importlib.util
 import os
 import platform
 import subprocess
+import sys
 import sysconfig
 import time
 from collections import defaultdict
@@ -65,7 +66,12 @@ def _cpu() -> str:
 
 
 def _python_build() -> str:
-    """How the interpreter was compiled: with profiles (PGO) and at link time (LTO) it is a third faster."""
+    """How the interpreter was compiled: with profiles (PGO) and at link time (LTO) it is a third faster.
+
+    Debian and its like do both, and do not write it down.
+    """
+    if sys.base_prefix == "/usr":
+        return f"{platform.python_compiler()}, the distribution's"
     words = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     made = [name for name, word in (("PGO", "--enable-optimizations"), ("LTO", "--with-lto")) if word in words]
     return ", ".join([platform.python_compiler(), *made, *([] if made else ["no PGO, no LTO"])])
