@@ -16,6 +16,7 @@ thousand a call, with their receipts as webhooks and without. `--front http` mea
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -32,12 +33,14 @@ from bench_processes import Failure
 from bench_scenarios import BY_NAME, Scenario, chosen, described
 from rich.console import Console
 
+INTERRUPTED = 130
 EXITS = """
 exit status:
   0  measured, and every message came as it should
   1  a message was lost, duplicated, damaged, refused or out of order
   2  something could not be measured (or the command line is wrong)
   3  --compare: a figure got worse than its tolerance
+  130  interrupted; what was measured until then is told
 """
 
 
@@ -47,15 +50,23 @@ def main() -> int:
     if options.lists:
         print(described())
         return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon and no carrier may be left behind
+    rows: list[dict[str, Any]] = []
+    is_interrupted = False
     try:
         old = bench_compare.read(options.compare) if options.compare else []
-        rows = _kept(options) if options.figures else list(_rows(options))
+        rows.extend(_kept(options) if options.figures else _rows(options))  # keeps those before an interruption
     except Failure as failure:
         _say(str(failure))
         return 2
+    except KeyboardInterrupt:
+        _say("interrupted")
+        is_interrupted = True
     if options.json:
         is_one = len(rows) == 1 and not options.scenarios
         print(json.dumps(rows[0] if is_one else rows))
+    if is_interrupted:
+        return INTERRUPTED
     is_worse = _tell_what_changed(old, rows, options) if options.compare else False
     if any("failure" in row for row in rows):
         return 2

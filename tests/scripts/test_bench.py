@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -22,6 +23,15 @@ def figures_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
+
+
+def processes_about(place: Path) -> list[str]:
+    """The command lines that name a folder, of what runs now."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append(path.read_bytes().replace(b"\0", b" ").decode())
+    return [line for line in found if str(place) in line]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +69,20 @@ def test_what_cannot_be_measured_is_said(tmp_path: Path) -> None:
     done = bench(tmp_path / "nowhere", "--direct")
     assert done.returncode == 2
     assert done.stderr.startswith("scripts/bench: ")
+
+
+def test_what_was_measured_before_an_interruption_is_told_and_nobody_is_left(tmp_path: Path) -> None:
+    command = [str(ROOT / "scripts" / "bench"), "--dir", str(tmp_path), "--messages", "200", "--json", "relay", "late"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while not running.stderr.readline().startswith("scripts/bench: late:"):
+            pass
+        running.terminate()
+        told, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    assert [row["scenario"] for row in json.loads(told)] == ["relay"]
+    assert list(tmp_path.iterdir()) == []
+    assert processes_about(tmp_path) == []
 
 
 @pytest.mark.long
