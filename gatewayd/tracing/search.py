@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -132,23 +132,25 @@ class Archive:
     # -- a number -------------------------------------------------------------------------------------------------
 
     def latest(self, number: str, count: int, countries: Collection[str] = ()) -> list[int]:
-        """The ids of the latest messages to a number, and deliveries from it, the newest first."""
+        """The ids of the latest messages to a number, and deliveries from it, the newest first.
+
+        By their own moments: ids rise with time in one worker, and say nothing of what another one made.
+        """
         spellings = spellings_of(number, countries)
         names = [spelling.encode() for spelling in spellings]
-        found: dict[int, None] = {}
+        found: dict[int, float] = {}
         for groups in self._newest_first(names):
-            ids = [
-                int(change.key)
+            found |= {
+                int(change.key): _moment_of(change.value)
                 for group in groups
                 for change in _opened(group)
                 if change.kind in ("message", "delivery") and _concerns(change.value, spellings)
-            ]
-            found.update(dict.fromkeys(sorted(ids, reverse=True)))
+            }
             if len(found) >= count:
                 break
         else:
-            found.update(dict.fromkeys(self._stored_of(spellings)))
-        return sorted(found, reverse=True)[:count]
+            found |= dict(self._stored_of(spellings))
+        return sorted(found, key=lambda key: (found[key], key), reverse=True)[:count]
 
     def _newest_first(self, names: list[bytes]) -> Iterator[list[Group]]:
         """Journals first, then each stretch of time."""
@@ -199,14 +201,15 @@ class Archive:
                     at = value.get("accepted_at") or value.get("created_at") or made_at(message_id)
                     yield Change(at, kind, message_id, value)
 
-    def _stored_of(self, spellings: list[str]) -> Iterator[int]:
+    def _stored_of(self, spellings: list[str]) -> Iterator[tuple[int, float]]:
         for _, connection in self._spools():
             for spelling in spellings:
                 for kind, field in (("message", "destination"), ("delivery", "source")):
                     sql = f"SELECT key, value FROM {kind} WHERE instr(value, ?)"
                     for key, text in connection.execute(sql, (f'"{field}":"{spelling}"',)):
-                        if _concerns(msgspec.json.decode(text), spellings):
-                            yield key
+                        value = msgspec.json.decode(text)
+                        if _concerns(value, spellings):
+                            yield key, _moment_of(value)
 
     def _spools(self) -> Iterator[tuple[int, sqlite3.Connection]]:
         for slot, path in spool_files(self._folder):
@@ -221,6 +224,11 @@ class Archive:
 def _opened(group: Group, texts: list[str] | None = None) -> list[Change]:
     # The moment of a row of the journal has digits that a line of history has not.
     return [Change(group.identity[2], kind, key, value) for kind, key, value in opened(group, texts)]
+
+
+def _moment_of(value: Mapping[str, Any]) -> float:
+    """When a message was accepted, or a delivery made (Unix seconds)."""
+    return float(value.get("accepted_at") or value.get("created_at") or 0.0)
 
 
 def _concerns(value: Any, spellings: Collection[str]) -> bool:
