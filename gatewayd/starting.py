@@ -44,9 +44,9 @@ def read(path: Path, credentials: Path | None = None) -> Loaded | None:
         _say(f"gatewayd: {fault}")
         return None
     except ConfigFaults as refusal:
-        count = len(refusal.faults)
+        count = "1 fault" if len(refusal.faults) == 1 else f"{len(refusal.faults)} faults"
         _say_warnings(refusal.warnings)
-        _say(*refusal.faults, f"{count} fault{'s'[: count != 1]}: the gateway cannot start with this.")
+        _say(*refusal.faults, f"{count}: the gateway cannot start with this.")
         return None
     _say_warnings(loaded.warnings)
     return loaded

@@ -17,6 +17,7 @@ import msgspec
 import typer
 
 from gatewayd import __version__, starting
+from gatewayd.billing.rule_files import RulesFault
 from gatewayd.cli.calls import print_json
 from gatewayd.cli.conventions import DEFAULT_CONFIG, REFUSED, AsJson, Config, counted, refuse
 from gatewayd.config import forms, house, schema
@@ -103,6 +104,8 @@ def _tell_findings(path: Path, credentials: Path | None) -> None:
         warnings = starting.judged(path, credentials).warnings
     except ConfigFaults as refusal:
         faults, warnings = refusal.faults, refusal.warnings
+    except RulesFault as fault:
+        refuse(str(fault))
     print_json({"good": not faults, "faults": msgspec.to_builtins(faults), "warnings": msgspec.to_builtins(warnings)})
     if faults:
         raise typer.Exit(REFUSED)

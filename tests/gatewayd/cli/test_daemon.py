@@ -73,6 +73,17 @@ def test_check_config_for_programs(config: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_rule_set_that_cannot_be_read_is_said(config: Path, form: list[str]) -> None:
+    change(config, 'password_file = "carrier.password"', 'password_file = "carrier.password"\nbilling = "mine"')
+    config.write_text(f'{config.read_text()}\n[billing]\nrules_dir = "rules"\n')
+    (config.parent / "rules").mkdir()
+    (config.parent / "rules" / "mine.toml").write_text("x = [")
+    result = runner.invoke(cli.app, ["check-config", str(config), *form])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"gatewayd: {config.parent}/rules/mine.toml: Invalid value (at end of document)\n"
+
+
 def test_what_is_one_word_speaks_json_too() -> None:
     result = runner.invoke(cli.app, ["hash-password", "--json"], input="s3cret\n")
     assert verify_password("s3cret", json.loads(result.stdout)["hash"])
