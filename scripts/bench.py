@@ -52,7 +52,6 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon and no carrier may be left behind
     rows: list[dict[str, Any]] = []
-    is_interrupted = False
     try:
         old = bench_compare.read(options.compare) if options.compare else []
         rows.extend(_kept(options) if options.figures else _rows(options))  # keeps those before an interruption
@@ -61,16 +60,20 @@ def main() -> int:
         return 2
     except KeyboardInterrupt:
         _say("interrupted")
-        is_interrupted = True
-    if options.json:
-        is_one = len(rows) == 1 and not options.scenarios
-        print(json.dumps(rows[0] if is_one else rows))
-    if is_interrupted:
+        _print(rows, options)
         return INTERRUPTED
+    _print(rows, options)
     is_worse = _tell_what_changed(old, rows, options) if options.compare else False
     if any("failure" in row for row in rows):
         return 2
     return 1 if any(map(is_red, rows)) else 3 if is_worse else 0
+
+
+def _print(rows: list[dict[str, Any]], options: Options) -> None:
+    """For programs, where they are who reads it."""
+    if options.json:
+        is_one = len(rows) == 1 and not options.scenarios
+        print(json.dumps(rows[0] if is_one else rows))
 
 
 def _rows(options: Options) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,5 @@
-"""The connections of the benchmark's SMPP ends: what they read as PDUs, what they write a batch at a time, and binding.
+"""The connections of the benchmark's ends; of those of SMPP what they read as PDUs and write a batch at a time, and
+binding.
 
 Shares no code with the daemon, as bench_wire.
 """
@@ -16,12 +17,10 @@ BIND_PATIENCE_S = 20.0
 RETRY_S = 0.05
 
 
-class Wire(asyncio.Protocol):
-    """One connection, of either end."""
+class Held(asyncio.Protocol):
+    """A connection that knows its transport for as long as it stands."""
 
     def __init__(self) -> None:
-        self.stream = Stream()
-        self.out: list[bytes] = []
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -30,6 +29,15 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+
+
+class Wire(Held):
+    """One of SMPP, of either end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stream = Stream()
+        self.out: list[bytes] = []
 
     def write(self) -> None:
         """Let go what has gathered."""

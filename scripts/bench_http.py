@@ -12,10 +12,10 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import uvloop
+from bench_connections import Held
 from bench_wire import HANDSET_FIRST, SENDER, Octets, moments, save, text_of
 
 REPORT_S = 0.25
@@ -105,21 +105,17 @@ class Load:
         return not again
 
 
-class Caller(asyncio.Protocol):
+class Caller(Held):
     """One connection with one call unanswered at a time."""
 
     def __init__(self, load: Load) -> None:
+        super().__init__()
         self.load = load
         self.octets = Octets()
         self.numbers: list[int] = []
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
+        super().connection_lost(exc)
         self.load.finished.set()
 
     def go(self) -> None:

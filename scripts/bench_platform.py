@@ -14,10 +14,10 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import uvloop
+from bench_connections import Held
 from bench_wire import HANDSET_FIRST, Octets, moments, save, text_of
 
 PULSE_S = 0.002
@@ -86,17 +86,13 @@ class Counts:
             print(json.dumps({"told": self.told}), flush=True)
 
 
-class Door(asyncio.Protocol):
+class Door(Held):
     """One connection of the daemon to the platform."""
 
     def __init__(self, platform: Platform) -> None:
+        super().__init__()
         self.platform = platform
         self.octets = Octets()
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         answers = [self.platform.answer(line, body) for line, body in self.octets.feed(data)]
@@ -104,19 +100,16 @@ class Door(asyncio.Protocol):
             self.transport.write(b"".join(answers))
 
 
-class Caller(asyncio.Protocol):
+class Caller(Held):
     """One connection of the platform to the daemon's webhook: one call at a time, in order."""
 
     def __init__(self, counts: Counts, token: bytes) -> None:
+        super().__init__()
         self.counts = counts
         self.token = token
         self.octets = Octets()
         self.waiting: deque[Told] = deque()
         self.is_busy = False
-        self.transport: asyncio.Transport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         for line, _ in self.octets.feed(data):

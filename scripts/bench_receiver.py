@@ -13,10 +13,11 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TextIO
 
 import msgspec
 import uvloop
+from bench_connections import Held
 from bench_wire import Octets
 
 REPORT_S = 0.25
@@ -90,21 +91,20 @@ class Receiver:
         return {"calls": self.calls, "receipts": self.kinds["message.receipt"], "events": self.kinds.total()}
 
 
-class Connection(asyncio.Protocol):
+class Connection(Held):
     """One connection of the daemon's."""
 
     def __init__(self, receiver: Receiver) -> None:
+        super().__init__()
         self.receiver = receiver
         self.octets = Octets()
-        self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's without being one.
-        self.transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         self.receiver.connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
+        super().connection_lost(exc)
         self.receiver.connections.discard(self)
 
     def abort(self) -> None:
