@@ -68,7 +68,7 @@ from gatewayd.senders.submit import SubmitDesk
 from gatewayd.store.journal import Journal
 from gatewayd.store.spool import Spool
 
-if TYPE_CHECKING:  # what speaks HTTP or MQTT is read by those who use it: a library is 8 MB, and its code as much again
+if TYPE_CHECKING:  # what speaks HTTP or MQTT is read by those who use it: HTTP is 10 MB
     from gatewayd.brokering import Brokering
     from gatewayd.carriers.rcs_link import RcsLink
     from gatewayd.carriers.rcs_webhook import WebhookServer

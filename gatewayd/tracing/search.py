@@ -198,8 +198,7 @@ class Archive:
                 sql = f"SELECT value FROM {kind} WHERE key = ?"
                 for (text,) in connection.execute(sql, (message_id,)):
                     value = msgspec.json.decode(text)
-                    at = value.get("accepted_at") or value.get("created_at") or made_at(message_id)
-                    yield Change(at, kind, message_id, value)
+                    yield Change(_moment_of(value) or made_at(message_id), kind, message_id, value)
 
     def _stored_of(self, spellings: list[str]) -> Iterator[tuple[int, float]]:
         for _, connection in self._spools():
