@@ -6,9 +6,10 @@ Reads the files of all workers as they lie there, whether the daemon runs or not
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -138,26 +139,32 @@ class Archive:
         """
         spellings = spellings_of(number, countries)
         names = [spelling.encode() for spelling in spellings]
-        found: dict[int, float] = {}
-        for groups in self._newest_first(names):
-            found |= {
-                int(change.key): _moment_of(change.value)
-                for group in groups
-                for change in _opened(group)
-                if change.kind in ("message", "delivery") and _concerns(change.value, spellings)
-            }
-            if len(found) >= count:
-                break
+        found = self._newest_in(self._journals(names), spellings)
+        for ends_at, slot, stretch in self._latest_first():
+            if len(found) >= count and sorted(found.values())[-count] >= ends_at:
+                break  # what remains was over by then, whichever worker wrote it
+            found |= self._newest_in(groups_of(slot, stretch, names), spellings)
         else:
             found |= dict(self._stored_of(spellings))
         return sorted(found, key=lambda key: (found[key], key), reverse=True)[:count]
 
-    def _newest_first(self, names: list[bytes]) -> Iterator[list[Group]]:
-        """Journals first, then each stretch of time."""
-        yield list(self._journals(names))
-        of_all = [(slot, stretch) for slot, folder in folders(self._folder) for stretch in stretches(folder)]
-        for slot, stretch in sorted(of_all, key=lambda entry: -entry[1].since):
-            yield list(groups_of(slot, stretch, names))
+    def _newest_in(self, groups: Iterable[Group], spellings: Collection[str]) -> dict[int, float]:
+        """The moment of each message or delivery in these groups that the number has to do with, by id."""
+        return {
+            int(change.key): _moment_of(change.value)
+            for group in groups
+            for change in _opened(group)
+            if change.kind in ("message", "delivery") and _concerns(change.value, spellings)
+        }
+
+    def _latest_first(self) -> list[tuple[float, int, Stretch]]:
+        """All stretches with the moment at which each ended, if it did. Those of several workers lie side by side."""
+        found = []
+        for slot, folder in folders(self._folder):
+            of_folder = stretches(folder)
+            ends = [stretch.since for stretch in of_folder[1:]] + [math.inf] * len(of_folder[:1])
+            found += [(ends_at, slot, stretch) for ends_at, stretch in zip(ends, of_folder, strict=True)]
+        return sorted(found, key=lambda entry: entry[0], reverse=True)
 
     # -- where it lies --------------------------------------------------------------------------------------------
 

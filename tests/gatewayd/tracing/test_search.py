@@ -141,19 +141,23 @@ async def test_the_latest_of_a_number_in_all_workers(tmp_path: Path) -> None:
     assert archive.latest("33611111111", 10) == []
 
 
+@pytest.mark.parametrize("writes_first", [0, 1])
 @pytest.mark.parametrize("keeps", [True, False], ids=["history", "tables"])
-async def test_the_latest_is_what_came_last_whichever_worker_began_later(tmp_path: Path, keeps: bool) -> None:
-    earlier, later = spool_of(tmp_path, 0, keeps=keeps), spool_of(tmp_path, 1, keeps=keeps)
+async def test_the_latest_is_what_came_last_whichever_worker_began_later(
+    tmp_path: Path, keeps: bool, writes_first: int
+) -> None:
+    earlier, later = spools = spool_of(tmp_path, 0, keeps=keeps), spool_of(tmp_path, 1, keeps=keeps)
     later._sequence += 1_000_000  # a quarter of an hour
-    ids = [
-        accept(spool, accepted_at=at).id
-        for spool, at in ((later, 1_790_000_000.0), (earlier, 1_790_000_001.0), (later, 1_790_000_002.0))
-    ]
-    for spool in (earlier, later):
+    ids = {}
+    for spool in (spools[writes_first], spools[not writes_first]):
+        for at in (1_790_000_001.0,) if spool is earlier else (1_790_000_000.0, 1_790_000_002.0):
+            ids[at] = accept(spool, accepted_at=at).id
+        await durable(spool.journal)
         await spool.journal.close()
     archive = Archive(tmp_path)
-    assert archive.latest(NUMBER, 10) == ids[::-1]
-    assert archive.latest(NUMBER, 2) == [ids[2], ids[1]]
+    latest = [ids[at] for at in sorted(ids, reverse=True)]
+    assert archive.latest(NUMBER, 10) == latest
+    assert archive.latest(NUMBER, 2) == latest[:2]
 
 
 async def test_without_history_the_tables_tell_what_they_have(tmp_path: Path) -> None:
