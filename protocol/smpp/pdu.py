@@ -7,7 +7,8 @@ each gives way to the table's walker at the first sign of trouble, so the walker
 from __future__ import annotations
 
 import struct
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from protocol.smpp.constants import HEADER_SIZE, RESPONSE_BIT, Command
 from protocol.smpp.fields import SHORT_MESSAGE_MAX, Tlvs
@@ -84,15 +85,18 @@ _unpack_header = HEADER.unpack_from
 _pack_header = HEADER.pack
 _pack_tlv_head = struct.Struct(">HH").pack
 _unpack_tlv_head = struct.Struct(">HH").unpack_from
-_unpack_triple = struct.Struct(">BBB").unpack_from
-_unpack_tail = struct.Struct(">BBBBB").unpack_from
+# From esm_class to sm_length: at once where both times are empty, as they mostly are, else what stands around them.
+_UNTIMED: Final = struct.Struct(">10B")
+_unpack_untimed, _pack_untimed = _UNTIMED.unpack_from, _UNTIMED.pack
+_pack_triple = struct.Struct(">3B").pack
+_TAIL: Final = struct.Struct(">5B")
+_unpack_tail, _pack_tail = _TAIL.unpack_from, _TAIL.pack
 
 _SUBMIT_SM: Final = int(Command.SUBMIT_SM)
 _SUBMIT_SM_RESP: Final = int(Command.SUBMIT_SM_RESP)
 _DELIVER_SM: Final = int(Command.DELIVER_SM)
 _DELIVER_SM_RESP: Final = int(Command.DELIVER_SM_RESP)
 _GENERIC_NACK: Final = int(Command.GENERIC_NACK)
-_FAST_LOW_OCTETS: Final = frozenset({_SUBMIT_SM, _DELIVER_SM})
 _MESSAGE_ID_MAX: Final = 64
 # Their response has a mandatory message_id even when it is an error (3.4 sections 4.6.2 and 4.7.2).
 _ID_IN_ERRORS: Final = frozenset({int(Command.DELIVER_SM), int(Command.DATA_SM)})
@@ -104,26 +108,20 @@ def parse(data: bytes) -> Pdu:
     Raises RemoteFault: ``fatal`` when the length is a lie, else with the command and sequence to answer.
     """
     size = len(data)
-    if size > HEADER_SIZE and data[7] in _FAST_LOW_OCTETS:
+    if size > HEADER_SIZE:
         length, command, status, sequence = _unpack_header(data)
-        pdu: Pdu | None = None
-        if length != size:
-            pass
-        elif command == _SUBMIT_SM:
-            pdu = _parse_message(SubmitSm, data, sequence)
-        elif command == _DELIVER_SM:
-            pdu = _parse_message(DeliverSm, data, sequence)
-        elif command == _SUBMIT_SM_RESP:
-            pdu = _parse_message_response(SubmitSmResp, data, sequence, status)
-        elif command == _DELIVER_SM_RESP:
-            pdu = _parse_message_response(DeliverSmResp, data, sequence, status)
-        if pdu is not None:
-            return pdu
+        fast = _FAST.get(command)
+        if fast is not None and length == size:
+            parse_body, record = fast
+            pdu = parse_body(record, data, sequence, status)
+            if pdu is not None:
+                return pdu
     return walk_parse(data)
 
 
-def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: int) -> Pdu | None:
-    """The body of submit_sm or deliver_sm (3.4 sections 4.4.1 and 4.6.1)."""
+def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: int, status: int) -> Pdu | None:
+    """The body of submit_sm or deliver_sm (3.4 sections 4.4.1 and 4.6.1); requests have no status."""
+    del status
     index = data.index
     try:
         end = index(0, 16, 22)
@@ -136,26 +134,18 @@ def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: in
         start = end + 3
         end = index(0, start, start + 21)
         destination = data[start:end].decode("latin-1")
-        esm_class, protocol_id, priority_flag = _unpack_triple(data, end + 1)
-        start = end + 4
-        if data[start]:
-            end = index(0, start, start + 17)
-            schedule = data[start:end].decode("latin-1")
-            start = end + 1
-        else:
-            schedule = ""
-            start += 1
-        if data[start]:
-            end = index(0, start, start + 17)
-            validity = data[start:end].decode("latin-1")
-            start = end + 1
-        else:
-            validity = ""
-            start += 1
-        registered, replace, data_coding, default_id, length = _unpack_tail(data, start)
-    except (ValueError, IndexError, struct.error):
+        start = end + 1
+        esm_class, protocol_id, priority_flag, at, until, registered, replace, data_coding, default_id, length = (
+            _unpack_untimed(data, start)
+        )
+        schedule = validity = ""
+        start += 10
+        if at or until:
+            schedule, validity, start = _times_of(data, start - 7)
+            registered, replace, data_coding, default_id, length = _unpack_tail(data, start)
+            start += 5
+    except (ValueError, struct.error, IndexError):
         return None
-    start += 5
     end = start + length
     tlvs: Tlvs | None = () if end == len(data) else _parse_tlvs(data, end)
     if tlvs is None or length > SHORT_MESSAGE_MAX:
@@ -183,6 +173,13 @@ def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: in
     )
 
 
+def _times_of(data: bytes, start: int) -> tuple[str, str, int]:
+    """schedule_delivery_time and validity_period (3.4 sections 5.2.15 and 5.2.16), and where they end."""
+    middle = data.index(0, start, start + 17)
+    end = data.index(0, middle + 1, middle + 18)
+    return data[start:middle].decode("latin-1"), data[middle + 1 : end].decode("latin-1"), end + 1
+
+
 def _parse_message_response(
     record: type[SubmitSmResp | DeliverSmResp], data: bytes, sequence: int, status: int
 ) -> Pdu | None:
@@ -207,6 +204,15 @@ def _parse_tlvs(data: bytes, start: int) -> Tlvs | None:
     return tuple(tlvs) if start == size else None
 
 
+_FAST: Final[dict[int, tuple[Callable[[Any, bytes, int, int], Pdu | None], type[Pdu]]]] = {
+    _SUBMIT_SM: (_parse_message, SubmitSm),
+    _DELIVER_SM: (_parse_message, DeliverSm),
+    _SUBMIT_SM_RESP: (_parse_message_response, SubmitSmResp),
+    _DELIVER_SM_RESP: (_parse_message_response, DeliverSmResp),
+}
+"""By command_id, what reads the body of the four, and to which record."""
+
+
 def build(pdu: Pdu) -> bytes:
     """A record to one whole PDU.
 
@@ -215,40 +221,50 @@ def build(pdu: Pdu) -> bytes:
     if not isinstance(pdu, MessageRequest):
         return walk_build(pdu)
     service_type, source, destination = pdu.service_type, pdu.source_addr, pdu.destination_addr
-    schedule, validity, message = pdu.schedule_delivery_time, pdu.validity_period, pdu.short_message
+    message = pdu.short_message
     length = len(message)
     is_odd = len(service_type) > 5 or len(source) > 20 or len(destination) > 20 or length > SHORT_MESSAGE_MAX
-    is_odd = is_odd or len(schedule) > 16 or len(validity) > 16
-    if is_odd or "\0" in f"{service_type}{source}{destination}{schedule}{validity}":
+    if is_odd or "\0" in service_type or "\0" in source or "\0" in destination:
         return walk_build(pdu)  # which says what is wrong
     try:
-        body = b"%b\0%c%c%b\0%c%c%b\0%c%c%c%b\0%b\0%c%c%c%c%c%b" % (
-            service_type.encode("latin-1") if service_type else b"",
-            pdu.source_addr_ton,
-            pdu.source_addr_npi,
-            source.encode("latin-1"),
-            pdu.dest_addr_ton,
-            pdu.dest_addr_npi,
-            destination.encode("latin-1"),
-            pdu.esm_class,
-            pdu.protocol_id,
-            pdu.priority_flag,
-            schedule.encode("latin-1") if schedule else b"",
-            validity.encode("latin-1") if validity else b"",
-            pdu.registered_delivery,
-            pdu.replace_if_present_flag,
-            pdu.data_coding,
-            pdu.sm_default_msg_id,
-            length,
-            message,
+        addresses = (
+            f"{service_type}\0{chr(pdu.source_addr_ton)}{chr(pdu.source_addr_npi)}{source}\0"
+            f"{chr(pdu.dest_addr_ton)}{chr(pdu.dest_addr_npi)}{destination}\0"
         )
+        rest = (
+            _rest_with_times(pdu, length)
+            if pdu.schedule_delivery_time or pdu.validity_period
+            else _pack_untimed(
+                pdu.esm_class,
+                pdu.protocol_id,
+                pdu.priority_flag,
+                0,
+                0,
+                pdu.registered_delivery,
+                pdu.replace_if_present_flag,
+                pdu.data_coding,
+                pdu.sm_default_msg_id,
+                length,
+            )
+        )
+        body = addresses.encode("latin-1") + rest + message
         for tag, value in pdu.tlvs:
             body += _pack_tlv_head(tag, len(value)) + value
         command = _SUBMIT_SM if type(pdu) is SubmitSm else _DELIVER_SM
         return _pack_header(HEADER_SIZE + len(body), command, 0, pdu.sequence) + body
-    except (OverflowError, TypeError, UnicodeEncodeError, struct.error):
+    except (OverflowError, TypeError, ValueError, struct.error):
         pass
     return walk_build(pdu)
+
+
+def _rest_with_times(pdu: MessageRequest, length: int) -> bytes:
+    """From esm_class to sm_length; raises ValueError for a time that is too long or holds a NUL."""
+    schedule, validity = pdu.schedule_delivery_time, pdu.validity_period
+    if len(schedule) > 16 or len(validity) > 16 or "\0" in f"{schedule}{validity}":
+        raise ValueError("not a time")
+    times = f"{schedule}\0{validity}\0".encode("latin-1")
+    tail = pdu.registered_delivery, pdu.replace_if_present_flag, pdu.data_coding, pdu.sm_default_msg_id, length
+    return _pack_triple(pdu.esm_class, pdu.protocol_id, pdu.priority_flag) + times + _pack_tail(*tail)
 
 
 def build_submit_ok(sequence: int, message_id: str) -> bytes:

@@ -49,7 +49,9 @@ STATE_OF_NUMBER: Final = {
     8: "REJECTD",
     9: "UNDELIV",
 }
-_STATE_OF_WORD: Final = {word: state for state, word in STATE_OF_NUMBER.items() if 0 < state < 9}
+_TLV_OF_WORD: Final = {
+    word: (_MESSAGE_STATE, bytes((state,))) for state, word in STATE_OF_NUMBER.items() if 0 < state < 9
+}
 
 # Carriers shorten and lengthen the words of appendix B; each begins with one of these, the longest match counts.
 _WORD_STEMS: Final = (
@@ -110,7 +112,7 @@ def build_text(
     delivered = "001" if state == "DELIVRD" else "000"
     head = (
         f"id:{message_id} sub:001 dlvrd:{delivered} submit date:{_minutes(submitted_at)}"
-        f" done date:{_minutes(done_at)} stat:{word or state} err:{error:0>3} text:"
+        f" done date:{_minutes(done_at)} stat:{word or state} err:{error.rjust(3, '0')} text:"
     )
     return head.encode("latin-1") + text[:_TEXT_MAX]
 
@@ -120,13 +122,10 @@ def build_tlvs(message_id: str, state: str, network_error: tuple[int, int] | Non
 
     Raises LocalFault (``unknown_state``) for a word that appendix B does not have.
     """
-    number = _STATE_OF_WORD.get(state)
-    if number is None:
+    told = _TLV_OF_WORD.get(state)
+    if told is None:
         raise LocalFault("unknown_state", detail="a state must be a word of appendix B")
-    tlvs = (
-        (_RECEIPTED_MESSAGE_ID, message_id.encode("latin-1") + b"\x00"),
-        (_MESSAGE_STATE, bytes((number,))),
-    )
+    tlvs = ((_RECEIPTED_MESSAGE_ID, message_id.encode("latin-1") + b"\x00"), told)
     if network_error is None:
         return tlvs
     network, code = network_error
