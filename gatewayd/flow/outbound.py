@@ -348,20 +348,18 @@ class Outbound:
 
     def settle(self, link: Link, result: Result) -> None:
         """One outcome: what it means, and what others learn of it."""
-        desk, outcome = self._desk, result.outcome
+        desk, outcome, name = self._desk, result.outcome, link.name
         if isinstance(outcome, Accepted):
-            desk.metrics.link_results[link.name, "accepted", ""].value += 1
+            desk.metrics.link_results[name, "accepted", ""].value += 1
         else:
-            self._count(link.name, outcome)
+            self._count(name, outcome)
         journey = desk.flying.get(result.message_id) or desk.journey(result.message_id)
         is_rcs = link.channel is _RCS
         if is_rcs:
-            desk.guards.on_outcome(link.name, result.message_id, outcome)
-        if journey is None or journey.progress.links[journey.progress.position] != link.name:
-            desk.metrics.receipt_events.labels(link.name, "late_result").value += 1
+            desk.guards.on_outcome(name, result.message_id, outcome)
+        if journey is None or journey.progress.links[journey.progress.position] != name:
+            desk.metrics.receipt_events.labels(name, "late_result").value += 1
             return
-        if type(outcome) is not Accepted or outcome.changed:
-            notes.of_result(desk.spool, link.name, result)
         progress = journey.progress
         was_sent = progress.stage is _SENT
         now = desk.now()
@@ -369,18 +367,21 @@ class Outbound:
         expires_at = journey.message.expires_at
         if len(progress.segments) > 1 and (in_flight := desk.in_flight.get(progress.id)):
             in_flight.discard(result.segment)
-        step = steps.on_result(progress, desk.terms[link.name], result.segment, outcome, expires_at, now)
+        step = steps.on_result(progress, desk.terms[name], result.segment, outcome, expires_at, now)
         if isinstance(outcome, Accepted):
+            if outcome.changed:
+                notes.of_result(desk.spool, name, result)
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
         else:
+            notes.of_result(desk.spool, name, result)
             self._not_accepted(link, journey, result, outcome, now)
         if is_rcs and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False
-        if desk.ledger is not None and desk.ledger.watches(link.name):
+        if desk.ledger is not None and desk.ledger.watches(name):
             self._account(desk.ledger, link, journey, outcome, was_sent)
         if desk.trail.wants:
             error = None if isinstance(outcome, Accepted) else outcome.error
-            desk.tell(_ANSWERS[type(outcome)], journey, link=link.name, error=error)
+            desk.tell(_ANSWERS[type(outcome)], journey, link=name, error=error)
         if progress.stage is not _SENDING and progress.stage is not _QUEUED:
             desk.flying.pop(progress.id, None)
         desk.apply(journey, step, was_queued)

@@ -48,11 +48,22 @@ def on_sms_result(
     """How an attempt to send one segment ended."""
     mine = _segment(progress, segment)
     mine.is_intended = False
+    if isinstance(outcome, Accepted):  # nearly all are, and a pattern takes six times as long
+        mine.carrier_id = outcome.carrier_id
+        mine.is_taken = True
+        return _sms_sent(progress, terms, expires_at, now)
+    return _not_taken(progress, terms, mine, outcome, expires_at, now)
+
+
+def _not_taken(
+    progress: Progress,
+    terms: LinkTerms,
+    mine: Segment,
+    outcome: Refused | Deferred | Unknown,
+    expires_at: float,
+    now: float,
+) -> Step:
     match outcome:
-        case Accepted(carrier_id):
-            mine.carrier_id = carrier_id
-            mine.is_taken = True
-            return _sms_sent(progress, terms, expires_at, now)
         case Refused(error, _, is_final):
             mine.state, mine.error, mine.is_taken, mine.is_barred = State.UNDELIV, error, True, is_final
             if all(_is_refused(segment) for segment in progress.segments):

@@ -317,6 +317,8 @@ class Writer:
 
     def _folded(self, upto: int, connection: sqlite3.Connection) -> tuple[int, float, bytes] | None:
         """The first row that history has not: from memory, where it mostly is, or from the journal."""
+        if self._kept >= upto:
+            return None
         recent = self._recent
         while recent and recent[0][0] <= self._kept:
             self._recent_octets -= len(recent.popleft()[2])
