@@ -118,6 +118,7 @@ async def test_what_comes_alone_is_committed_at_once_and_what_comes_in_crowds_to
     sizes: list[int] = []
     journal = opened(group_wait_s=0.3, hooks=JournalTimes(committed=lambda seconds, records: sizes.append(records)))
     journal.put(SEEN, "alone", Seen(1.0))
+    journal.then(lambda items: None, None)
     await asyncio.sleep(0)  # no timer: it is sealed at the end of this very turn
     assert journal._in_flight is not None
     for number in range(100):
@@ -125,6 +126,29 @@ async def test_what_comes_alone_is_committed_at_once_and_what_comes_in_crowds_to
         await asyncio.sleep(0)
     await durable(journal)
     assert sizes == [1, 100]
+
+
+@pytest.mark.parametrize("is_awaited_later", [True, False])
+async def test_what_nobody_waits_for_goes_with_the_next_group_or_alone_in_a_while(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, is_awaited_later: bool
+) -> None:
+    monkeypatch.setattr("gatewayd.store.journal.UNAWAITED_WAIT_S", 3_600.0 if is_awaited_later else 0.001)
+    committed: asyncio.Queue[int] = asyncio.Queue()
+    hooks = JournalTimes(committed=lambda seconds, records: committed.put_nowait(records))
+    journal = opened(group_wait_s=0.0, hooks=hooks)
+    journal.put(SEEN, "first", Seen(1.0))
+    journal.delete(SEEN, "second")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert journal._in_flight is None
+    if is_awaited_later:
+        journal.put(SEEN, "third", Seen(1.0))
+        await durable(journal)
+    async with asyncio.timeout(20):
+        assert await committed.get() == 2 + is_awaited_later
+    journal.put(SEEN, "fourth", Seen(1.0))
+    await journal.flush()  # whoever asks for all is not kept waiting
+    assert committed.get_nowait() == 1
 
 
 async def test_groups_are_committed_and_acknowledged_in_order(opened: Open, tmp_path: Path) -> None:
@@ -316,6 +340,7 @@ async def test_groups_go_between_the_slices_of_a_fold(
 
     monkeypatch.setattr(database.Writer, "_commit", note)
     journal.put(SEEN, "urgent", Seen(2.0))
+    journal.then(lambda items: None, None)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert journal._in_flight is not None
