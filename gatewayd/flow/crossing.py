@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any, Final, Protocol
+from itertools import groupby
+from typing import Any, Final, Protocol, cast
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
 from gatewayd.flow import parcels
@@ -112,7 +113,6 @@ class Crossing:
             parcels.GiveBack: self._on_give_back,
             parcels.Send: self._on_send,
             parcels.Done: self._on_done,
-            parcels.Told: self._on_told,
             parcels.Acked: self._on_acked,
             parcels.Stray: self._on_stray,
             parcels.Claimed: self._on_claimed,
@@ -195,11 +195,16 @@ class Crossing:
         if parcel.link in self._links:
             self._links[parcel.link].done(peer, parcel.results)
 
-    def _on_told(self, peer: int, parcel: parcels.Told) -> None:
-        if parcel.link in self._links:
-            self._links[parcel.link].told(peer, parcel.token, parcel.content)
-        else:  # this worker has not heard of it yet: the carrier will offer it again
-            self.send(peer, parcels.Acked(parcel.link, [parcel.token], stored=False))
+    def _on_told(self, peer: int, told: Sequence[parcels.Told]) -> None:
+        """All that one frame told in a row: as many receipts as one read brought cost less together."""
+        by_link: dict[str, list[parcels.Told]] = {}
+        for parcel in told:
+            by_link.setdefault(parcel.link, []).append(parcel)
+        for name, of_link in by_link.items():
+            if name in self._links:
+                self._links[name].told(peer, of_link)
+            else:  # this worker has not heard of it yet: the carrier will offer it again
+                self.send(peer, parcels.Acked(name, [parcel.token for parcel in of_link], stored=False))
 
     def _on_acked(self, peer: int, parcel: parcels.Acked) -> None:
         if parcel.link in self._links:
@@ -406,8 +411,13 @@ class Crossing:
     def on_items(self, peer: int, items: Sequence[parcels.Parcel]) -> None:
         """One frame of a peer."""
         acts = self._acts
-        for item in items:
-            acts[type(item)](peer, item)
+        for kind, of_kind in groupby(items, type):
+            if kind is parcels.Told:
+                self._on_told(peer, cast("list[parcels.Told]", list(of_kind)))
+            else:
+                act = acts[kind]
+                for item in of_kind:
+                    act(peer, item)
         self._heard.set()
 
     def on_up(self, peer: int) -> None:

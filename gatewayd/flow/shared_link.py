@@ -160,12 +160,13 @@ class SharedLink:
         for peer, numbers in abroad.items():
             self._crossing.send(peer, Acked(self.name, numbers, stored))
 
-    def told(self, peer: int, token: int, content: Receipt | object) -> None:
-        """What another worker heard of one of our handsets."""
+    def told(self, peer: int, told: Sequence[Told]) -> None:
+        """What another worker heard of our handsets."""
         if self._is_retired:
-            self._crossing.send(peer, Acked(self.name, [token], stored=False))
+            self._crossing.send(peer, Acked(self.name, [one.token for one in told], stored=False))
             return
-        self._crossing.dispatcher.on_reports(self, [Report(content, _Abroad(peer, token))])  # type: ignore[arg-type]
+        reports = [Report(one.content, _Abroad(peer, one.token)) for one in told]
+        self._crossing.dispatcher.on_reports(self, reports)
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
         """This worker speaks to platforms itself."""

@@ -73,7 +73,7 @@ class _Peer(asyncio.Protocol):
                 raise _Fault(f"a frame of {size} octets")
             if len(buffer) - start - 4 < size:
                 break
-            frame = bytes(buffer[start + 4 : start + 4 + size])
+            frame = buffer[start + 4 : start + 4 + size]
             start += 4 + size
             self._mesh.received(self.slot, frame)
         del buffer[:start]
@@ -217,7 +217,7 @@ class Mesh:
             raise _Fault(f"a call from worker {slot}")
         return slot
 
-    def received(self, peer: int, frame: bytes) -> None:
+    def received(self, peer: int, frame: bytes | bytearray) -> None:
         """A frame came."""
         self._on_items(peer, self._decoder.decode(frame))
 
