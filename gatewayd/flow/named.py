@@ -16,7 +16,7 @@ from gatewayd.flow.desk import Desk
 from gatewayd.message import Message
 from gatewayd.policy import intervention
 from gatewayd.policy.answers import Changes, Fate, Named, NamedFate
-from gatewayd.policy.homes import id_of, sequence_of
+from gatewayd.policy.homes import id_of, sequence_of, slot_of
 from gatewayd.policy.journey import Finish
 from gatewayd.policy.numbering import handset_of
 from gatewayd.store.kinds import MESSAGE, RESULT
@@ -26,7 +26,6 @@ from gatewayd.store.walking import walk
 
 GROUP_MAX: Final = 254
 _SLICE: Final = 200
-_SLOT_MASK: Final = 0xFF
 
 
 class NamedMessages:
@@ -179,7 +178,7 @@ def fate_of(message_id: int, result: Result) -> Fate:
 
 def group_ids(first: int) -> list[int]:
     """The ids that the other messages of a group may have, whose first has this one."""
-    sequence, slot = sequence_of(first), first & _SLOT_MASK
+    sequence, slot = sequence_of(first), slot_of(first)
     return [id_of(sequence + number, slot) for number in range(1, GROUP_MAX)]
 
 

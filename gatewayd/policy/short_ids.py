@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gatewayd.policy.homes import id_of, sequence_of
+from gatewayd.policy.homes import id_of, sequence_of, slot_of
 
 BLOCK_SIZE: Final = 1 << 12
 """Ids of one block: a name is given to the first, and to a group that begins with it."""
@@ -27,7 +27,7 @@ def first_of_block(sequence: int) -> int:
 def short_name(message_id: int) -> str:
     """The name of an id that begins a block."""
     block = sequence_of(message_id) // BLOCK_SIZE % _BLOCKS
-    return f"{block << _SLOT_BITS | message_id & _SLOT_MASK:08x}"
+    return f"{block << _SLOT_BITS | slot_of(message_id) & _SLOT_MASK:08x}"
 
 
 def ids_named(name: int, sequence: int) -> tuple[int, ...]:

@@ -116,7 +116,7 @@ class EsmeConnection:
     def _deliver_bare(self, pdu: DeliverSm, context: Delivery | Guest) -> None:
         delivery = context if isinstance(context, Delivery) else context.delivery
         encoding = text.encoding_of(pdu.data_coding, self.account_settings.data_coding_0)
-        parts = bare_parts(pdu, encoding, delivery.id >> 8)
+        parts = bare_parts(pdu, encoding, delivery.id)
         joint = Joint(context, len(parts)) if len(parts) > 1 else context
         for part in parts:
             self.engine.request(part, time.monotonic(), joint)

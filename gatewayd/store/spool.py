@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.message import Message
-from gatewayd.policy.homes import id_of, sequence_at, sequence_of
+from gatewayd.policy.homes import STEP_BITS, STEP_MASK, TIME_SHIFT, id_of, sequence_after, sequence_at
 from gatewayd.policy.journey import Progress
 from gatewayd.policy.short_ids import first_of_block
 from gatewayd.store.journal import Journal
@@ -55,14 +55,15 @@ class Spool:
         self._hot: dict[int, Journey] = {}
         # Ids rise with time, so they stay unique over restarts that forget what is finished, and sort by age.
         highest = journal.highest_key((MESSAGE, DELIVERY, DEAD_LETTER))
-        self._sequence = max(sequence_at(clock()), sequence_of(highest))
+        self._sequence = max(sequence_at(clock()), sequence_after(highest))
         self._due_heap: list[tuple[float, int]] = []
         self._scheduled: dict[int, float] = {}
 
     def new_id(self) -> int:
         """The next id for a message or a delivery."""
-        self._sequence += 1
-        return self._sequence << 8 | self._slot  # as policy.homes says; two for each message
+        self._sequence = sequence = self._sequence + 1
+        # As policy.homes.id_of says; two for each message.
+        return sequence >> STEP_BITS << TIME_SHIFT | self._slot << STEP_BITS | sequence & STEP_MASK
 
     def new_block_id(self) -> int:
         """The next id that has a short name (policy.short_ids)."""

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatewayd.policy.homes import SLOTS_MAX, home_of, id_of, made_at, sequence_at, sequence_of
+from gatewayd.policy.homes import (
+    SLOTS_MAX,
+    home_of,
+    id_of,
+    made_at,
+    sequence_after,
+    sequence_at,
+    sequence_of,
+    slot_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +61,9 @@ def test_blocks_of_numbers_are_spread_evenly(workers: int, first: int, step: int
 def test_ids_are_unique_over_slots_and_keep_the_order_of_time(sequence: int, slot: int) -> None:
     here = id_of(sequence, slot)
     assert sequence_of(here) == sequence
-    assert here % SLOTS_MAX == slot
-    assert id_of(sequence + 1, 0) > here
+    assert slot_of(here) == slot
+    assert id_of(sequence + 1, slot) > here
+    assert id_of(sequence_after(here), 0) > id_of(sequence | 1_023, SLOTS_MAX - 1), "whoever made others by then"
     assert here < 2**63, "a key of the store"
 
 
@@ -64,5 +74,7 @@ def test_an_id_tells_the_millisecond_at_which_it_was_made(at_ms: int, slot: int)
     assert made_at(id_of(first + 1_023, slot)) == made_at(id_of(first, slot)) < made_at(id_of(first + 1_024, slot))
 
 
-def test_ids_are_where_they_always_were() -> None:
-    assert id_of(sequence_at(1_790_000_000.0), 5) == 1_790_000_000_000 << 18 | 5
+def test_ids_of_one_time_differ_in_their_lowest_bits() -> None:
+    first = sequence_at(1_790_000_000.0)
+    assert id_of(first, 0) == 1_790_000_000_000 << 18
+    assert len({id_of(first + n, 5) % 1_024 for n in range(1_024)}) == 1_024

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from gatewayd.message import Encoding, Message, State
+from gatewayd.policy.homes import id_of as made_id_of
+from gatewayd.policy.homes import sequence_at
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.policy.short_ids import short_name
 from gatewayd.senders.product_ids import uuid_of
@@ -76,7 +78,7 @@ def test_ids_and_numbers_are_told_apart(text: str, is_id: bool) -> None:
 
 
 def test_short_ids_are_found_by_the_time_of_day() -> None:
-    message_id = 1_790_000_000_000 << 18 | 1
+    message_id = made_id_of(sequence_at(1_790_000_000.0), 1)
     name = short_name(message_id)
     assert re.fullmatch("[0-9a-f]{8}", name)
     assert id_of(f"0x{name}", 1_790_000_100.0) == message_id
