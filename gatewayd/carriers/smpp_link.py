@@ -110,6 +110,7 @@ class SmppLink:
         self.reader = reader or ReportReader(settings, on_fault)
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
+        self._looked_at = 0
         self._opened = 0
         self._tls = CarrierTls(settings)
         self.admission = admission or Admission(settings.connects_per_s, clock=clock, burst=burst_of(settings))
@@ -354,13 +355,14 @@ class SmppLink:
         return sum(seat.free() for seat in self._seats)
 
     def _roomiest(self) -> tuple[Seat | None, int]:
-        """The bind with the most room, and how much that is."""
-        roomiest, most = None, 0
-        for seat in self._seats:
-            free = seat.free()
-            if free > most:
-                roomiest, most = seat, free
-        return roomiest, most
+        """A bind with room, and how much: the roomier of two, others each time; of all, if these have none."""
+        seats = self._seats
+        if len(seats) > 3:  # a look at each bind for each message is dear where there are many
+            self._looked_at = at = (self._looked_at + 1) % len(seats)
+            found = _roomiest_of((seats[at - 1], seats[at]))
+            if found[0] is not None:
+                return found
+        return _roomiest_of(seats)
 
     def _send(self, seat: Seat, request: SubmitSm, message_id: int, segment: int, changed: str) -> None:
         now = self._clock()
@@ -470,3 +472,12 @@ class SmppLink:
             self._reports.append(Report(content, token))
         elif seat.connection.state is not ConnState.CLOSED:
             respond(seat.connection, pdu.sequence, is_data, status)
+
+
+def _roomiest_of(seats: Sequence[Seat]) -> tuple[Seat | None, int]:
+    roomiest, most = None, 0
+    for seat in seats:
+        free = seat.free()
+        if free > most:
+            roomiest, most = seat, free
+    return roomiest, most

@@ -33,7 +33,9 @@ log = logging.getLogger(__name__)
 # Looked up once: a member of an enumeration is dear to find in its class.
 _RCS = Channel.RCS
 _QUEUED, _SENDING, _SENT = Stage.QUEUED, Stage.SENDING, Stage.SENT
-BATCH_MAX = 256
+# So many go over one link in a turn of the loop; where few links have any, so many over all together. What a turn took
+# from many binds must go in about one turn, too, else it piles up.
+BATCH_MAX, BATCH_MAX_OF_ALL = 256, 1_024
 _HOUR_S = 3_600.0
 
 # How attempts ended, for people: a message that ends UNKNOWN is another thing than an answer that did not come.
@@ -97,12 +99,13 @@ class Outbound:
 
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
+        most = max(BATCH_MAX, BATCH_MAX_OF_ALL // len(dirty))
         for name in dirty:
             if not self._is_stopping and name in self._desk.links and name not in self._shut:
-                self._pump(self._desk.links[name])
+                self._pump(self._desk.links[name], most)
 
-    def _pump(self, link: Link) -> None:
-        """Send what the link, its limits and its queue allow, up to one batch; then come back for more."""
+    def _pump(self, link: Link, most: int) -> None:
+        """Send what the link, its limits and its queue allow, ``most`` at once; then come back for more."""
         if self._desk.revokes[link.name]:
             self._revoke(link)
         queue = self._desk.queues[link.name]
@@ -111,7 +114,7 @@ class Outbound:
             link.want(0, reserved)
             return
         free = link.capacity() - reserved
-        room = min(free - self._unwritten[link.name], len(queue), BATCH_MAX)
+        room = min(free - self._unwritten[link.name], len(queue), most)
         limits = self._limits[link.name]
         if room <= 0:
             if free <= 0 or not len(queue):

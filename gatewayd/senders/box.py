@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 T = TypeVar("T")
 
-LOOKED_AT: Final = 8
-"""Among so many binds the freest is looked for: of more, the next ones are as good."""
+LOOKED_AT: Final = 2
+"""Among so many binds the freest is looked for: of more, the next ones are nearly as good, and a look at each bind for
+each delivery is dear where there are many."""
 WAITING_MAX: Final = 500
 """So many may wait for a way that is full, before all others wait as well."""
 

@@ -35,7 +35,9 @@ ORPHAN_DEPTH_MAX, ORPHAN_WINDOW = 100_000, 1
 
 SMPP = "smpp"
 HOT_MAX = 2_000
-LOAD_MAX = 200
+# So many of one account go in a turn of the loop; where few accounts have any, so many of all together. What one turn
+# took from many binds must go in about one turn, too, else receipts pile up behind it.
+LOAD_MAX, LOAD_MAX_OF_ALL = 200, 1_024
 SWEEP_S = 30.0
 # Of one account, so that a million that expire at once do not hold up the loop; the next ones soon after.
 SWEEP_MAX, SWEEP_AGAIN_S = 500, 0.1
@@ -242,15 +244,16 @@ class Outbox:
 
     def _pump_all(self) -> None:
         dirty, self._dirty = self._dirty, set()
+        most = max(LOAD_MAX, LOAD_MAX_OF_ALL // len(dirty))
         for account in () if self._is_stopping else dirty:
             if self.sharing is not None:
-                self.sharing.pump(self._boxes[account])
+                self.sharing.pump(self._boxes[account], most)
             else:
-                self._pump(self._boxes[account])
+                self._pump(self._boxes[account], most)
 
-    def _pump(self, box: Box) -> None:
-        """Fill the windows of the account's binds, each in turn."""
-        free = min(box.free_now(), len(box), LOAD_MAX)
+    def _pump(self, box: Box, most: int) -> None:
+        """Fill the windows of the account's binds, each in turn, with so many at most."""
+        free = min(box.free_now(), len(box), most)
         if free > 0:
             now = self._clock()
             for delivery in self.load(box, [box.pop() for _ in range(free)]):

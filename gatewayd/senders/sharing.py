@@ -19,7 +19,6 @@ from gatewayd.store.records import Delivery
 if TYPE_CHECKING:
     from gatewayd.senders.deliver import Outbox
 
-LOAD_MAX = 200
 HANDSET_MAX = 16
 """So many of one handset may be under way over another worker: what waits there for its bind takes room from others."""
 
@@ -73,10 +72,10 @@ class Sharing:
 
     # -- the home's side ------------------------------------------------------------------------------------------
 
-    def pump(self, box: Box) -> None:
-        """Send what the credits in hand allow; ask for more, or give back."""
+    def pump(self, box: Box, most: int) -> None:
+        """Send what the credits in hand allow, and so many at most; ask for more, or give back."""
         purse = self._purses.setdefault(box.account, Purse())
-        wanted = min(len(purse), len(box), LOAD_MAX) if box.homes.waiting < WAITING_MAX else 0
+        wanted = min(len(purse), len(box), most) if box.homes.waiting < WAITING_MAX else 0
         if wanted:
             for delivery in self._outbox.load(box, [box.pop() for _ in range(wanted)]):
                 if not self._outbox.end_expired(box, delivery):

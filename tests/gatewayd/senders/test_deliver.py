@@ -161,6 +161,18 @@ async def turn() -> None:
     await asyncio.sleep(0)
 
 
+@pytest.mark.parametrize("accounts", [["shop"], ["shop", "bank"]])
+async def test_few_accounts_share_what_goes_in_a_turn(stages: Any, accounts: list[str]) -> None:
+    """As much as one turn takes from many binds; with 200 for each account, receipts piled up behind eight binds."""
+    stage = stages(depth=9_999, window=9_999)
+    binds = [stage.bind(account) for account in accounts]
+    numbers = iter(range(1, 9_999))
+    for account in accounts:
+        stage.add(*[owed(next(numbers), account, source=f"336{number:08}") for number in range(1_500)])
+    await asyncio.sleep(0)
+    assert [len(bind.given) for bind in binds] == [deliver.LOAD_MAX_OF_ALL // len(accounts)] * len(accounts)
+
+
 async def test_what_is_owed_goes_to_the_bind_in_order_and_is_settled(stages: Any) -> None:
     stage = stages()
     bind = stage.bind()
