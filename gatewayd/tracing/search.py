@@ -10,6 +10,7 @@ import math
 import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,7 +141,7 @@ class Archive:
         spellings = spellings_of(number, countries)
         names = [spelling.encode() for spelling in spellings]
         found = self._newest_in(self._journals(names), spellings)
-        for ends_at, slot, stretch in self._latest_first():
+        for ends_at, slot, stretch in sorted(self._stretches(-math.inf), key=itemgetter(0), reverse=True):
             if len(found) >= count and sorted(found.values())[-count] >= ends_at:
                 break  # what remains was over by then, whichever worker wrote it
             found |= self._newest_in(groups_of(slot, stretch, names), spellings)
@@ -157,15 +158,6 @@ class Archive:
             if change.kind in ("message", "delivery") and _concerns(change.value, spellings)
         }
 
-    def _latest_first(self) -> list[tuple[float, int, Stretch]]:
-        """All stretches with the moment at which each ended, if it did. Those of several workers lie side by side."""
-        found = []
-        for slot, folder in folders(self._folder):
-            of_folder = stretches(folder)
-            ends = [stretch.since for stretch in of_folder[1:]] + [math.inf] * len(of_folder[:1])
-            found += [(ends_at, slot, stretch) for ends_at, stretch in zip(ends, of_folder, strict=True)]
-        return sorted(found, key=lambda entry: entry[0], reverse=True)
-
     # -- where it lies --------------------------------------------------------------------------------------------
 
     def _changes(self, names: list[bytes], since: float) -> list[Change]:
@@ -174,7 +166,7 @@ class Archive:
         seen: set[tuple[int, int, float]] = set()
         # Journals first: what a fold takes out of them meanwhile is in the history by then.
         found: list[tuple[Group, list[str] | None]] = [(group, None) for group in self._journals(names)]
-        for slot, stretch in self._stretches(since):
+        for _, slot, stretch in self._stretches(since):
             groups = list(groups_of(slot, stretch, names))
             texts = texts_of(stretch, groups) if self._with_texts and groups else {}
             found += [(group, texts.get((group.sequence, group.at))) for group in groups]
@@ -184,13 +176,15 @@ class Archive:
                 changes += _opened(group, of_group)
         return changes
 
-    def _stretches(self, since: float) -> Iterator[tuple[int, Stretch]]:
-        """Those that may hold anything that was committed at that moment or later."""
+    def _stretches(self, since: float) -> Iterator[tuple[float, int, Stretch]]:
+        """Those that may hold anything that was committed at that moment or later, each with its worker and the moment
+        at which that one's next began. Several workers' overlap."""
         for slot, folder in folders(self._folder):
             of_folder = stretches(folder)
-            for number, stretch in enumerate(of_folder):
-                if number + 1 == len(of_folder) or of_folder[number + 1].since >= since:
-                    yield slot, stretch
+            for number, stretch in enumerate(of_folder, 1):
+                ends_at = of_folder[number].since if number < len(of_folder) else math.inf
+                if ends_at >= since:
+                    yield ends_at, slot, stretch
 
     def _journals(self, names: list[bytes]) -> Iterator[Group]:
         for slot, connection in self._spools():
