@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gatewayd.message import Encoding, Message
+from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store import spool as module
 from gatewayd.store.journal import Journal
@@ -55,6 +56,13 @@ def accept(spool: Spool, stage: Stage = Stage.QUEUED, due: float = 0.0, queue: s
 
 def delivery(spool: Spool, account: str = "shop") -> Delivery:
     return Delivery(spool.new_id(), account, "mo", 1, 1, "33612345678", 1, 1, "36179", NOW, NOW + 9.0)
+
+
+@pytest.mark.parametrize("slot", [0, 5, 255])
+async def test_ids_made_by_hand_are_those_of_the_policy(journal: Journal, clock: Clock, slot: int) -> None:
+    spool = Spool(journal, slot=slot, clock=clock)
+    first = sequence_of(spool.new_id())
+    assert [spool.new_id() for _ in range(2_000)] == [id_of(first + n, slot) for n in range(1, 2_001)]
 
 
 def ids(journeys: list[Journey]) -> list[int]:
