@@ -355,11 +355,11 @@ class SmppLink:
         return sum(seat.free() for seat in self._seats)
 
     def _roomiest(self) -> tuple[Seat | None, int]:
-        """A bind with room, and how much: the roomier of two, others each time; of all, if these have none."""
+        """A bind with room, and how much: the roomiest of three, others each time; of all, if these have none."""
         seats = self._seats
         if len(seats) > 3:  # a look at each bind for each message is dear where there are many
             self._looked_at = at = (self._looked_at + 1) % len(seats)
-            found = _roomiest_of((seats[at - 1], seats[at]))
+            found = _roomiest_of((seats[at - 2], seats[at - 1], seats[at]))
             if found[0] is not None:
                 return found
         return _roomiest_of(seats)

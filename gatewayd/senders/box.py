@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 W = TypeVar("W")
 T = TypeVar("T")
 
-LOOKED_AT: Final = 2
+LOOKED_AT: Final = 3
 """Among so many binds the freest is looked for: of more, the next ones are nearly as good, and a look at each bind for
 each delivery is dear where there are many."""
 WAITING_MAX: Final = 500

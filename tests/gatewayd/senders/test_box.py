@@ -56,17 +56,17 @@ def binds(box: Box, *used: int) -> list[Bind]:
 
 def test_the_freest_bind_is_taken_and_of_equals_each_in_turn() -> None:
     box = Box("shop", 100, 10)
-    one, two = binds(box, 3, 1)
+    one, two, three = binds(box, 3, 1, 10)
     assert [freest(box) for _ in range(3)] == [two, two, two]
     two.open = two.open * 3
     assert {freest(box) for _ in range(3)} == {one, two}
-    for bind in (one, two):
+    for bind in (one, two, three):
         bind.open = [owed(1)] * 10
     assert box.freest() is None
     assert box.free() == box.free_now() == 0
 
 
-def test_of_many_binds_the_freer_of_two_is_taken_and_all_are_used_alike() -> None:
+def test_of_many_binds_the_freest_of_some_is_taken_and_all_are_used_alike() -> None:
     box = Box("shop", 100, 100)
     made = binds(box, *[0] * 7, 100)
     for _ in range(350):
