@@ -372,9 +372,8 @@ class Desk:
             error,
             message.accepted_at,
             _end_of(message, at) if at else now,
+            known_as=message.known_as,
         )
-        if message.known_as:
-            delivery.known_as = message.known_as
         # The application may know its message by its beginning; nobody else needs to keep that.
         if account is not None and (shown := account.receipt_text_chars):
             delivery.payload, delivery.encoding = message.payload[: shown * _CHARACTER_OCTETS], message.encoding

@@ -363,6 +363,8 @@ class Outbound:
         if journey is None or journey.progress.links[journey.progress.position] != name:
             desk.metrics.receipt_events.labels(name, "late_result").value += 1
             return
+        if type(outcome) is not Accepted or outcome.changed:
+            notes.of_result(desk.spool, name, result)
         progress = journey.progress
         was_sent = progress.stage is _SENT
         now = desk.now()
@@ -372,11 +374,8 @@ class Outbound:
             in_flight.discard(result.segment)
         step = steps.on_result(progress, desk.terms[name], result.segment, outcome, expires_at, now)
         if isinstance(outcome, Accepted):
-            if outcome.changed:
-                notes.of_result(desk.spool, name, result)
             self._accepted(link, journey, result.segment, outcome.carrier_id, now)
         else:
-            notes.of_result(desk.spool, name, result)
             self._not_accepted(link, journey, result, outcome, now)
         if is_rcs and isinstance(outcome, Accepted | Unknown) and not outcome.is_plain:
             progress.is_plain = False

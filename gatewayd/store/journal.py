@@ -276,13 +276,12 @@ class Journal:
             self._loop.call_later(wait_s, self._seal)
 
     def _seal(self) -> None:
-        if not self._waiters:
-            if not self._records:
-                self._is_resting = True
-                return
-            if self._unawaited is None:
-                self._unawaited = self._loop.call_later(UNAWAITED_WAIT_S, self._seal)
-                return
+        if not (self._records or self._waiters):
+            self._is_resting = True
+            return
+        if not self._waiters and self._unawaited is None:
+            self._unawaited = self._loop.call_later(UNAWAITED_WAIT_S, self._seal)
+            return
         self._unawaited = None
         records, self._records = self._records, []
         waiters, self._waiters = self._waiters, {}

@@ -144,7 +144,7 @@ def _parse_message(record: type[SubmitSm | DeliverSm], data: bytes, sequence: in
             schedule, validity, start = _times_of(data, start - 7)
             registered, replace, data_coding, default_id, length = _unpack_tail(data, start)
             start += 5
-    except (ValueError, struct.error, IndexError):
+    except (ValueError, IndexError, struct.error):
         return None
     end = start + length
     tlvs: Tlvs | None = () if end == len(data) else _parse_tlvs(data, end)

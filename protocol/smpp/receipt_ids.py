@@ -85,7 +85,7 @@ def _hex_keys(number: str) -> tuple[str, ...]:
     lower, decimal = number.lower(), str(int(number, 16))
     stripped = lower.lstrip("0")
     if lower != number:
-        return (lower, number, decimal) if stripped == lower else (stripped, number, lower, decimal)
+        return tuple(dict.fromkeys((stripped, number, lower, decimal)))
     return (number, decimal) if stripped == number else (stripped, number, decimal)
 
 
