@@ -1,4 +1,4 @@
-"""SQLite opened right: schema versions, integrity, one reader for the event loop, one writer thread.
+"""SQLite opened right: schema versions, integrity, a reader for the event loop, and how a row is written.
 
 Knows SQL and files; knows nothing of groups in the making, nor of what the values mean.
 """
@@ -10,19 +10,13 @@ import fcntl
 import logging
 import math
 import os
-import queue
 import sqlite3
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gatewayd.store.history import History
 from gatewayd.store.kinds import (
     KINDS_OF_VERSION_1,
     KINDS_SINCE_VERSION_2,
@@ -37,16 +31,7 @@ from gatewayd.store.kinds import (
 log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 6
-FOLD_SLICE = 200
-PRESSED_FOLDING = 4
-JOURNAL_SLICE = 20
-RECENT_OCTETS = 32 * 1024 * 1024
-RETRY_FIRST_S = 0.05
-RETRY_MAX_S = 2.0
 READ_CHUNK = 500
-
-
-_Job = Callable[[sqlite3.Connection], None]
 
 
 class StoreFault(Exception):
@@ -201,160 +186,14 @@ class Database:
         yield from self._reader.execute("SELECT sequence, records FROM journal ORDER BY sequence")
 
 
-class Writer:
-    """The one thread that writes. A job that the disk refuses is tried until it succeeds.
-
-    Groups are done in order. The slices of a fold are done in order too, but only while no group waits: a fold is never
-    in the way of an acknowledgement. Unless ``is_pressed``: then each group is followed by more folding than it brings,
-    so that whoever commits faster than the disk folds is slowed down and does not fill the memory instead.
-    """
-
-    def __init__(self, database: Database, tell: Callable[[str, Any], None], history: History | None = None) -> None:
-        """What ``history`` is given, it keeps before the journal drops it."""
-        self._database = database
-        self._history = history
-        self._kept = -1
-        self._recent: deque[tuple[int, float, bytes]] = deque()
-        self._recent_octets = 0
-        self._tell = tell
-        self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
-        self._slices: deque[_Job] = deque()
-        self._owed_slices = 0
-        self.is_pressed = False
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="gatewayd-store", daemon=True)
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the jobs in line, unless the disk refuses them, and end the thread."""
-        self._stopping.set()
-        self._jobs.put(None)
-        self._thread.join()
-
-    def commit(self, sequence: int, records: bytes, count: int = 1) -> None:
-        """One journal row of ``count`` records, durable when ``committed`` is told."""
-        self._jobs.put(partial(self._commit, sequence, records, count))
-
-    def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
-        """Write the frozen values to their tables in slices, then drop the journal up to here."""
-        slices: deque[_Job] = deque()
-        for kind, entries in frozen:
-            items = list(entries.items())
-            for start in range(0, len(items), FOLD_SLICE):
-                slices.append(partial(_write_slice, kind, items[start : start + FOLD_SLICE]))
-        if self._history is not None:
-            slices.append(partial(self._keep, sequence))
-        slices.append(partial(self._end_fold, sequence))
-        self._jobs.put(slices)
-
-    def _run(self) -> None:
-        connection = connect(self._database.path)
-        connection.text_factory = bytes  # what it reads goes into a file as it is
-        while (job := self._next()) is not None:
-            if isinstance(job, deque):
-                self._slices.extend(job)
-            elif not self._insist(job, connection):
-                break  # what comes after a job that was given up must not be done without it
-        connection.close()
-        if self._history is not None:
-            self._history.close()
-
-    def _next(self) -> _Job | deque[_Job] | None:
-        if not self._slices:
-            return self._jobs.get()
-        if self._owed_slices > 0:
-            self._owed_slices -= 1
-            return self._slices.popleft()
-        try:
-            job = self._jobs.get_nowait()
-        except queue.Empty:
-            return self._slices.popleft()
-        if job is None:  # the end: the fold goes on at the next start, from the journal
-            self._slices.clear()
-        return job
-
-    def _insist(self, job: _Job, connection: sqlite3.Connection) -> bool:
-        """Whether it was done; it is given up only when the writer is stopped."""
-        wait_s = RETRY_FIRST_S
-        while True:
-            try:
-                job(connection)
-            except Exception as error:  # whatever it is: a writer that ends would let everybody wait for ever
-                if not isinstance(error, sqlite3.Error):
-                    log.exception("the store's writer failed")
-                if connection.in_transaction:
-                    connection.rollback()
-                self._tell("failed", str(error))
-                if self._stopping.wait(wait_s):
-                    return False
-                wait_s = min(wait_s * 2, RETRY_MAX_S)
-            else:
-                return True
-
-    def _commit(self, sequence: int, records: bytes, count: int, connection: sqlite3.Connection) -> None:
-        # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
-        began = time.perf_counter()
-        text, at = records.decode(), time.time()
-        connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, at, text))
-        if self._history is not None:
-            self._remember(sequence, at, records)
-        self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
-        self._tell("committed", time.perf_counter() - began)
-
-    def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
-        """Give history the next folded row, one a slice; after the last one, make it durable."""
-        assert self._history is not None
-        row = self._folded(upto, connection)
-        if row is None:
-            self._history.sync()
-            return
-        self._history.append(*row)
-        self._kept = row[0]
-        self._slices.appendleft(partial(self._keep, upto))
-
-    def _folded(self, upto: int, connection: sqlite3.Connection) -> tuple[int, float, bytes] | None:
-        """The first row that history has not: from memory, where it mostly is, or from the journal."""
-        if self._kept >= upto:
-            return None
-        recent = self._recent
-        while recent and recent[0][0] <= self._kept:
-            self._recent_octets -= len(recent.popleft()[2])
-        if recent and recent[0][0] == self._kept + 1 <= upto:
-            return recent[0]
-        sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
-        row: tuple[int, float, bytes] | None = connection.execute(sql, (self._kept, upto)).fetchone()
-        return row
-
-    def _remember(self, sequence: int, at: float, records: bytes) -> None:
-        """Most rows are kept a second after they were written: they need not be read back for that."""
-        self._recent.append((sequence, at, records))
-        self._recent_octets += len(records)
-        while self._recent_octets > RECENT_OCTETS:
-            self._recent_octets -= len(self._recent.popleft()[2])
-
-    def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
-        """Drop the folded rows, a few at a time so that groups go between."""
-        row = connection.execute("SELECT min(sequence) FROM journal").fetchone()
-        upto = min(sequence, row[0] + JOURNAL_SLICE - 1) if row[0] is not None else sequence
-        with _unsynced(connection):
-            connection.execute("DELETE FROM journal WHERE sequence <= ?", (upto,))
-        if upto < sequence:
-            self._slices.appendleft(partial(self._end_fold, sequence))
-        else:
-            self._tell("folded", None)
-
-
-def _write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
+def write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
     """One transaction of a fold, two statements at most: each gives the interpreter lock away once, not once a row.
 
     Doing it twice changes nothing.
     """
     gone = [key for key, value in items if value is None]
     rows = [_row(kind, key, value) for key, value in items if value is not None]
-    with _unsynced(connection):
+    with unsynced(connection):
         connection.execute("BEGIN IMMEDIATE")
         if gone:
             connection.execute(f"DELETE FROM {kind.name} WHERE key IN ({_marks(len(gone))})", gone)
@@ -369,7 +208,7 @@ def _marks(count: int) -> str:
 
 
 @contextlib.contextmanager
-def _unsynced(connection: sqlite3.Connection) -> Iterator[None]:
+def unsynced(connection: sqlite3.Connection) -> Iterator[None]:
     """Commit without waiting for the disk. The log is one sequence: what is lost with a power cut is its end, so a lost
     slice of a fold is lost together with the end of that fold, and the journal still has what it held."""
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -27,9 +27,10 @@ from typing import Any
 
 import msgspec
 
-from gatewayd.store.database import Database, StoreFault, Writer
+from gatewayd.store.database import Database, StoreFault
 from gatewayd.store.history import History
 from gatewayd.store.kinds import KINDS, NOTE, Key, Kind
+from gatewayd.store.writer import Writer
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gatewayd.message import Encoding, Message
 from gatewayd.policy.journey import Progress, Stage
-from gatewayd.store import database
 from gatewayd.store import spool as spool_module
+from gatewayd.store import writer
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import PROGRESS, SEEN
 from gatewayd.store.records import Delivery, Seen, Sent
@@ -171,7 +171,7 @@ class SpoolMachine(Machine):
     def small(self) -> None:
         self.patched = pytest.MonkeyPatch()
         self.patched.setattr(spool_module, "HOT_MAX", 3)
-        self.patched.setattr(database, "FOLD_SLICE", 4)
+        self.patched.setattr(writer, "FOLD_SLICE", 4)
 
     def teardown(self) -> None:
         super().teardown()

@@ -15,7 +15,7 @@ import pytest
 
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.runtime.tasks import spawn
-from gatewayd.store import database
+from gatewayd.store import database, writer
 from gatewayd.store import journal as module
 from gatewayd.store.database import StoreFault
 from gatewayd.store.journal import Journal, JournalTimes
@@ -56,8 +56,8 @@ class Gate:
         self.is_open = threading.Event()
         self.is_reached = threading.Event()
         self._left = after
-        self._write = database._write_slice
-        monkeypatch.setattr(database, "_write_slice", self)
+        self._write = database.write_slice
+        monkeypatch.setattr(writer, "write_slice", self)
 
     def __call__(self, *args: Any) -> None:
         if self._left <= 0:
@@ -269,7 +269,7 @@ async def test_what_came_and_went_between_two_folds_never_touches_a_table(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[Any] = []
-    monkeypatch.setattr(database, "_write_slice", lambda kind, items, connection: written.extend(items))
+    monkeypatch.setattr(writer, "write_slice", lambda kind, items, connection: written.extend(items))
     journal = opened()
     journal.put(PROGRESS, 1, progress(1), new=True)
     journal.put(PROGRESS, 1, progress(1, due=5.0))
@@ -324,7 +324,7 @@ async def test_a_fold_asked_for_during_a_fold_follows_it(
 async def test_groups_go_between_the_slices_of_a_fold(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "FOLD_SLICE", 1)
+    monkeypatch.setattr(writer, "FOLD_SLICE", 1)
     gate = Gate(monkeypatch, after=2)
     journal = opened(group_wait_s=0.0)
     for number in range(10):
@@ -332,13 +332,13 @@ async def test_groups_go_between_the_slices_of_a_fold(
     journal._fold_wanted = True
     await durable(journal)
     await gate.reached()
-    commit, slices_before = database.Writer._commit, []
+    commit, slices_before = writer.Writer._commit, []
 
     def note(*args: Any) -> None:
         slices_before.append(len(table_of(tmp_path / "a.spool", "seen")))
         commit(*args)
 
-    monkeypatch.setattr(database.Writer, "_commit", note)
+    monkeypatch.setattr(writer.Writer, "_commit", note)
     journal.put(SEEN, "urgent", Seen(2.0))
     journal.then(lambda items: None, None)
     await asyncio.sleep(0)
@@ -376,7 +376,7 @@ async def test_after_a_crash_what_was_acknowledged_is_there_and_no_more(opened: 
 async def test_a_half_done_fold_is_no_harm(
     slices: int, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "FOLD_SLICE", 2)
+    monkeypatch.setattr(writer, "FOLD_SLICE", 2)
     journal = opened()
     for number in range(6):
         journal.put(SEEN, f"{number}", Seen(1.0))
@@ -405,19 +405,19 @@ async def test_a_half_done_fold_is_no_harm(
 async def test_a_journal_that_is_half_dropped_is_no_harm(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "JOURNAL_SLICE", 1)
+    monkeypatch.setattr(writer, "JOURNAL_SLICE", 1)
     journal = opened(group_wait_s=0.0)
     for number in range(6):
         journal.put(SEEN, "same", Seen(float(number)))
         await durable(journal)
-    ended = database.Writer._end_fold
+    ended = writer.Writer._end_fold
     copies: list[Path] = []
 
-    def end(self: database.Writer, sequence: int, connection: Any) -> None:
+    def end(self: writer.Writer, sequence: int, connection: Any) -> None:
         copies.append(copy_of(tmp_path / "a.spool", tmp_path / f"copy {len(copies)}"))
         ended(self, sequence, connection)
 
-    monkeypatch.setattr(database.Writer, "_end_fold", end)
+    monkeypatch.setattr(writer.Writer, "_end_fold", end)
     await journal.fold()
     assert len(copies) >= 6
     assert [seen(opened(copy)) for copy in copies] == [{"same": 5.0}] * len(copies)
@@ -478,7 +478,7 @@ async def test_closing_says_what_the_disk_did_not_take(
         raise sqlite3.OperationalError("database or disk is full")
 
     journal = opened()
-    monkeypatch.setattr(database.Writer, "_commit", refuse)
+    monkeypatch.setattr(writer.Writer, "_commit", refuse)
     acknowledged: list[Any] = []
     journal.put(SEEN, "a", Seen(1.0))
     journal.then(acknowledged.extend, "a")
