@@ -18,6 +18,7 @@ from gatewayd.policy.ratio_guard import ratio
 from gatewayd.runtime.certificates import Certificates
 from gatewayd.runtime.instruments import Readings
 from gatewayd.runtime.shared_ratio import Counts
+from gatewayd.store.segments import files_of
 
 if TYPE_CHECKING:
     from gatewayd.flow.guarding import Guard
@@ -203,9 +204,9 @@ def _guards(worker: Worker) -> Iterator[tuple[str, Guard, Counts]]:
 
 
 def octets_of(spool: Path) -> int:
-    """What a spool takes with its log, which is not there at all times."""
+    """What a spool takes with its journal and its log, which are not there at all times."""
     octets = 0
-    for file in (spool, spool.with_name(f"{spool.name}-wal")):
+    for file in (spool, spool.with_name(f"{spool.name}-wal"), *(path for _, path in files_of(spool))):
         with contextlib.suppress(OSError):
             octets += file.stat().st_size
     return octets

@@ -159,7 +159,7 @@ GAUGES: Final[dict[str, Gauge]] = {
     ),
     "gatewayd_store_failing": Gauge("1 while the store cannot commit, else 0.", across="max"),
     "gatewayd_store_journal_bytes": Gauge("What was committed since the last fold."),
-    "gatewayd_store_file_bytes": Gauge("Size of the spools' files, with their logs."),
+    "gatewayd_store_file_bytes": Gauge("Size of the spools' files, with their journals and logs."),
     "gatewayd_store_last_fold_duration_seconds": Gauge("How long the last fold took.", across="max"),
     "gatewayd_store_disk_free_bytes": Gauge("Free on the disk of the spools.", across="min"),
     "gatewayd_store_disk_size_bytes": Gauge("Size of the disk of the spools.", across="max"),

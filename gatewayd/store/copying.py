@@ -5,16 +5,19 @@ Knows files and SQLite; runs in a thread of its own. A copy is opened and checke
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
 from gatewayd.runtime.syncing import sync_folder
+from gatewayd.store.database import folded
+from gatewayd.store.segments import Group, files_of, read
 
 PAGES: Final = 256
 REST_S: Final = 0.005
@@ -38,12 +41,13 @@ class Copied(msgspec.Struct, frozen=True):
 def copy_spool(source: Path, target: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> Copied:
     """Copy a spool that other connections go on writing to. ``progress`` gets pages done and to do.
 
-    A transaction is held open for reading meanwhile: the copy is of the moment at which this began, and never begins
-    anew because of what is written. The write-ahead log grows for so long. Raises CopyFault.
+    A transaction is held open for reading meanwhile, and the journal's files: the copy is of the moment at which this
+    began, and never begins anew because of what is written. The write-ahead log grows for so long. Raises CopyFault.
     """
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _MODE))
-        _copy(source, target, progress)
+        with contextlib.ExitStack() as stack:
+            _copy(_Moment(source, stack), target, progress)
         _sync(target)
         sync_folder(target.parent)
         return examine(target)
@@ -51,22 +55,59 @@ def copy_spool(source: Path, target: Path, progress: Callable[[int, int], None] 
         raise CopyFault(f"{target}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> None:
-    reading = sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None)
+class _Moment:
+    """A spool as it is now, whatever becomes of it: its tables, and the groups that may not be in them."""
+
+    def __init__(self, source: Path, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._files: dict[int, BinaryIO] = {}
+        self.tables = stack.enter_context(
+            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None))
+        )
+        # What is held can be read although it is dropped: before the tables stand still, and what came just then.
+        self._hold(source)
+        self.tables.execute("BEGIN")
+        _, self.folded = folded(self.tables)  # from here on the moment stands still
+        self._hold(source)
+        self._ends = {first: os.fstat(file.fileno()).st_size for first, file in self._files.items()}
+
+    def _hold(self, source: Path) -> None:
+        for first, path in files_of(source):
+            if first not in self._files:
+                with contextlib.suppress(FileNotFoundError):
+                    self._files[first] = self._stack.enter_context(path.open("rb"))
+
+    def groups(self, after: int) -> Iterator[Group]:
+        """Those behind a number, in order. Raises CopyFault."""
+        for first, file in sorted(self._files.items()):
+            for group in read(file, self._ends[first]):
+                if group[0] > after + 1:
+                    raise CopyFault(f"group {after + 1} of the journal was folded before it could be copied; try again")
+                if group[0] > after:
+                    after = group[0]
+                    yield group
+
+
+def _copy(moment: _Moment, target: Path, progress: Callable[[int, int], None]) -> None:
     writing = sqlite3.connect(target)
     try:
-        reading.execute("BEGIN")
-        reading.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on the moment stands still
 
         def on_step(status: int, left: int, total: int) -> None:
             progress(total - left, total)
 
-        reading.backup(writing, pages=PAGES, progress=on_step, sleep=REST_S)
+        moment.tables.backup(writing, pages=PAGES, progress=on_step, sleep=REST_S)
         # One file, not three: what was copied says that it has a write-ahead log.
         writing.execute("PRAGMA journal_mode = DELETE")
+        (last,) = writing.execute("SELECT max(sequence) FROM journal").fetchone()
+        writing.executemany(
+            "INSERT INTO journal VALUES (?, ?, ?)",
+            ((sequence, at, records.decode()) for sequence, at, records in moment.groups(last or moment.folded)),
+        )
+        # It is another spool: what lies beside the first one is not to be replayed over it.
+        writing.execute("UPDATE folded SET spool = lower(hex(randomblob(8)))")
+        writing.commit()
     finally:
         writing.close()
-        reading.close()
 
 
 def examine(path: Path) -> Copied:

@@ -27,10 +27,11 @@ from gatewayd.store.kinds import (
     Key,
     Kind,
 )
+from gatewayd.store.segments import DamagedJournal, Group, replay
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 READ_CHUNK = 500
 
 
@@ -69,6 +70,17 @@ def _migrate_5(connection: sqlite3.Connection) -> None:
     _create(connection, KINDS_SINCE_VERSION_6)
 
 
+def _migrate_6(connection: sqlite3.Connection) -> None:
+    """The journal becomes files: which spool they belong to, and from which group on they are not in the tables yet.
+
+    The table keeps what an older gatewayd wrote until it is folded, and the groups of a copy, which is one file.
+    """
+    connection.execute("CREATE TABLE folded (spool TEXT NOT NULL, sequence INTEGER NOT NULL)")
+    connection.execute(
+        "INSERT INTO folded VALUES (lower(hex(randomblob(8))), (SELECT coalesce(min(sequence), 1) - 1 FROM journal))"
+    )
+
+
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         connection.execute(kind.create)
@@ -86,6 +98,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _migrate_3,
     _migrate_4,
     _migrate_5,
+    _migrate_6,
 )
 
 
@@ -99,6 +112,7 @@ class Database:
             self._prepare(check)
             self._reader = connect(path)
             self._reader.execute("PRAGMA query_only = ON")
+            self.identity, self.folded = folded(self._reader)
         except sqlite3.OperationalError as error:
             self._lock.close()
             raise StoreFault(
@@ -181,9 +195,40 @@ class Database:
         row = self._reader.execute(f"SELECT max(key) FROM {kind.name}").fetchone()
         return int(row[0] or 0)
 
-    def journal(self) -> Iterator[tuple[int, str]]:
-        """Every row of the journal, oldest first."""
-        yield from self._reader.execute("SELECT sequence, records FROM journal ORDER BY sequence")
+    def groups(self) -> Iterator[Group]:
+        """Every group of the journal that may not be in the tables, the oldest first. Raises StoreFault."""
+        try:
+            yield from groups_behind(self.folded, self._reader, self)
+        except DamagedJournal as error:
+            raise StoreFault(
+                f"{error}. Put back what belongs there, restore a backup, or move {self.path.name}* away to start empty"
+            ) from error
+        except OSError as error:
+            raise StoreFault(f"{error.filename}: {error.strerror}") from error
+
+
+def groups_behind(sequence: int, connection: sqlite3.Connection, database: Database) -> Iterator[Group]:
+    """The groups of the journal behind a number, the oldest first. Raises DamagedJournal, OSError."""
+    sql = "SELECT sequence, at, CAST(records AS BLOB) FROM journal WHERE sequence > ? ORDER BY sequence"
+    last = sequence
+    for group in connection.execute(sql, (sequence,)):
+        last = group[0]
+        yield group
+    yield from replay(database.path, database.identity, last)
+
+
+def folded(connection: sqlite3.Connection) -> tuple[str, int]:
+    """What the files of a spool's journal are told by, and up to which group they are in the tables."""
+    identity, sequence = connection.execute("SELECT spool, sequence FROM folded").fetchone()
+    return identity, sequence
+
+
+def end_fold(connection: sqlite3.Connection, sequence: int) -> None:
+    """Everything up to this group is in the tables, and durable there when this returns."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("UPDATE folded SET sequence = ?", (sequence,))
+    connection.execute("DELETE FROM journal WHERE sequence <= ?", (sequence,))
+    connection.execute("COMMIT")
 
 
 def write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
@@ -210,7 +255,8 @@ def _marks(count: int) -> str:
 @contextlib.contextmanager
 def unsynced(connection: sqlite3.Connection) -> Iterator[None]:
     """Commit without waiting for the disk. The log is one sequence: what is lost with a power cut is its end, so a lost
-    slice of a fold is lost together with the end of that fold, and the journal still has what it held."""
+    slice of a fold is lost together with the end of that fold, and the journal still has what it held; ``end_fold``
+    waits for all of it."""
     connection.execute("PRAGMA synchronous = NORMAL")
     try:
         yield
@@ -245,8 +291,8 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -4096")
-        # Distributions build SQLite so that whatever is deleted is overwritten, pages of the journal included, that
-        # are written anew a moment later anyway. FAST overwrites where a page is written as it is.
+        # Distributions build SQLite so that whatever is deleted is overwritten, at the price of writing pages that are
+        # free. FAST overwrites where a page is written as it is.
         connection.execute("PRAGMA secure_delete = FAST")
     except sqlite3.Error:
         connection.close()

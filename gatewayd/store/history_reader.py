@@ -7,13 +7,14 @@ the changes mean.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from gatewayd.store import history_index
+from gatewayd.store import history_index, segments
 from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_lines import with_texts
 from gatewayd.store.kinds import Key
@@ -37,7 +38,7 @@ class Group(msgspec.Struct):
 
     @property
     def identity(self) -> tuple[int, int, float]:
-        """The same for a group that was written twice: a sequence number comes again after a clean start."""
+        """The same for a group that was written twice: a sequence number comes again after a restore."""
         return self.worker, self.sequence, round(self.at, 6)
 
 
@@ -85,8 +86,9 @@ def opened(group: Group, texts: list[str] | None = None) -> list[tuple[str, Key,
     return with_texts(changes, texts) if texts is not None else changes
 
 
-def group_of_row(worker: int, sequence: int, at: float, records: bytes) -> Group:
+def decoded(worker: int, group: segments.Group) -> Group:
     """A group that is in the journal still. Raises msgspec.MsgspecError."""
+    sequence, at, records = group
     return Group(at, sequence, msgspec.json.decode(records, type=list[Change]), worker)
 
 
@@ -112,13 +114,16 @@ def _decoded(worker: int, octets: bytes, names: Collection[bytes]) -> Iterator[G
             yield group
 
 
-def read_rows(connection: Any, names: Collection[bytes]) -> Iterator[tuple[int, float, bytes]]:
-    """(sequence, at, records) of the journal's rows in which any of the names stands."""
-    for sequence, at, records in connection.execute(
-        "SELECT sequence, at, CAST(records AS BLOB) FROM journal ORDER BY sequence"
-    ):
-        if mentions(records, names):
-            yield sequence, at, records
+def journal_of(spool: Path, connection: sqlite3.Connection, names: Collection[bytes]) -> Iterator[segments.Group]:
+    """The groups of a spool's journal in which any of the names stands, in order; those that are whole by now."""
+    for group in connection.execute("SELECT sequence, at, CAST(records AS BLOB) FROM journal ORDER BY sequence"):
+        if mentions(group[2], names):
+            yield group
+    for _, path in segments.files_of(spool):
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:  # it was folded meanwhile
+            for group in segments.read(file):
+                if mentions(group[2], names):
+                    yield group
 
 
 def spool_files(spool_folder: Path) -> Iterator[tuple[int, Path]]:

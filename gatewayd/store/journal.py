@@ -1,10 +1,10 @@
-"""Durable keyed records: one journal row for each group of changes, and tables for what lasts.
+"""Durable keyed records: a journal of groups of changes, and tables for what lasts.
 
-Every change is encoded once and joined to the current group. A writer thread commits a group as one row of the journal
-(one statement, one fsync), and only then are those told who wait for it. Now and then the journal is folded: what is
-still alive is written to the tables in bulk, and the folded rows are dropped. What was created and deleted between two
-folds, which is most messages, never touches a table. Reading looks at the changes since the last fold first, then at
-the tables. Knows keys and values, not what they mean.
+Every change is encoded once and joined to the current group. A writer thread appends a group to a file of the journal
+(one call, which waits for the disk), and only then are those told who wait for it. Now and then the journal is folded:
+what is still alive is written to the tables in bulk, and the folded files are dropped. What was created and deleted
+between two folds, which is most messages, never touches a table. Reading looks at the changes since the last fold
+first, then at the tables. Knows keys and values, not what they mean.
 
 The laws of this file:
 
@@ -290,9 +290,9 @@ class Journal:
         self._sequence += 1
         self._in_flight = (len(records), waiters)
         self._idle.clear()
-        row = b"[" + b",\n".join(records) + b"]"
-        self._octets += len(row)
-        self._writer.commit(self._sequence, row, len(records))
+        group = b"[" + b",\n".join(records) + b"]"
+        self._octets += len(group)
+        self._writer.commit(self._sequence, group, len(records))
         entries = sum(map(len, self._overlays.values()))
         self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
         if self._wants_fold(entries):
@@ -370,21 +370,24 @@ class Journal:
         entries: msgspec.json.Decoder[list[tuple[str, Key, msgspec.Raw]]] = msgspec.json.Decoder(
             list[tuple[str, Key, msgspec.Raw]]
         )
-        last = 0
+        last = self._database.folded
         try:
-            for sequence, text in self._database.journal():
+            for sequence, _, records in self._database.groups():
                 last = sequence
-                self._octets += len(text)
-                for name, key, raw in entries.decode(text):
+                self._octets += len(records)
+                for name, key, raw in entries.decode(records):
                     if name == NOTE:
                         continue
                     value = bytes(raw)
                     self._overlays[name].changed[key] = None if value == b"null" else value
+        except StoreFault:
+            self._database.close()
+            raise
         except (msgspec.DecodeError, KeyError, sqlite3.DatabaseError) as error:
             self._database.close()
             raise StoreFault(
                 f"{self._database.path}: group {last} of the journal cannot be read ({error}). "
-                "Restore a backup, or move the file away to start empty"
+                "Restore a backup, or move the file and what lies beside it away to start empty"
             ) from error
         return last
 

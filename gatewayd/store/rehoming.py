@@ -21,10 +21,11 @@ import msgspec
 from gatewayd.policy.homes import home_of
 from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import kinds
-from gatewayd.store.database import Database, StoreFault, connect, write_row
+from gatewayd.store.database import Database, StoreFault, connect, end_fold, unsynced, write_row
 from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
+from gatewayd.store.segments import drop
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class _Move:
         self._undo = contextlib.ExitStack()
         self._paths = {slot: spool_path(folder, slot) for slot in sorted({*existing, *range(count)})}
         self._check = check
+        self._databases: dict[int, Database] = {}
         self._files: dict[int, sqlite3.Connection] = {}
         self._moved = 0
 
@@ -112,13 +114,13 @@ class _Move:
         """
         with self._undo:
             for slot, path in self._paths.items():
-                database = Database(path, self._check)
-                self._undo.callback(database.close)
+                self._databases[slot] = Database(path, self._check)
+                self._undo.callback(self._databases[slot].close)
                 self._files[slot] = connect(path)
                 self._undo.callback(self._files[slot].close)
             begin()
             for slot, file in self._files.items():
-                settle_journal(file, self._history(slot))
+                settle_journal(self._databases[slot], file, self._history(slot))
             for slot in self._paths:
                 self._move_from(slot)
             for slot in [slot for slot in self._paths if slot >= self._count]:
@@ -261,26 +263,27 @@ def _batches(connection: sqlite3.Connection, kind: Kind) -> Iterator[_Rows]:
         yield rows
 
 
-def settle_journal(connection: sqlite3.Connection, history: History | None = None) -> None:
-    """Write what only the journal knows to the tables, row by row; an interruption does no harm."""
+def settle_journal(database: Database, connection: sqlite3.Connection, history: History | None = None) -> None:
+    """Write what only the journal knows to the tables, and drop it; an interruption does no harm."""
     decode = msgspec.json.Decoder(list[tuple[str, Key, msgspec.Raw]]).decode
     by_name = {kind.name: kind for kind in kinds.KINDS}
-    sequences = [row[0] for row in connection.execute("SELECT sequence FROM journal ORDER BY sequence")]
-    for sequence in sequences:
-        at, text = connection.execute("SELECT at, records FROM journal WHERE sequence = ?", (sequence,)).fetchone()
-        if history is not None:
-            history.append(sequence, at, text.encode())
-            history.sync()
-        connection.execute("BEGIN IMMEDIATE")
-        for name, key, raw in decode(text):
-            if name == kinds.NOTE:
-                continue
-            value = bytes(raw)
-            if value == b"null":
-                connection.execute(f"DELETE FROM {name} WHERE key = ?", (key,))
-            else:
-                write_row(connection, by_name[name], key, value)
-        connection.execute("DELETE FROM journal WHERE sequence = ?", (sequence,))
-        connection.execute("COMMIT")
+    last = database.folded
+    with unsynced(connection):
+        for last, at, records in database.groups():
+            if history is not None:
+                history.append(last, at, records)
+            connection.execute("BEGIN IMMEDIATE")
+            for name, key, raw in decode(records):
+                if name == kinds.NOTE:
+                    continue
+                value = bytes(raw)
+                if value == b"null":
+                    connection.execute(f"DELETE FROM {name} WHERE key = ?", (key,))
+                else:
+                    write_row(connection, by_name[name], key, value)
+            connection.execute("COMMIT")
     if history is not None:
+        history.sync()
         history.close()
+    end_fold(connection, last)
+    drop(database.path, last)

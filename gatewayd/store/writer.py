@@ -11,19 +11,19 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from gatewayd.store.database import Database, connect, unsynced, write_slice
+from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
+from gatewayd.store.segments import Group, Segments, drop
 
 log = logging.getLogger(__name__)
 
 FOLD_SLICE = 200
 PRESSED_FOLDING = 4
-JOURNAL_SLICE = 20
 RECENT_OCTETS = 32 * 1024 * 1024
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
@@ -42,10 +42,12 @@ class Writer:
     def __init__(self, database: Database, tell: Callable[[str, Any], None], history: History | None = None) -> None:
         """What ``history`` is given, it keeps before the journal drops it."""
         self._database = database
+        self._segments = Segments(database.path, database.identity)
         self._history = history
-        self._kept = -1
-        self._recent: deque[tuple[int, float, bytes]] = deque()
+        self._kept = database.folded
+        self._recent: deque[Group] = deque()
         self._recent_octets = 0
+        self._older: Iterator[Group] | None = None
         self._tell = tell
         self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
@@ -65,7 +67,7 @@ class Writer:
         self._thread.join()
 
     def commit(self, sequence: int, records: bytes, count: int = 1) -> None:
-        """One journal row of ``count`` records, durable when ``committed`` is told."""
+        """One group of ``count`` records, durable when ``committed`` is told."""
         self._jobs.put(partial(self._commit, sequence, records, count))
 
     def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
@@ -82,13 +84,14 @@ class Writer:
 
     def _run(self) -> None:
         connection = connect(self._database.path)
-        connection.text_factory = bytes  # what it reads goes into a file as it is
         while (job := self._next()) is not None:
             if isinstance(job, deque):
+                self._segments.turn_over()  # a file of the journal ends with the last group of a fold
                 self._slices.extend(job)
             elif not self._insist(job, connection):
                 break  # what comes after a job that was given up must not be done without it
         connection.close()
+        self._segments.turn_over()
         if self._history is not None:
             self._history.close()
 
@@ -113,11 +116,11 @@ class Writer:
             try:
                 job(connection)
             except Exception as error:  # whatever it is: a writer that ends would let everybody wait for ever
-                if not isinstance(error, sqlite3.Error):
+                if not isinstance(error, (sqlite3.Error, OSError)):
                     log.exception("the store's writer failed")
                 if connection.in_transaction:
                     connection.rollback()
-                self._tell("failed", str(error))
+                self._tell("failed", getattr(error, "strerror", None) or str(error))
                 if self._stopping.wait(wait_s):
                     return False
                 wait_s = min(wait_s * 2, RETRY_MAX_S)
@@ -125,53 +128,49 @@ class Writer:
                 return True
 
     def _commit(self, sequence: int, records: bytes, count: int, connection: sqlite3.Connection) -> None:
-        # One statement in autocommit: one release of the interpreter lock for the whole group and its fsync.
         began = time.perf_counter()
-        text, at = records.decode(), time.time()
-        connection.execute("INSERT OR REPLACE INTO journal VALUES (?, ?, ?)", (sequence, at, text))
+        at = time.time()
+        self._segments.append(sequence, at, records)
         if self._history is not None:
-            self._remember(sequence, at, records)
+            self._remember((sequence, at, records))
         self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
         self._tell("committed", time.perf_counter() - began)
 
     def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
-        """Give history the next folded row, one a slice; after the last one, make it durable."""
+        """Give history the next folded group, one a slice; after the last one, make it durable."""
         assert self._history is not None
-        row = self._folded(upto, connection)
-        if row is None:
+        group = self._next_kept(upto, connection)
+        if group is None:
             self._history.sync()
             return
-        self._history.append(*row)
-        self._kept = row[0]
+        self._history.append(*group)
+        self._kept = group[0]
         self._slices.appendleft(partial(self._keep, upto))
 
-    def _folded(self, upto: int, connection: sqlite3.Connection) -> tuple[int, float, bytes] | None:
-        """The first row that history has not: from memory, where it mostly is, or from the journal."""
+    def _next_kept(self, upto: int, connection: sqlite3.Connection) -> Group | None:
+        """The first group that history has not: from memory, where it mostly is, or from the journal."""
         if self._kept >= upto:
             return None
         recent = self._recent
         while recent and recent[0][0] <= self._kept:
             self._recent_octets -= len(recent.popleft()[2])
-        if recent and recent[0][0] == self._kept + 1 <= upto:
+        if recent and recent[0][0] == self._kept + 1:
+            self._older = None
             return recent[0]
-        sql = "SELECT sequence, at, records FROM journal WHERE sequence > ? AND sequence <= ? ORDER BY sequence LIMIT 1"
-        row: tuple[int, float, bytes] | None = connection.execute(sql, (self._kept, upto)).fetchone()
-        return row
+        if self._older is None:
+            self._older = groups_behind(self._kept, connection, self._database)
+        return next(self._older, None)
 
-    def _remember(self, sequence: int, at: float, records: bytes) -> None:
-        """Most rows are kept a second after they were written: they need not be read back for that."""
-        self._recent.append((sequence, at, records))
-        self._recent_octets += len(records)
+    def _remember(self, group: Group) -> None:
+        """Most groups are kept a second after they were written: they need not be read back for that."""
+        self._recent.append(group)
+        self._recent_octets += len(group[2])
         while self._recent_octets > RECENT_OCTETS:
             self._recent_octets -= len(self._recent.popleft()[2])
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
-        """Drop the folded rows, a few at a time so that groups go between."""
-        row = connection.execute("SELECT min(sequence) FROM journal").fetchone()
-        upto = min(sequence, row[0] + JOURNAL_SLICE - 1) if row[0] is not None else sequence
-        with unsynced(connection):
-            connection.execute("DELETE FROM journal WHERE sequence <= ?", (upto,))
-        if upto < sequence:
-            self._slices.appendleft(partial(self._end_fold, sequence))
-        else:
-            self._tell("folded", None)
+        """What was folded is durable in its tables before the journal forgets it."""
+        end_fold(connection, sequence)
+        drop(self._database.path, sequence)
+        self._older = None
+        self._tell("folded", None)

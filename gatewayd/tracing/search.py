@@ -27,10 +27,10 @@ from gatewayd.store.history_files import Stretch, folders, stretches
 from gatewayd.store.history_reader import (
     LINK,
     Group,
-    group_of_row,
+    decoded,
     groups_of,
+    journal_of,
     opened,
-    read_rows,
     spool_files,
     texts_of,
 )
@@ -187,14 +187,14 @@ class Archive:
                     yield ends_at, slot, stretch
 
     def _journals(self, names: list[bytes]) -> Iterator[Group]:
-        for slot, connection in self._spools():
-            for sequence, at, records in read_rows(connection, names):
+        for slot, path, connection in self._spools():
+            for group in journal_of(path, connection, names):
                 with contextlib.suppress(msgspec.MsgspecError):
-                    yield group_of_row(slot, sequence, at, records)
+                    yield decoded(slot, group)
 
     def _stored(self, message_id: int) -> Iterator[Change]:
         """A message as the tables have it, told as if it had been committed when it was accepted."""
-        for _, connection in self._spools():
+        for _, _, connection in self._spools():
             for kind in ("message", "progress", "delivery"):
                 sql = f"SELECT value FROM {kind} WHERE key = ?"
                 for (text,) in connection.execute(sql, (message_id,)):
@@ -202,7 +202,7 @@ class Archive:
                     yield Change(_moment_of(value) or made_at(message_id), kind, message_id, value)
 
     def _stored_of(self, spellings: list[str]) -> Iterator[tuple[int, float]]:
-        for _, connection in self._spools():
+        for _, _, connection in self._spools():
             for spelling in spellings:
                 for kind, field in (("message", "destination"), ("delivery", "source")):
                     sql = f"SELECT key, value FROM {kind} WHERE instr(value, ?)"
@@ -211,12 +211,12 @@ class Archive:
                         if _concerns(value, spellings):
                             yield key, _moment_of(value)
 
-    def _spools(self) -> Iterator[tuple[int, sqlite3.Connection]]:
+    def _spools(self) -> Iterator[tuple[int, Path, sqlite3.Connection]]:
         for slot, path in spool_files(self._folder):
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
             try:
                 connection.execute("PRAGMA query_only = ON")
-                yield slot, connection
+                yield slot, path, connection
             finally:
                 connection.close()
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from gatewayd.store.database import SCHEMA_VERSION
+from gatewayd.store.history_reader import journal_of
 from gatewayd.store.journal import Journal
 
 PATIENCE_S = 20.0
@@ -26,13 +27,13 @@ async def durable(journal: Journal) -> None:
 
 def rows_of(path: Path) -> list[list[Any]]:
     """Every record in the journal, as another process reads it."""
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-        found = connection.execute("SELECT records FROM journal ORDER BY sequence").fetchall()
+        found = [records for _, _, records in journal_of(path, connection, [b""])]
     finally:
         connection.close()
-    return [record for (text,) in found for record in msgspec.json.decode(text)]
+    return [record for records in found for record in msgspec.json.decode(records)]
 
 
 def table_of(path: Path, kind: str) -> dict[Any, Any]:
@@ -47,8 +48,8 @@ def table_of(path: Path, kind: str) -> dict[Any, Any]:
 def copy_of(path: Path, folder: Path) -> Path:
     """What a crash at this moment would leave; only to be called while the writer does nothing."""
     folder.mkdir(parents=True)
-    for file in (path, path.with_name(path.name + "-wal")):
-        if file.exists():
+    for file in path.parent.glob(f"{path.name}*"):
+        if not file.name.endswith("-shm"):
             shutil.copyfile(file, folder / file.name)
     return folder / path.name
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 
+from gatewayd.runtime.tasks import spawn
 from gatewayd.store import copying
 from gatewayd.store.copying import CopyFault, copy_spool, digest, examine
+from gatewayd.store.database import StoreFault
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import SEEN
 from gatewayd.store.records import Seen
+from tests.gatewayd.store.opening import kill
 
 
 async def filled(path: Path, count: int = 2_000) -> Journal:
@@ -60,6 +64,43 @@ async def test_what_is_written_meanwhile_is_not_in_it(tmp_path: Path, monkeypatc
     again = Journal(tmp_path / "b.spool")
     assert len(list(again.scan(SEEN))) == 5_001
     await again.close()
+
+
+async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path) -> None:
+    """Both keys change in every group: whichever moment it is, they are alike, and all that came before is there."""
+    journal = Journal(tmp_path / "a.spool", group_wait_s=0.0, fold_entries=20)
+    copies, count = 12, 0
+    for number in range(copies):
+        under_way = spawn(
+            asyncio.to_thread(copy_spool, tmp_path / "a.spool", tmp_path / f"copy-{number}.spool"), name="copying"
+        )
+        while not under_way.done():
+            count += 1
+            for key in ("one", "other", f"{count}"):
+                journal.put(SEEN, key, Seen(float(count)))
+            await journal.durable()
+        await under_way
+    await journal.close()
+    assert count > 10 * copies
+    before = 0
+    for number in range(copies):
+        again = Journal(tmp_path / f"copy-{number}.spool")
+        found = {key: value.due for key, value in again.scan(SEEN)}
+        last = int(found.pop("one"))
+        assert found.pop("other") == last >= before
+        assert found == {f"{each}": each for each in range(1, last + 1)}
+        await again.close()
+        before = last
+
+
+async def test_a_copy_is_another_spool(tmp_path: Path) -> None:
+    """Put by hand where the first one lay, it is not mixed with what that one's journal holds."""
+    journal = await filled(tmp_path / "a.spool", 10)
+    copy_spool(tmp_path / "a.spool", tmp_path / "b.spool")
+    kill(journal)
+    (tmp_path / "b.spool").replace(tmp_path / "a.spool")
+    with pytest.raises(StoreFault, match=r"journal-\d+ is the journal of another spool .* move a\.spool\* away"):
+        Journal(tmp_path / "a.spool")
 
 
 async def test_no_copy_over_another_file(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from gatewayd.store.database import MIGRATIONS, SCHEMA_VERSION, Database, StoreF
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import BILLING, CDR, KINDS, ORDER, PROGRESS, SEEN, WANTED
 from gatewayd.store.records import Seen
+from gatewayd.store.segments import Segments
+from tests.gatewayd.store.opening import durable, kill, rows_of, table_of
 
 ROOMY = 1_000_000
 
@@ -35,7 +37,7 @@ def test_a_new_file_is_migrated_from_version_0(path: Path) -> None:
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     connection.close()
-    assert tables == {"journal", *(kind.name for kind in KINDS)}
+    assert tables == {"journal", "folded", *(kind.name for kind in KINDS)}
     assert len(MIGRATIONS) == SCHEMA_VERSION
 
 
@@ -85,7 +87,7 @@ def test_a_file_of_version_1_is_brought_up_to_date(path: Path) -> None:
     assert tables == {"journal", "message", "progress", "sent", "delivery", "session", "parked", "capability", "seen"}
     opened = Database(path)
     assert list(opened.scan(SEEN)) == [("carrier|1", '{"due":5.0}')]
-    assert [sequence for sequence, _ in opened.journal()] == [1]
+    assert list(opened.groups()) == [(1, 0.0, b'[["seen","carrier|2",{"due":6.0}]]')]
     assert [*opened.scan(BILLING), *opened.scan(CDR), *opened.due(BILLING, 1e10)] == []
     assert [*opened.scan(ORDER), *opened.scan(WANTED), *opened.due(WANTED, 1e10)] == []
     opened.close()
@@ -164,6 +166,61 @@ def test_the_check_is_the_one_asked_for(
     monkeypatch.setattr(database, "_check", note)
     Database(path, check).close()
     assert [{"quick": "quick_check", "full": "integrity_check"}[word] for word in asked] == pragmas
+
+
+# -- the journal at the door -----------------------------------------------------------------------------------------
+
+
+async def test_a_damaged_group_is_refused_with_its_number(path: Path) -> None:
+    journal = Journal(path)
+    journal.put(SEEN, "a", Seen(1.0))
+    await durable(journal)
+    kill(journal)
+    Segments(path, journal._database.identity).append(2, 1.0, b"[[")
+    for _ in range(2):  # the lock is free again, so the second says the same
+        with pytest.raises(StoreFault, match=r"a\.spool: group 2 of the journal cannot be read .* Restore a backup"):
+            Journal(path)
+
+
+async def test_a_journal_with_a_hole_is_refused(path: Path) -> None:
+    journal = Journal(path)
+    journal.put(SEEN, "a", Seen(1.0))
+    await durable(journal)
+    kill(journal)
+    Segments(path, journal._database.identity).append(3, 1.0, b"[]")
+    for _ in range(2):
+        with pytest.raises(StoreFault, match=r"a\.spool\.journal-0+3: group 2 should be .* move a\.spool\* away"):
+            Journal(path)
+
+
+async def test_groups_of_an_older_program_or_of_a_copy_come_first(path: Path) -> None:
+    """They are rows of a table there, until they are folded."""
+    Database(path).close()
+    connection = database.connect(path)
+    for sequence, due in enumerate((1.0, 2.0), start=3):
+        connection.execute("INSERT INTO journal VALUES (?, 0, ?)", (sequence, f'[["seen","a",{{"due":{due}}}]]'))
+    connection.execute("UPDATE folded SET sequence = 2")
+    journal = Journal(path)
+    assert dict(journal.scan(SEEN)) == {"a": Seen(2.0)}
+    journal.put(SEEN, "b", Seen(3.0))
+    await durable(journal)
+    kill(journal)
+    assert [record[1] for record in rows_of(path)] == ["a", "a", "b"]
+    journal = Journal(path)
+    assert dict(journal.scan(SEEN)) == {"a": Seen(2.0), "b": Seen(3.0)}
+    await journal.close()
+    assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+    assert connection.execute("SELECT sequence FROM folded").fetchone() == (6,)  # the fold was a group of its own
+    connection.close()
+    assert table_of(path, "seen") == {"a": {"due": 2.0}, "b": {"due": 3.0}}
+
+
+async def test_a_kind_of_a_newer_program_is_refused(path: Path) -> None:
+    empty = Database(path)
+    empty.close()
+    Segments(path, empty.identity).append(1, 1.0, b'[["unheard",1,null]]')
+    with pytest.raises(StoreFault, match="group 1 of the journal"):
+        Journal(path)
 
 
 # -- reading --------------------------------------------------------------------------------------------------------

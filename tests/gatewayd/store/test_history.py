@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gatewayd.store.database import connect
+from gatewayd.store.database import Database, connect
 from gatewayd.store.history import History
 from gatewayd.store.history_files import all_stretches, stretches
 from gatewayd.store.history_index import find
@@ -99,8 +99,9 @@ async def test_what_is_arranged_for_other_workers_is_kept_as_well(tmp_path: Path
     journal.note(17, {"word": "refused"})
     await durable(journal)
     kill(journal)
-    connection = connect(tmp_path / "a.spool")
-    settle_journal(connection, history(tmp_path))
+    database, connection = Database(tmp_path / "a.spool"), connect(tmp_path / "a.spool")
+    settle_journal(database, connection, history(tmp_path))
+    database.close()
     assert [row[0] for row in connection.execute("SELECT key FROM seen")] == ["a"]
     connection.close()
     assert groups(tmp_path)[0]["changes"] == [["seen", "a", {"due": 1.0}], ["note", 17, {"word": "refused"}]]

@@ -10,7 +10,7 @@ import pytest
 
 from gatewayd.store.history import History
 from gatewayd.store.history_files import Stretch, all_stretches
-from gatewayd.store.history_reader import group_of_row, groups_of, opened, spool_files, texts_of
+from gatewayd.store.history_reader import decoded, groups_of, opened, spool_files, texts_of
 from tests.gatewayd.store.test_history_lines import HANDSET, SECRET, message, row
 
 AT = 1_764_124_800.0
@@ -79,8 +79,8 @@ def test_texts_are_put_back(stretch: Stretch) -> None:
     assert opened(groups[0])[1][2]["payload"] == ""
 
 
-def test_a_row_of_the_journal_reads_alike(tmp_path: Path) -> None:
-    group = group_of_row(2, 7, AT, row(("message", 17, message(17))))
+def test_a_group_of_the_journal_reads_alike(tmp_path: Path) -> None:
+    group = decoded(2, (7, AT, row(("message", 17, message(17)))))
     assert (group.identity, opened(group)[0][2]["destination"]) == ((2, 7, AT), HANDSET)
     (tmp_path / "worker-1.spool").touch()
     (tmp_path / "worker-x.spool").touch()

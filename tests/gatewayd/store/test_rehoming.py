@@ -24,7 +24,7 @@ from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Capability, Delivery, File, Parked, Seen, Sent, Session
 from gatewayd.store.rehoming import arrange, spool_path
-from tests.gatewayd.store.opening import durable, kill
+from tests.gatewayd.store.opening import durable, kill, rows_of
 from tests.support.arranger import KILLED
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,7 +137,7 @@ def names_in(folder: Path) -> list[str]:
 def content(folder: Path, slot: int) -> Records:
     connection = sqlite3.connect(spool_path(folder, slot))
     try:
-        assert connection.execute("SELECT count(*) FROM journal").fetchone() == (0,)
+        assert rows_of(spool_path(folder, slot)) == []
         return {
             kind.name: {
                 key: msgspec.to_builtins(msgspec.json.decode(text, type=kind.type))
