@@ -70,15 +70,21 @@ async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path) -
     """Both keys change in every group: whichever moment it is, they are alike, and all that came before is there."""
     journal = Journal(tmp_path / "a.spool", group_wait_s=0.0, fold_entries=20)
     copies, count = 12, 0
+
+    async def change() -> None:
+        nonlocal count
+        count += 1
+        for key in ("one", "other", f"{count}"):
+            journal.put(SEEN, key, Seen(float(count)))
+        await journal.durable()
+
+    await change()
     for number in range(copies):
         under_way = spawn(
             asyncio.to_thread(copy_spool, tmp_path / "a.spool", tmp_path / f"copy-{number}.spool"), name="copying"
         )
         while not under_way.done():
-            count += 1
-            for key in ("one", "other", f"{count}"):
-                journal.put(SEEN, key, Seen(float(count)))
-            await journal.durable()
+            await change()
         await under_way
     await journal.close()
     assert count > 10 * copies
