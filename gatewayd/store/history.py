@@ -1,7 +1,7 @@
-"""History: what the journal told, kept in files when the journal forgets it.
+"""History: what the journal tells, kept in files for when the journal forgets it.
 
-Written by the store's writer thread before it drops folded rows. It is an aid to people and stops no message: what
-cannot be written is counted and missing. Knows groups as octets and never looks into one itself.
+Written by the store's writer thread after each commit. It is an aid to people and stops no message: what cannot be
+written is counted and missing. Knows groups as octets and never looks into one itself.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class History:
         """Groups that could not be kept."""
 
     def append(self, sequence: int, at: float, row: bytes) -> None:
-        """Keep a row of the journal; ``sync`` makes it durable."""
+        """Keep a group of the journal; ``sync`` makes it durable."""
         if row == _NOTHING:
             return
         if self._is_failing and self._clock() < self._try_at:
@@ -68,6 +68,9 @@ class History:
             self._append(sequence, at, row)
         except OSError as error:
             self._fail(error)
+        except Exception:  # a defect of ours must not keep whoever calls from what comes next
+            self.lost += 1
+            log.exception("a group could not be kept")
 
     def sync(self) -> None:
         """What was appended is durable when this returns."""

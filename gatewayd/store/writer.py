@@ -11,20 +11,19 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
-from gatewayd.store.segments import Group, Segments, drop
+from gatewayd.store.segments import Segments, drop
 
 log = logging.getLogger(__name__)
 
 FOLD_SLICE = 200
 PRESSED_FOLDING = 4
-RECENT_OCTETS = 32 * 1024 * 1024
 RETRY_FIRST_S = 0.05
 RETRY_MAX_S = 2.0
 
@@ -40,14 +39,10 @@ class Writer:
     """
 
     def __init__(self, database: Database, tell: Callable[[str, Any], None], history: History | None = None) -> None:
-        """What ``history`` is given, it keeps before the journal drops it."""
+        """``history`` is given every group, and has it on the disk before the journal drops it."""
         self._database = database
         self._segments = Segments(database.path, database.identity)
         self._history = history
-        self._kept = database.folded
-        self._recent: deque[Group] = deque()
-        self._recent_octets = 0
-        self._older: Iterator[Group] | None = None
         self._tell = tell
         self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
@@ -78,12 +73,14 @@ class Writer:
             for start in range(0, len(items), FOLD_SLICE):
                 slices.append(partial(write_slice, kind, items[start : start + FOLD_SLICE]))
         if self._history is not None:
-            slices.append(partial(self._keep, sequence))
+            slices.append(self._sync_history)
         slices.append(partial(self._end_fold, sequence))
         self._jobs.put(slices)
 
     def _run(self) -> None:
         connection = connect(self._database.path)
+        if self._history is not None:
+            self._insist(self._keep_older, connection)
         while (job := self._next()) is not None:
             if isinstance(job, deque):
                 self._segments.turn_over()  # a file of the journal ends with the last group of a fold
@@ -131,46 +128,24 @@ class Writer:
         began = time.perf_counter()
         at = time.time()
         self._segments.append(sequence, at, records)
-        if self._history is not None:
-            self._remember((sequence, at, records))
         self._owed_slices = 1 + PRESSED_FOLDING * count // FOLD_SLICE if self.is_pressed else 0
         self._tell("committed", time.perf_counter() - began)
+        if self._history is not None:
+            # At once, while it is in the processor's cache; all of a fold together held the loop up for half a second.
+            self._history.append(sequence, at, records)
 
-    def _keep(self, upto: int, connection: sqlite3.Connection) -> None:
-        """Give history the next folded group, one a slice; after the last one, make it durable."""
+    def _keep_older(self, connection: sqlite3.Connection) -> None:
+        """Give history what an earlier life committed and did not fold: nobody knows how much of it was on the disk."""
         assert self._history is not None
-        group = self._next_kept(upto, connection)
-        if group is None:
-            self._history.sync()
-            return
-        self._history.append(*group)
-        self._kept = group[0]
-        self._slices.appendleft(partial(self._keep, upto))
+        for group in groups_behind(self._database.folded, connection, self._database):
+            self._history.append(*group)
 
-    def _next_kept(self, upto: int, connection: sqlite3.Connection) -> Group | None:
-        """The first group that history has not: from memory, where it mostly is, or from the journal."""
-        if self._kept >= upto:
-            return None
-        recent = self._recent
-        while recent and recent[0][0] <= self._kept:
-            self._recent_octets -= len(recent.popleft()[2])
-        if recent and recent[0][0] == self._kept + 1:
-            self._older = None
-            return recent[0]
-        if self._older is None:
-            self._older = groups_behind(self._kept, connection, self._database)
-        return next(self._older, None)
-
-    def _remember(self, group: Group) -> None:
-        """Most groups are kept a second after they were written: they need not be read back for that."""
-        self._recent.append(group)
-        self._recent_octets += len(group[2])
-        while self._recent_octets > RECENT_OCTETS:
-            self._recent_octets -= len(self._recent.popleft()[2])
+    def _sync_history(self, connection: sqlite3.Connection) -> None:
+        assert self._history is not None
+        self._history.sync()
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
         """What was folded is durable in its tables before the journal forgets it."""
         end_fold(connection, sequence)
         drop(self._database.path, sequence)
-        self._older = None
         self._tell("folded", None)
