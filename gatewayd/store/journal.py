@@ -23,7 +23,7 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -43,13 +43,17 @@ FOLD_OCTETS = 96 * 1024 * 1024
 Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]
 
+# One record a line: history works on lines.
+_BETWEEN: Final = b"],\n"
+_NOTE_HEAD: Final = b'%b["%b",%%d,' % (_BETWEEN, NOTE.encode())
+
 _encode = msgspec.json.Encoder().encode
 
 
 class _Overlay:
     """The changes of one kind since the last fold. ``fresh`` holds keys that no table can know yet."""
 
-    __slots__ = ("changed", "decoder", "folding", "fresh", "gone", "kind", "line")
+    __slots__ = ("changed", "decoder", "folding", "fresh", "head", "kind")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -57,10 +61,8 @@ class _Overlay:
         self.changed: _Entries = {}
         self.folding: _Entries = {}
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
-        # A record's line: the key is a number, or JSON already.
-        key = b"%d" if kind.integer_key else b"%b"
-        self.line = b'["%b",%b,%%b]' % (kind.name.encode(), key)
-        self.gone = b'["%b",%b,null]' % (kind.name.encode(), key)
+        # How a record begins, behind the one before it: the key is a number, or JSON already.
+        self.head = b'%b["%b",%b,' % (_BETWEEN, kind.name.encode(), b"%d" if kind.integer_key else b"%b")
 
     def find(self, key: Key) -> bytes | None:
         """The value's text, ``b""`` when it was deleted, None when only the table can know."""
@@ -115,7 +117,7 @@ class Journal:
         self._fold_entries = fold_entries
         self._hooks = hooks or JournalTimes()
         self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
-        self._records: list[bytes] = []
+        self._records: list[bytes] = []  # of each, how it begins, and its value: joined once, for all of a group
         self._waiters: dict[Callback, list[Any]] = {}
         self._octets = 0  # in the journal, not folded yet
         self._sequence = self._replay()
@@ -143,7 +145,7 @@ class Journal:
             overlay.fresh[key] = text
         else:
             overlay.changed[key] = text
-        self._records.append(overlay.line % (key if kind.integer_key else _encode(key), text))
+        self._records += (overlay.head % (key if kind.integer_key else _encode(key)), text)
         if self._is_resting:
             self._schedule()
 
@@ -152,7 +154,7 @@ class Journal:
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
             overlay.changed[key] = None
-        self._records.append(overlay.gone % (key if kind.integer_key else _encode(key)))
+        self._records += (overlay.head % (key if kind.integer_key else _encode(key)), b"null")
         if self._is_resting:
             self._schedule()
 
@@ -160,7 +162,7 @@ class Journal:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
         if not self._keeps_notes:
             return
-        self._records.append(b'["%b",%d,%b]' % (NOTE.encode(), about, _encode(facts)))
+        self._records += (_NOTE_HEAD % about, _encode(facts))
         if self._is_resting:
             self._schedule()
 
@@ -177,7 +179,7 @@ class Journal:
     @property
     def pending(self) -> int:
         """Changes that are not durable yet."""
-        return len(self._records) + (self._in_flight[0] if self._in_flight is not None else 0)
+        return len(self._records) // 2 + (self._in_flight[0] if self._in_flight is not None else 0)
 
     @property
     def octets(self) -> int:
@@ -288,11 +290,12 @@ class Journal:
         waiters, self._waiters = self._waiters, {}
         self._sealed_at = self._loop.time()
         self._sequence += 1
-        self._in_flight = (len(records), waiters)
+        count = len(records) // 2
+        self._in_flight = (count, waiters)
         self._idle.clear()
-        group = b"[" + b",\n".join(records) + b"]"
+        group = _joined(records)
         self._octets += len(group)
-        self._writer.commit(self._sequence, group, len(records))
+        self._writer.commit(self._sequence, group, count)
         entries = sum(map(len, self._overlays.values()))
         self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
         if self._wants_fold(entries):
@@ -430,6 +433,15 @@ class Journal:
             log.error("= store closed with %d changes that the disk did not take; none was acknowledged", self.pending)
         self._writer.stop()
         self._database.close()
+
+
+def _joined(records: list[bytes]) -> bytes:
+    """A group's records, as a JSON array."""
+    if not records:
+        return b"[]"
+    records[0] = b"[" + records[0].removeprefix(_BETWEEN)
+    records.append(b"]]")
+    return b"".join(records)
 
 
 def _nothing(items: list[Any]) -> None:
