@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 STRETCH_OCTETS: Final = 64 * 1024 * 1024
 STRETCH_S: Final = 3_600.0
+WRITE_OCTETS: Final = 256 * 1024
 RETRY_S: Final = 5.0
 _NOTHING: Final = b"[]"
 # A stretch ends in time for its age to be told well enough by its ends.
@@ -58,7 +59,7 @@ class History:
         """Groups that could not be kept."""
 
     def append(self, sequence: int, at: float, row: bytes) -> None:
-        """Keep a group of the journal; ``sync`` makes it durable."""
+        """Keep a group of the journal, in a file soon; ``sync`` makes it durable."""
         if row == _NOTHING:
             return
         if self._is_failing and self._clock() < self._try_at:
@@ -86,10 +87,16 @@ class History:
             log.warning("= history is written again")
 
     def close(self) -> None:
-        """End the files."""
-        if self._files is not None:
-            self._files.close()
-            self._files = None
+        """Write what waits, and end the files."""
+        if self._files is None:
+            return
+        try:
+            self._files.flush()
+        except OSError as error:
+            self._fail(error)
+            return
+        self._files.close()
+        self._files = None
 
     def _append(self, sequence: int, at: float, row: bytes) -> None:
         group = kept(sequence, at, row, with_texts=self._keeps_texts)
@@ -101,13 +108,11 @@ class History:
             self.close()
         if self._files is None:
             self._files = _Files(self._folder, at, now)
-        self._files.write(group)
-        if group.texts:
-            self._files.write_texts(texts_line(sequence, at, group.texts))
+        self._files.write(group, texts_line(sequence, at, group.texts) if group.texts else b"")
 
     def _fail(self, error: OSError) -> None:
         """The next one begins new files: nobody knows where the old ones end."""
-        self.lost += 1
+        self.lost += max(1, self._files.waiting if self._files is not None else 0)
         self._try_at = self._clock() + RETRY_S
         if not self._is_failing:
             self._is_failing = True
@@ -119,13 +124,18 @@ class History:
 
 
 class _Files:
-    """The open files of one stretch."""
+    """The open files of one stretch. What is written waits for more: where few messages come, a call for each group
+    would cost more than the group."""
 
     def __init__(self, folder: Path, at: float, now: float) -> None:
         folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
         self.opened_at = now
         self.octets = 0
         self._folder = folder
+        self._lines: list[bytes] = []
+        self._blocks: list[bytes] = []
+        self._text_lines: list[bytes] = []
+        self._written = 0
         self._texts = -1
         stretch = self._stretch = _free(folder, at)
         self._groups = _opened(stretch.groups)
@@ -136,23 +146,40 @@ class _Files:
             raise
         self._is_new = True
 
-    def write(self, group: Kept) -> None:
-        """One group. A crash may leave a part of it, which readers pass over."""
-        length = group.length
-        if os.writev(self._groups, group.parts) != length:
-            raise OSError("the disk took a part of it only")
-        os.write(self._index, block_of(self.octets, length, group.names))
-        self.octets += length
+    @property
+    def waiting(self) -> int:
+        """Groups that are in no file yet."""
+        return len(self._blocks)
 
-    def write_texts(self, line: bytes) -> None:
-        """The texts of the same group."""
-        if self._texts < 0:
-            self._texts = _opened(self._stretch.texts)
-            self._is_new = True
-        os.write(self._texts, line)
+    def write(self, group: Kept, texts: bytes) -> None:
+        """One group, and the line of its texts, if it has any."""
+        length = group.length
+        self._lines += group.parts
+        self._blocks.append(block_of(self.octets, length, group.names))
+        if texts:
+            self._text_lines.append(texts)
+        self.octets += length
+        if self.octets - self._written >= WRITE_OCTETS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits. A crash may leave a part of it, which readers pass over."""
+        if not self._blocks:
+            return
+        _write(self._groups, self._lines)
+        _write(self._index, self._blocks)
+        if self._text_lines:
+            if self._texts < 0:
+                self._texts = _opened(self._stretch.texts)
+                self._is_new = True
+            _write(self._texts, self._text_lines)
+        self._written = self.octets
+        for waiting in (self._lines, self._blocks, self._text_lines):
+            waiting.clear()
 
     def sync(self) -> None:
         """Make groups and texts durable; the index can be done without."""
+        self.flush()
         os.fsync(self._groups)
         if self._texts >= 0:
             os.fsync(self._texts)
@@ -161,11 +188,11 @@ class _Files:
             sync_folder(self._folder)
 
     def close(self) -> None:
-        """No more is written; what holds nothing, because the disk refused its first group, goes."""
+        """No more is written; what holds nothing, because the disk refused its first groups, goes."""
         for descriptor in (self._groups, self._index, self._texts):
             if descriptor >= 0:
                 os.close(descriptor)
-        if not self.octets:
+        if not self._written:
             for path in (self._stretch.index, self._stretch.groups):
                 path.unlink(missing_ok=True)
 
@@ -177,6 +204,12 @@ def _free(folder: Path, at: float) -> Stretch:
         at += 0.001
         stretch = Stretch(folder / history_files.name_of(at), at)
     return stretch
+
+
+def _write(descriptor: int, parts: list[bytes]) -> None:
+    octets = b"".join(parts)
+    if os.write(descriptor, octets) != len(octets):
+        raise OSError("the disk took a part of it only")
 
 
 def _opened(path: Path) -> int:

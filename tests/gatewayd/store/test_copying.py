@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from gatewayd.store.database import StoreFault
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import SEEN
 from gatewayd.store.records import Seen
-from tests.gatewayd.store.opening import kill
+from tests.gatewayd.store.opening import PATIENCE_S, kill
 
 
 async def filled(path: Path, count: int = 2_000) -> Journal:
@@ -66,10 +67,11 @@ async def test_what_is_written_meanwhile_is_not_in_it(tmp_path: Path, monkeypatc
     await again.close()
 
 
-async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path) -> None:
+async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both keys change in every group: whichever moment it is, they are alike, and all that came before is there."""
+    monkeypatch.setattr(copying, "PAGES", 5)
     journal = Journal(tmp_path / "a.spool", group_wait_s=0.0, fold_entries=20)
-    copies, count = 12, 0
+    copies, count, changed = 12, 0, threading.Semaphore(0)
 
     async def change() -> None:
         nonlocal count
@@ -77,11 +79,18 @@ async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path) -
         for key in ("one", "other", f"{count}"):
             journal.put(SEEN, key, Seen(float(count)))
         await journal.durable()
+        changed.release()
+
+    def step(done: int, total: int) -> None:
+        """Each waits for a change that comes after it."""
+        while changed.acquire(blocking=False):
+            pass
+        assert changed.acquire(timeout=PATIENCE_S)
 
     await change()
     for number in range(copies):
         under_way = spawn(
-            asyncio.to_thread(copy_spool, tmp_path / "a.spool", tmp_path / f"copy-{number}.spool"), name="copying"
+            asyncio.to_thread(copy_spool, tmp_path / "a.spool", tmp_path / f"copy-{number}.spool", step), name="copying"
         )
         while not under_way.done():
             await change()
