@@ -256,8 +256,10 @@ class Supervisor:
         if not self._is_announced and not self._ending.is_set() and all(keeper.is_ready for keeper in self.keepers):
             self._is_announced = True
             logger.info("= gatewayd %s is ready: %s", gatewayd.__version__, "; ".join(self._doors()))
+            self._say_status()  # whoever waited for us reads it at once
             self.notifier.ready()
-        self._say_status()
+        else:
+            self._say_status()
 
     def _doors(self) -> Iterator[str]:
         """Where it listens: the configuration may have left the port to the system."""
@@ -375,8 +377,8 @@ class Supervisor:
                     self._reload_trouble = await self._reload_once()
                 finally:
                     # Also after a fault: the configuration in force is the old one, and running well.
-                    self.notifier.ready()
                     self._say_status()
+                    self.notifier.ready()
         finally:
             self._reload_task = None
 

@@ -120,6 +120,8 @@ def values(notes: list[dict[str, Any]]) -> list[Any]:
 async def test_a_start_and_a_stop(daemon: Daemon, tmp_path: Path) -> None:
     one = daemon.start()
     await daemon.diary.notified("READY=1")
+    told = [notice for notice in daemon.diary.notices if notice.startswith(("STATUS", "READY"))]
+    assert "STATUS=2 of 2 workers ready" in told[told.index("READY=1") - 1], "whoever waited for us reads it at once"
     assert (tmp_path / "run").is_dir()
     orders = await daemon.diary.noted("orders", 2)
     assert sorted(note["slot"] for note in orders) == [0, 1]
