@@ -137,7 +137,8 @@ def read(file: BinaryIO, end: float = float("inf")) -> Iterator[Group]:
         place = file.tell()
         head = _HEAD.fullmatch(file.readline(_HEAD_MAX))
         if head is not None and place < end:
-            octets = file.read(int(head[4]) + 1)
+            # No more than there is: a length may be damaged, too.
+            octets = file.read(min(int(head[4]) + 1, os.fstat(file.fileno()).st_size))
             if _is_whole(head, octets):
                 yield int(head[2]), float(head[3]), octets[:-1]
                 continue

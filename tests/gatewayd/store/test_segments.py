@@ -89,6 +89,17 @@ def test_a_group_that_was_cut_short_is_none(path: Path) -> None:
             each.unlink()
 
 
+def test_a_length_beyond_all_measure_is_damage(path: Path) -> None:
+    made = fill(path, range(1, 3))
+    _, file = files_of(path)[0]
+    whole = file.read_bytes()
+    file.write_bytes(whole + b"3 1764124800.000000 999999999999 00000000\n[]\n")
+    assert replayed(path) == made
+    file.write_bytes(whole.replace(b" 200 ", b" 999999999999 ", 1))
+    with pytest.raises(DamagedJournal, match="is damaged, and more groups follow"):
+        replayed(path)
+
+
 @pytest.mark.parametrize("bits", [0x01, 0xFF])
 def test_no_octet_can_be_another(path: Path, bits: int) -> None:
     """Of the last group it is as if that had been cut short; of any other, the start is refused."""
