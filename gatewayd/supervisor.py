@@ -253,13 +253,11 @@ class Supervisor:
             if reasons and not self._ending.is_set():
                 self._failure = reasons[0]
                 self._ending.set()
+        self._say_status()  # whoever waits for us to be ready reads it at once
         if not self._is_announced and not self._ending.is_set() and all(keeper.is_ready for keeper in self.keepers):
             self._is_announced = True
             logger.info("= gatewayd %s is ready: %s", gatewayd.__version__, "; ".join(self._doors()))
-            self._say_status()  # whoever waited for us reads it at once
             self.notifier.ready()
-        else:
-            self._say_status()
 
     def _doors(self) -> Iterator[str]:
         """Where it listens: the configuration may have left the port to the system."""

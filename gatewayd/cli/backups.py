@@ -204,4 +204,7 @@ def put_back(folder: Path, contents: Contents, spool_dir: Path) -> Path | None:
 
 def _is_spool(name: str) -> bool:
     """Whether a file of the spool folder is of the spools: what is there must not be mixed with what is put back."""
-    return name.startswith("worker-") and ".spool" in name
+    from gatewayd.store.segments import NAMED
+
+    is_own = name.endswith((".spool", ".spool-wal", ".spool-shm")) or f".spool{NAMED}" in name
+    return name.startswith("worker-") and is_own

@@ -16,8 +16,8 @@ from typing import BinaryIO, Final
 import msgspec
 
 from gatewayd.runtime.syncing import sync_folder
-from gatewayd.store.database import folded
-from gatewayd.store.segments import Group, files_of, read
+from gatewayd.store.database import folded, name_anew
+from gatewayd.store.segments import DamagedJournal, Group, files_of, follow
 
 PAGES: Final = 256
 REST_S: Final = 0.005
@@ -51,7 +51,7 @@ def copy_spool(source: Path, target: Path, progress: Callable[[int, int], None] 
         _sync(target)
         sync_folder(target.parent)
         return examine(target)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, DamagedJournal) as error:
         raise CopyFault(f"{target}: {getattr(error, 'strerror', None) or error}") from error
 
 
@@ -78,14 +78,11 @@ class _Moment:
                     self._files[first] = self._stack.enter_context(path.open("rb"))
 
     def groups(self, after: int) -> Iterator[Group]:
-        """Those behind a number, in order. Raises CopyFault."""
+        """Those behind a number, in order. Raises DamagedJournal."""
         for first, file in sorted(self._files.items()):
-            for group in read(file, self._ends[first]):
-                if group[0] > after + 1:
-                    raise CopyFault(f"group {after + 1} of the journal was folded before it could be copied; try again")
-                if group[0] > after:
-                    after = group[0]
-                    yield group
+            for group in follow(file, after, self._ends[first]):
+                after = group[0]
+                yield group
 
 
 def _copy(moment: _Moment, target: Path, progress: Callable[[int, int], None]) -> None:
@@ -104,7 +101,7 @@ def _copy(moment: _Moment, target: Path, progress: Callable[[int, int], None]) -
             ((sequence, at, records.decode()) for sequence, at, records in moment.groups(last or moment.folded)),
         )
         # It is another spool: what lies beside the first one is not to be replayed over it.
-        writing.execute("UPDATE folded SET spool = lower(hex(randomblob(8)))")
+        name_anew(writing)
         writing.commit()
     finally:
         writing.close()

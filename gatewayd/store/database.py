@@ -27,7 +27,7 @@ from gatewayd.store.kinds import (
     Key,
     Kind,
 )
-from gatewayd.store.segments import DamagedJournal, Group, replay
+from gatewayd.store.segments import DamagedJournal, Group, drop, replay
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +76,8 @@ def _migrate_6(connection: sqlite3.Connection) -> None:
     The table keeps what an older gatewayd wrote until it is folded, and the groups of a copy, which is one file.
     """
     connection.execute("CREATE TABLE folded (spool TEXT NOT NULL, sequence INTEGER NOT NULL)")
-    connection.execute(
-        "INSERT INTO folded VALUES (lower(hex(randomblob(8))), (SELECT coalesce(min(sequence), 1) - 1 FROM journal))"
-    )
+    connection.execute("INSERT INTO folded SELECT '', coalesce(min(sequence), 1) - 1 FROM journal")
+    name_anew(connection)
 
 
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
@@ -204,7 +203,7 @@ class Database:
                 f"{error}. Put back what belongs there, restore a backup, or move {self.path.name}* away to start empty"
             ) from error
         except OSError as error:
-            raise StoreFault(f"{error.filename}: {error.strerror}") from error
+            raise StoreFault(f"{error.filename or self.path}: {error.strerror}") from error
 
 
 def groups_behind(sequence: int, connection: sqlite3.Connection, database: Database) -> Iterator[Group]:
@@ -223,12 +222,18 @@ def folded(connection: sqlite3.Connection) -> tuple[str, int]:
     return identity, sequence
 
 
-def end_fold(connection: sqlite3.Connection, sequence: int) -> None:
-    """Everything up to this group is in the tables, and durable there when this returns."""
+def name_anew(connection: sqlite3.Connection) -> None:
+    """Give a spool a name that no other has."""
+    connection.execute("UPDATE folded SET spool = lower(hex(randomblob(8)))")
+
+
+def end_fold(path: Path, sequence: int, connection: sqlite3.Connection) -> None:
+    """Everything up to this group is in the tables: once it is durable there, the journal forgets it."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE folded SET sequence = ?", (sequence,))
     connection.execute("DELETE FROM journal WHERE sequence <= ?", (sequence,))
     connection.execute("COMMIT")
+    drop(path, sequence)
 
 
 def write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:

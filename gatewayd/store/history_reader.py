@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -116,14 +117,16 @@ def _decoded(worker: int, octets: bytes, names: Collection[bytes]) -> Iterator[G
 
 def journal_of(spool: Path, connection: sqlite3.Connection, names: Collection[bytes]) -> Iterator[segments.Group]:
     """The groups of a spool's journal in which any of the names stands, in order; those that are whole by now."""
-    for group in connection.execute("SELECT sequence, at, CAST(records AS BLOB) FROM journal ORDER BY sequence"):
+    in_table = connection.execute("SELECT sequence, at, CAST(records AS BLOB) FROM journal ORDER BY sequence")
+    for group in chain(in_table, _in_files(spool)):
         if mentions(group[2], names):
             yield group
+
+
+def _in_files(spool: Path) -> Iterator[segments.Group]:
     for _, path in segments.files_of(spool):
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:  # it was folded meanwhile
-            for group in segments.read(file):
-                if mentions(group[2], names):
-                    yield group
+            yield from segments.read(file)
 
 
 def spool_files(spool_folder: Path) -> Iterator[tuple[int, Path]]:

@@ -25,7 +25,6 @@ from gatewayd.store.database import Database, StoreFault, connect, end_fold, uns
 from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
-from gatewayd.store.segments import drop
 
 log = logging.getLogger(__name__)
 
@@ -285,5 +284,4 @@ def settle_journal(database: Database, connection: sqlite3.Connection, history: 
     if history is not None:
         history.sync()
         history.close()
-    end_fold(connection, last)
-    drop(database.path, last)
+    end_fold(database.path, last, connection)

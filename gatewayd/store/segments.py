@@ -21,7 +21,8 @@ Group = tuple[int, float, bytes]
 """Its number, when it was committed (Unix seconds), and its records (a JSON array)."""
 
 _MODE: Final = 0o600  # whole numbers and texts are in there
-_NAMED: Final = ".journal-"
+NAMED: Final = ".journal-"
+"""Between a spool's name and the number of a file's first group."""
 _TITLE: Final = re.compile(rb"gatewayd journal 1 ([0-9a-f]{16})\n")
 _TITLE_MAX: Final = 64
 _HEAD: Final = re.compile(rb"((\d{1,15}) (\d{1,12}\.\d{6}) (\d{1,12})) ([0-9a-f]{8})\n")
@@ -42,24 +43,23 @@ class Segments:
         self._spool = spool
         self._title = b"gatewayd journal 1 %b\n" % identity.encode()
         self._file = -1
-        self._size = 0
-        self._is_named = False
+        self._size = 0  # as far as it is durable, its name included
 
     def append(self, sequence: int, at: float, records: bytes) -> None:
         """Make a group durable. Raises OSError: done again, it is written over what the disk took of it."""
         if self._file < 0:
             self._begin(sequence)
         head = b"%d %.6f %d" % (sequence, at, len(records))
-        parts = (b"%b %08x\n" % (head, _sum(head, records)), records, b"\n")
+        title = b"" if self._size else self._title
+        parts = (b"%b%b %08x\n" % (title, head, _sum(head, records)), records, b"\n")
         length = sum(map(len, parts))
         written = os.pwritev(self._file, parts, self._size)
         if written < length:  # a disk that is full says so of what is left
             written += os.pwrite(self._file, b"".join(parts)[written:], self._size + written)
         if written < length:
             raise OSError(errno.ENOSPC, "a part of a group only went to the disk")
-        if not self._is_named:
+        if not self._size:
             sync_folder(self._spool.parent)
-            self._is_named = True
         self._size += length
 
     def turn_over(self) -> None:
@@ -71,27 +71,14 @@ class Segments:
     def _begin(self, sequence: int) -> None:
         # O_DSYNC: a write waits until the disk has it, and the file's new length with it. One call for each group.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_DSYNC | os.O_CLOEXEC
-        file = os.open(_path_of(self._spool, sequence), flags, _MODE)
-        try:
-            self._size = os.write(file, self._title)
-        except OSError:
-            os.close(file)
-            raise
-        self._file, self._is_named = file, False
-
-
-def _path_of(spool: Path, sequence: int) -> Path:
-    return spool.with_name(f"{spool.name}{_NAMED}{sequence:012}")
-
-
-def _spool_of(segment: Path) -> str:
-    return segment.name.partition(_NAMED)[0]
+        self._file = os.open(self._spool.with_name(f"{self._spool.name}{NAMED}{sequence:012}"), flags, _MODE)
+        self._size = 0
 
 
 def files_of(spool: Path) -> list[tuple[int, Path]]:
     """The number of the first group, and the path, of every file of a spool's journal, in order."""
     found = []
-    for path in spool.parent.glob(f"{spool.name}{_NAMED}*"):
+    for path in spool.parent.glob(f"{spool.name}{NAMED}*"):
         first = path.name.rpartition("-")[2]
         if first.isdigit():
             found.append((int(first), path))
@@ -116,15 +103,22 @@ def replay(spool: Path, identity: str, after: int) -> Iterator[Group]:
         with path.open("rb") as file:
             if not _belongs(file, path, identity):
                 continue
-            for group in read(file):
-                if group[0] > last + 1:
-                    raise DamagedJournal(f"{path}: group {last + 1} should be in front of it, and is missing")
-                if group[0] > last:
-                    last = group[0]
-                    yield group
+            for group in follow(file, last):
+                last = group[0]
+                yield group
             place = file.tell()
             if any(sequence > last for sequence in _numbers_in(file.read())):
                 raise DamagedJournal(f"{path}: what lies at octet {place} is damaged, and more groups follow")
+
+
+def follow(file: BinaryIO, after: int, end: float = float("inf")) -> Iterator[Group]:
+    """What ``read`` gives behind number ``after``. Raises DamagedJournal where a number is left out."""
+    for group in read(file, end):
+        if group[0] > after + 1:
+            raise DamagedJournal(f"{file.name}: group {after + 1} should be in front of it, and is missing")
+        if group[0] > after:
+            after = group[0]
+            yield group
 
 
 def read(file: BinaryIO, end: float = float("inf")) -> Iterator[Group]:
@@ -152,7 +146,9 @@ def _belongs(file: BinaryIO, path: Path, identity: str) -> bool:
     if found is None and any(_numbers_in(file.read())):
         raise DamagedJournal(f"{path}: its first line is damaged, and groups follow")
     if found is not None and found != identity:
-        raise DamagedJournal(f"{path} is the journal of another spool than the {_spool_of(path)} beside it")
+        raise DamagedJournal(
+            f"{path} is the journal of another spool than the {path.name.partition(NAMED)[0]} beside it"
+        )
     return found is not None
 
 

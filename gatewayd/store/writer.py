@@ -18,7 +18,7 @@ from typing import Any
 from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
 from gatewayd.store.kinds import Key, Kind
-from gatewayd.store.segments import Segments, drop
+from gatewayd.store.segments import Segments
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,5 @@ class Writer:
         self._history.sync()
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
-        """What was folded is durable in its tables before the journal forgets it."""
-        end_fold(connection, sequence)
-        drop(self._database.path, sequence)
+        end_fold(self._database.path, sequence, connection)
         self._tell("folded", None)

@@ -171,23 +171,24 @@ def test_the_check_is_the_one_asked_for(
 # -- the journal at the door -----------------------------------------------------------------------------------------
 
 
-async def test_a_damaged_group_is_refused_with_its_number(path: Path) -> None:
+async def left_behind(path: Path) -> Segments:
+    """A spool whose process was killed after one group; and who goes on with its journal."""
     journal = Journal(path)
     journal.put(SEEN, "a", Seen(1.0))
     await durable(journal)
     kill(journal)
-    Segments(path, journal._database.identity).append(2, 1.0, b"[[")
+    return Segments(path, journal._database.identity)
+
+
+async def test_a_damaged_group_is_refused_with_its_number(path: Path) -> None:
+    (await left_behind(path)).append(2, 1.0, b"[[")
     for _ in range(2):  # the lock is free again, so the second says the same
         with pytest.raises(StoreFault, match=r"a\.spool: group 2 of the journal cannot be read .* Restore a backup"):
             Journal(path)
 
 
 async def test_a_journal_with_a_hole_is_refused(path: Path) -> None:
-    journal = Journal(path)
-    journal.put(SEEN, "a", Seen(1.0))
-    await durable(journal)
-    kill(journal)
-    Segments(path, journal._database.identity).append(3, 1.0, b"[]")
+    (await left_behind(path)).append(3, 1.0, b"[]")
     for _ in range(2):
         with pytest.raises(StoreFault, match=r"a\.spool\.journal-0+3: group 2 should be .* move a\.spool\* away"):
             Journal(path)
