@@ -153,6 +153,23 @@ def test_a_group_is_written_over_what_was_taken_of_it(path: Path, monkeypatch: p
     assert replayed(path) == [group(1), group(2), group(3)]
 
 
+@pytest.mark.parametrize("taken", [0, 20, 36, 60])
+def test_a_file_whose_first_write_was_cut_is_begun_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    own, pwritev = Segments(path, SPOOL), os.pwritev
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwritev", lambda file, parts, at: pwritev(file, [b"".join(parts)[:taken]], at))
+        patch.setattr(os, "pwrite", lambda file, octets, at: 0)
+        with pytest.raises(OSError, match="a part of a group only went"):
+            own.append(*group(1))
+    assert replayed(path) == []
+    own.append(*group(1))
+    own.append(*group(2))
+    own.turn_over()
+    assert replayed(path) == [group(1), group(2)]
+
+
 def test_a_folder_that_cannot_be_synced_acknowledges_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own, synced = Segments(path, SPOOL), []
 
