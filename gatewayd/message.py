@@ -189,10 +189,12 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     """What a carrier later said of a message that it had accepted.
 
     ``aliases`` are other spellings under which the carrier's id may have been given at submit time (hex or decimal,
-    case, leading zeros), to be tried in order after ``carrier_id`` itself. ``handset`` is the number that the carrier
-    names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time in Unix seconds, or 0
-    when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable`` as in Refused, for a
-    message that was taken first. ``words`` are the carrier's own, where they say more than state and error.
+    case, leading zeros), to be tried in order after ``carrier_id`` itself. Most receipts never need them: ``written``,
+    the id as the carrier wrote it, is what they are made of once one does (``Link.spelt_out``). ``handset`` is the
+    number that the carrier names, if it names one: whose home the receipt belongs to. ``at`` is the carrier's own time
+    in Unix seconds, or 0 when it gave none. ``displayed`` marks a read report, which implies DELIVRD. ``unreachable``
+    as in Refused, for a message that was taken first. ``words`` are the carrier's own, where they say more than state
+    and error.
     ``tlvs`` are those of its TLVs that the application is to be told beside what the receipt says.
     """
 
@@ -207,6 +209,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=Tru
     network_error: int = NO_NETWORK_ERROR
     words: str = ""
     tlvs: tuple[tuple[int, bytes], ...] = ()
+    written: str = ""
 
 
 class Availability(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

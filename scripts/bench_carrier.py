@@ -49,6 +49,7 @@ class Counts:
         self.submitted_at = moments(messages)
         self.receipt_at = moments(messages)
         self.submits = 0
+        self.first_id = 1
         self.duplicates = 0
         self.damaged = 0
         self.receipts_refused = 0
@@ -120,7 +121,7 @@ class Carrier(Wire):
         at, is_whole = counts.shape.taken(destination, octets[middle], short_message_of(octets, middle))
         counts.submits += 1
         counts.damaged += not is_whole
-        message_id = b"%08x" % counts.submits
+        message_id = b"%08x" % (counts.first_id + counts.submits - 1)
         self.out.append(pdu(SUBMIT_SM_RESP, sequence, message_id + b"\0"))
         if at >= len(counts.submitted_at):
             grow(counts.submitted_at, at + 1)
@@ -167,6 +168,7 @@ async def serve(options: dict[str, Any]) -> None:
     shape = SHAPES[options.get("shape", "short")](is_scattered=bool(options.get("is_scattered")))
     counts = Counts(int(options["messages"]), shape)
     counts.binds_awaited = int(options.get("binds", 1))
+    counts.first_id = int(options.get("first_id", 1))
     counts.tells_end = bool(options.get("tells_end"))
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()

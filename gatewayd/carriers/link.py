@@ -176,6 +176,9 @@ class Link(Protocol):
     def revoke(self, message_id: int, carrier_id: str) -> None:
         """Ask to take a message back (RCS only); ends in ``on_revoked``."""
 
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        """The same receipt with all ``aliases`` of its id: for the few whose message is not found by that."""
+
     def check_capability(self, handset: str) -> None:
         """Ask whether a handset (E.164 digits, no plus) takes RCS (RCS only); ends in ``on_capability``."""
 

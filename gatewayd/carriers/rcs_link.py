@@ -26,7 +26,7 @@ from gatewayd.carriers.shelf import MediaPendingError
 from gatewayd.carriers.templates import is_plain, text_of
 from gatewayd.carriers.uploader import Filing, Uploader
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Refused, Unknown
+from gatewayd.message import Accepted, Channel, Deferred, Message, Outcome, Receipt, Refused, Unknown
 from gatewayd.policy.aliases import is_pseudonym
 from gatewayd.policy.numbering import handset_of
 from gatewayd.policy.user_data import handset_only, may_be_special
@@ -108,10 +108,8 @@ class RcsLink:
         self._jobs: deque[Job] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._taken = 0
-        self._is_open = False
-        self._was_up = False
+        self._is_open = self._was_up = self._was_full = False
         self._trouble = ""
-        self._was_full = False
         self._drained = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -132,10 +130,9 @@ class RcsLink:
 
     def capacity(self) -> int:
         """Senders that nothing is waiting for; a question takes one as well as a message does."""
-        free = self._settings.window - self._taken if self.is_up else 0
-        if free <= 0:
+        free = max(0, self._settings.window - self._taken) if self.is_up else 0
+        if not free:
             self._was_full = True
-            return 0
         return free
 
     def want(self, waiting: int, keep: int) -> None:
@@ -176,6 +173,10 @@ class RcsLink:
             self._take(Revoke(message_id, carrier_id, Flight()))
         else:
             self._notices.revocation(self._unasked(message_id, carrier_id, self._closed_word))
+
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        """The same: a platform has one spelling."""
+        return receipt
 
     def check_capability(self, handset: str) -> None:
         """Ask for it; ends in ``on_capability``."""

@@ -25,15 +25,14 @@ from gatewayd.carriers.dialing import Admission, Dialer, burst_of
 from gatewayd.carriers.dialled_seat import DialledSeat
 from gatewayd.carriers.door import AcceptedSeat, Door
 from gatewayd.carriers.failback import Failback
-from gatewayd.carriers.id_learning import RECENT_MAX
 from gatewayd.carriers.link import Capability, LinkListener, Report, Result, Revocation
 from gatewayd.carriers.segments import count_of, is_kept_whole, prepared
-from gatewayd.carriers.smpp_reports import ReportReader, availability_of
+from gatewayd.carriers.smpp_reports import ReportReader, availability_of, spelt_out
 from gatewayd.carriers.smpp_seat import Credentials, Ears, Seat, modes_of
 from gatewayd.carriers.statuses import StatusTable
 from gatewayd.carriers.wording import manner_of
 from gatewayd.config import schema
-from gatewayd.message import Accepted, Availability, Channel, Deferred, Message, Outcome, Refused, Unknown
+from gatewayd.message import Accepted, Availability, Channel, Deferred, Message, Outcome, Receipt, Refused, Unknown
 from gatewayd.policy.easing import NEARLY_FULL
 from protocol.smpp.connection import (
     Answered,
@@ -226,6 +225,10 @@ class SmppLink:
 
     def want(self, waiting: int, keep: int) -> None:
         """Nothing to share: the whole window is this process's."""
+
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        """The same with all spellings of its id."""
+        return spelt_out(receipt)
 
     def check_capability(self, handset: str) -> None:
         """Not over SMPP: whether a handset takes RCS is another channel's knowledge."""
@@ -443,11 +446,9 @@ class SmppLink:
         if pdu.status:
             outcome = self._statuses.outcome_of(pdu.status)
         else:
-            key, recent = canonical_key(pdu.message_id, self.reader.id_mode), self.reader.recent
-            if recent is not None:
-                if len(recent) >= RECENT_MAX:
-                    recent.clear()
-                recent[key] = None
+            key = canonical_key(pdu.message_id, self.reader.id_mode)
+            if self.reader.learner is not None:
+                self.reader.learner.on_named(key)
             outcome = Accepted(key, changed=sent.changed)
         self._results.append(Result(sent.message_id, sent.segment, outcome, event.latency_s))
 

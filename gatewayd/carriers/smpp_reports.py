@@ -21,7 +21,7 @@ from protocol.smpp.errors import RemoteFault
 from protocol.smpp.parts import concat_of
 from protocol.smpp.pdu import AlertNotification, DataSm, DeliverSm
 from protocol.smpp.receipt import ParsedReceipt, is_receipt, looks_like_receipt, parse
-from protocol.smpp.receipt_ids import LEARNT, id_keys
+from protocol.smpp.receipt_ids import LEARNT, ONE_KEY_MODES, canonical_key, id_keys
 from protocol.smpp.septets import fill_bits, unpack
 from protocol.smpp.text import LOOSE_ENCODINGS, TextFault, decode, encoding_of
 
@@ -41,15 +41,14 @@ class ReportReader:
         on_unparsed: Callable[[DeliverSm | DataSm], None] = lambda pdu: None,
     ) -> None:
         """``on_unparsed`` hears of a receipt that the ``dialect`` cannot read. What the link says of ids counts before
-        what the dialect says. Where that is ``auto``, ``recent`` wants the key of each message that the carrier named,
+        what the dialect says. Where that is ``auto``, ``learner`` wants the key of each message that the carrier named,
         until there is a ``verdict`` on how it spells them in receipts (a mode, empty before)."""
         self.id_mode: str = settings.message_id_mode
         if self.id_mode == "auto" and dialect is not None:
             self.id_mode = dialect.file.message_id_mode
         self.verdict = ""
         self.learns = self.id_mode == "auto"
-        self._learner = IdLearner() if self.learns else None
-        self.recent = self._learner.recent if self._learner is not None else None
+        self.learner = IdLearner() if self.learns else None
         manner = manner_of(settings)
         self._how: tuple[str, str, bool, Dialect | None, bool] = (
             *(manner.alphabet, self.id_mode),
@@ -75,21 +74,21 @@ class ReportReader:
             # Sent again it would be no clearer, and as a message it would puzzle a person.
             self._on_fault("receipt_unparsed")
             self._on_unparsed(pdu)
-        elif self._learner is not None and type(content) is Receipt:
-            self._learn(self._learner.on_receipt(content.carrier_id))
+        elif self.learner is not None and type(content) is Receipt:
+            self._learn(self.learner.on_receipt(content.written))
         return content, _OK
 
     def goes_on_from(self, older: ReportReader) -> None:
         """What an older reader of the same link knows of the carrier's ids counts on."""
-        if self._learner is not None and older.learns:
-            self.recent, self._learner = older.recent, older._learner
+        if self.learner is not None and older.learns:
+            self.learner = older.learner
             self._learn(older.verdict)
 
     def _learn(self, mode: str) -> None:
         """An id that could mean two messages means from now on what this carrier means."""
         if not mode:
             return
-        self.verdict, self._learner, self.recent = mode, None, None
+        self.verdict, self.learner = mode, None
         self.id_mode = LEARNT.get(mode, self.id_mode)
         self._how = (self._how[0], self.id_mode, *self._how[2:])
 
@@ -170,14 +169,26 @@ def _unmarked(text: bytes, tlvs: tuple[tuple[int, bytes], ...], dialect: Dialect
 def _receipt_of(parsed: ParsedReceipt | None, message_id_mode: str, handset: str) -> Receipt | None:
     if parsed is None:
         return None
-    keys = id_keys(parsed.carrier_id, message_id_mode)
-    return Receipt(
-        keys[0],
+    carrier_id, mode = parsed.carrier_id, message_id_mode
+    return Receipt(  # by position: by name, so many fields take three times as long
+        canonical_key(carrier_id, mode) if mode == "auto" else id_keys(carrier_id, mode)[0],
         _STATES[parsed.state],
         parsed.error,
         parsed.done.timestamp() if parsed.done is not None else 0.0,
-        aliases=keys[1:],
-        handset=handset,
-        network_error=parsed.network_error,
-        words=parsed.words,
+        False,
+        (),
+        handset,
+        False,
+        parsed.network_error,
+        parsed.words,
+        (),
+        "" if mode in ONE_KEY_MODES else carrier_id,
     )
+
+
+def spelt_out(receipt: Receipt) -> Receipt:
+    """The same receipt with all other spellings of its id as ``aliases``."""
+    if not receipt.written:
+        return receipt
+    aliases = tuple(key for key in id_keys(receipt.written, "auto") if key != receipt.carrier_id)
+    return msgspec.structs.replace(receipt, aliases=aliases, written="")

@@ -72,9 +72,14 @@ class InboundDesk:
 
     def _on_receipt(self, link: Link, receipt: Receipt) -> None:
         self._desk.metrics.receipts[link.name, receipt.state].value += 1
-        if not self.claim(link, receipt):
-            self._park(link, receipt)
-            self.ask_around(link, receipt)
+        if self.claim(link, receipt):
+            return
+        if receipt.written:
+            receipt = link.spelt_out(receipt)
+            if self.claim(link, receipt):
+                return
+        self._park(link, receipt)
+        self.ask_around(link, receipt)
 
     def claim(self, link: Link, receipt: Receipt) -> bool:
         """Join a receipt to its message; False when no message of this worker has that name."""

@@ -172,6 +172,10 @@ class SharedLink:
         """This worker speaks to platforms itself."""
         self.local.revoke(message_id, carrier_id)
 
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        """As this worker's part spells them."""
+        return self.local.spelt_out(receipt)
+
     def check_capability(self, handset: str) -> None:
         """This worker speaks to platforms itself."""
         self.local.check_capability(handset)

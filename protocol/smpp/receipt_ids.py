@@ -16,6 +16,9 @@ MODES: Final = ("auto", "exact", "case", "hex_to_decimal", "decimal_to_hex")
 LEARNT: Final = {"hex_to_decimal": "auto_hex_to_decimal", "decimal_to_hex": "auto_decimal_to_hex"}
 """What ``auto`` becomes where a carrier is known to do so: every spelling is looked for as before, that one first."""
 
+ONE_KEY_MODES: Final = frozenset(MODES) - {"auto"}
+"""In these a receipt's id can mean one message only."""
+
 _DIGITS_MAX: Final = 32
 _HEX_DIGITS: Final = "0123456789abcdefABCDEF"
 _GUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
@@ -25,8 +28,12 @@ def canonical_key(response_id: str, mode: str) -> str:
     """Return the key under which the id of a submit_sm_resp is kept.
 
     ``auto`` folds case and leading zeros only of what can be a hexadecimal number or a GUID: elsewhere case may be what
-    tells two ids apart.
+    tells two ids apart. Its key is also the first of ``id_keys``.
     """
+    if mode == "auto":  # of each response and each receipt, so ``_is_hex`` and ``_stripped`` are written out
+        if 0 < len(response_id) <= _DIGITS_MAX and not response_id.strip(_HEX_DIGITS):
+            return response_id.lower().lstrip("0") or "0"
+        return response_id.lower() if _GUID.fullmatch(response_id) else response_id
     if mode == "exact":
         return response_id
     if mode == "case":
@@ -35,9 +42,7 @@ def canonical_key(response_id: str, mode: str) -> str:
         return _to_decimal(response_id) or response_id
     if mode == "decimal_to_hex":
         return _to_hex(response_id) or response_id
-    if _is_hex(response_id):
-        return _stripped(response_id.lower())
-    return response_id.lower() if _GUID.fullmatch(response_id) else response_id
+    return canonical_key(response_id, "auto")
 
 
 def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:

@@ -328,7 +328,7 @@ async def test_a_receipt_behind_its_own_answer_is_told_after_it(stage: Stage) ->
     link.submit(message(1))
     await stage.watch.until(lambda: stage.flow.reports)
     assert stage.flow.told == ["results", "reports"]
-    assert stage.flow.reports[0].content == Receipt("id-1", State.DELIVRD, "000", 1_767_323_100.0)
+    assert stage.flow.reports[0].content == Receipt("id-1", State.DELIVRD, "000", 1_767_323_100.0, written="id-1")
 
 
 @pytest.mark.parametrize(("stored", "status"), [(True, Status.ESME_ROK), (False, Status.ESME_RX_T_APPN)])

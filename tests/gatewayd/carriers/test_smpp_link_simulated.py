@@ -33,7 +33,8 @@ class Flow(LinkListener):
         self.watch.ring()
 
     def on_reports(self, link: Link, reports: Sequence[Report]) -> None:
-        self.received += [report.content for report in reports]
+        contents = [report.content for report in reports]
+        self.received += [link.spelt_out(each) if isinstance(each, Receipt) else each for each in contents]
         link.acknowledge([report.token for report in reports], stored=True)
         self.watch.ring()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gatewayd.carriers.smpp_reports import report_of
+from gatewayd.carriers.smpp_reports import report_of, spelt_out
 from gatewayd.message import Encoding, Inbound, Receipt, State
 from protocol.smpp.errors import RemoteFault
 from protocol.smpp.pdu import DataSm, DeliverSm
@@ -14,15 +14,16 @@ TEXT = b"id:00ff sub:001 dlvrd:001 submit date:2601020304 done date:2601020305 s
 
 def test_a_receipt_carries_its_id_and_the_other_spellings_of_it() -> None:
     pdu = DeliverSm(esm_class=0x04, short_message=TEXT)
-    assert report_of(pdu, "gsm", "auto") == Receipt(
-        "ff", State.DELIVRD, "000", 1_767_323_100.0, aliases=("00ff", "255")
-    )
+    report = report_of(pdu, "gsm", "auto")
+    assert report == Receipt("ff", State.DELIVRD, "000", 1_767_323_100.0, written="00ff")
+    assert isinstance(report, Receipt)
+    assert spelt_out(report) == Receipt("ff", State.DELIVRD, "000", 1_767_323_100.0, aliases=("00ff", "255"))
     assert report_of(pdu, "gsm", "exact") == Receipt("00ff", State.DELIVRD, "000", 1_767_323_100.0)
 
 
 def test_a_receipt_may_live_in_tlvs_alone_and_in_data_sm() -> None:
     tlvs = ((0x001E, b"abc\x00"), (0x0427, b"\x05"))
-    expected = Receipt("abc", State.UNDELIV, aliases=("2748",))
+    expected = Receipt("abc", State.UNDELIV, written="abc")
     assert report_of(DeliverSm(tlvs=tlvs), "gsm", "auto") == expected
     assert report_of(DataSm(esm_class=0x04, tlvs=tlvs), "gsm", "auto") == expected
     assert report_of(DataSm(esm_class=0x04, tlvs=((0x0424, TEXT),)), "gsm", "exact") == Receipt(

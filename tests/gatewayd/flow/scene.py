@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gatewayd.carriers.link import Capability, Link, Report, Result, Revocation
+from gatewayd.carriers.smpp_reports import spelt_out
 from gatewayd.config import schema
 from gatewayd.flow.desk import Desk
 from gatewayd.flow.dispatcher import Dispatcher
@@ -113,6 +114,9 @@ class ScriptedLink:
     def revoke(self, message_id: int, carrier_id: str) -> None:
         assert self.capacity() > 0, "more than the window takes"
         self.revoked.append(carrier_id)
+
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        return spelt_out(receipt)
 
     def check_capability(self, handset: str) -> None:
         self.checked.append(handset)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from gatewayd.carriers.link import Report, Result
+from gatewayd.carriers.smpp_reports import spelt_out
 from gatewayd.config import schema
 from gatewayd.flow.community import Community
 from gatewayd.flow.desk import Desk
@@ -111,6 +112,9 @@ class Part:
 
     def revoke(self, message_id: int, carrier_id: str) -> None:
         self.revoked.append(carrier_id)
+
+    def spelt_out(self, receipt: Receipt) -> Receipt:
+        return spelt_out(receipt)
 
     def check_capability(self, handset: str) -> None:
         raise AssertionError("assumed")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocol.smpp.receipt_ids import MODES, canonical_key, id_keys
+from protocol.smpp.receipt_ids import LEARNT, MODES, canonical_key, id_keys
 
 GUID = "6F9619FF-8B86-D011-B42D-00CF4FC964FF"
 
@@ -95,3 +95,6 @@ def every_spelling(carrier_id: str) -> tuple[str, ...]:
 @settings(max_examples=200, deadline=None)
 def test_the_short_ways_look_for_the_same_as_the_long_one(carrier_id: str) -> None:
     assert id_keys(carrier_id, "auto") == (every_spelling(carrier_id) if carrier_id else ())
+    assert not carrier_id or id_keys(carrier_id, "auto")[0] == canonical_key(carrier_id, "auto")
+    for learnt in LEARNT.values():
+        assert set(id_keys(carrier_id, learnt)) == set(id_keys(carrier_id, "auto"))
