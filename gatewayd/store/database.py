@@ -239,10 +239,10 @@ def end_fold(path: Path, sequence: int, connection: sqlite3.Connection) -> None:
 def write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:
     """One transaction of a fold, two statements at most: each gives the interpreter lock away once, not once a row.
 
-    Doing it twice changes nothing.
+    ``items`` are keys with the journal's record of each, None for one that is gone. Doing it twice changes nothing.
     """
-    gone = [key for key, value in items if value is None]
-    rows = [_row(kind, key, value) for key, value in items if value is not None]
+    gone = [key for key, record in items if record is None]
+    rows = [_row(kind, key, kind.value_in(key, record)) for key, record in items if record is not None]
     with unsynced(connection):
         connection.execute("BEGIN IMMEDIATE")
         if gone:

@@ -44,16 +44,16 @@ Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]
 
 # One record a line: history works on lines.
-_BETWEEN: Final = b"],\n"
-_NOTE_HEAD: Final = b'%b["%b",%%d,' % (_BETWEEN, NOTE.encode())
+_BETWEEN: Final = b",\n"
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Overlay:
-    """The changes of one kind since the last fold. ``fresh`` holds keys that no table can know yet."""
+    """The changes of one kind since the last fold, as the journal has them: kind, key and value in one text, which is
+    made by one call. ``fresh`` holds keys that no table can know yet."""
 
-    __slots__ = ("changed", "decoder", "folding", "fresh", "head", "kind")
+    __slots__ = ("changed", "decoder", "folding", "fresh", "kind", "record_decoder")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
@@ -61,17 +61,16 @@ class _Overlay:
         self.changed: _Entries = {}
         self.folding: _Entries = {}
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
-        # How a record begins, behind the one before it: the key is a number, or JSON already.
-        self.head = b'%b["%b",%b,' % (_BETWEEN, kind.name.encode(), b"%d" if kind.integer_key else b"%b")
+        self.record_decoder: msgspec.json.Decoder[tuple[str, Key, Any]] = msgspec.json.Decoder(
+            tuple[str, Key, kind.type]  # type: ignore[name-defined]
+        )
 
     def find(self, key: Key) -> bytes | None:
         """The value's text, ``b""`` when it was deleted, None when only the table can know."""
-        value = self.fresh.get(key)
-        if value is not None:
-            return value
-        for entries in (self.changed, self.folding):
+        for entries in (self.fresh, self.changed, self.folding):
             if key in entries:
-                return entries[key] or b""
+                record = entries[key]
+                return self.kind.value_in(key, record) if record is not None else b""
         return None
 
     def freeze(self) -> _Entries:
@@ -117,7 +116,7 @@ class Journal:
         self._fold_entries = fold_entries
         self._hooks = hooks or JournalTimes()
         self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
-        self._records: list[bytes] = []  # of each, how it begins, and its value: joined once, for all of a group
+        self._records: list[bytes] = []  # of the group in the making
         self._waiters: dict[Callback, list[Any]] = {}
         self._octets = 0  # in the journal, not folded yet
         self._sequence = self._replay()
@@ -140,12 +139,12 @@ class Journal:
     def put(self, kind: Kind, key: Key, value: Any, *, new: bool = False) -> None:
         """Set a value. ``new`` promises that this key was never stored before."""
         overlay = self._overlays[kind.name]
-        text = _encode(value)
+        record = _encode((kind.name, key, value))
         if new or key in overlay.fresh:
-            overlay.fresh[key] = text
+            overlay.fresh[key] = record
         else:
-            overlay.changed[key] = text
-        self._records += (overlay.head % (key if kind.integer_key else _encode(key)), text)
+            overlay.changed[key] = record
+        self._records.append(record)
         if self._is_resting:
             self._schedule()
 
@@ -154,7 +153,7 @@ class Journal:
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
             overlay.changed[key] = None
-        self._records += (overlay.head % (key if kind.integer_key else _encode(key)), b"null")
+        self._records.append(_encode((kind.name, key, None)))
         if self._is_resting:
             self._schedule()
 
@@ -162,7 +161,7 @@ class Journal:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
         if not self._keeps_notes:
             return
-        self._records += (_NOTE_HEAD % about, _encode(facts))
+        self._records.append(_encode((NOTE, about, facts)))
         if self._is_resting:
             self._schedule()
 
@@ -179,7 +178,7 @@ class Journal:
     @property
     def pending(self) -> int:
         """Changes that are not durable yet."""
-        return len(self._records) // 2 + (self._in_flight[0] if self._in_flight is not None else 0)
+        return len(self._records) + (self._in_flight[0] if self._in_flight is not None else 0)
 
     @property
     def octets(self) -> int:
@@ -196,8 +195,11 @@ class Journal:
     def get(self, kind: Kind, key: Key) -> Any:
         """The value as this process last put it, or None."""
         overlay = self._overlays[kind.name]
-        text: bytes | str | None = overlay.fresh.get(key)
-        if text is None and (text := overlay.find(key)) is None:
+        record = overlay.fresh.get(key)
+        if record is not None:
+            return overlay.record_decoder.decode(record)[2]
+        text: bytes | str | None = overlay.find(key)
+        if text is None:
             text = self._database.read_value(kind, key)
         return overlay.decoder.decode(text) if text else None
 
@@ -223,9 +225,9 @@ class Journal:
             if overlay.find(key) is None:
                 yield key, overlay.decoder.decode(text)
         hot = {**overlay.folding, **overlay.changed, **overlay.fresh}
-        for key, value in hot.items():
-            if value is not None:
-                yield key, overlay.decoder.decode(value)
+        for key, record in hot.items():
+            if record is not None:
+                yield key, overlay.record_decoder.decode(record)[2]
 
     def due(self, kind: Kind, before: float) -> Iterator[tuple[Any, float]]:
         """Key and ``due`` of cold values whose ``due`` lies before a moment, the earliest first.
@@ -290,7 +292,7 @@ class Journal:
         waiters, self._waiters = self._waiters, {}
         self._sealed_at = self._loop.time()
         self._sequence += 1
-        count = len(records) // 2
+        count = len(records)
         self._in_flight = (count, waiters)
         self._idle.clear()
         group = _joined(records)
@@ -381,8 +383,8 @@ class Journal:
                 for name, key, raw in entries.decode(records):
                     if name == NOTE:
                         continue
-                    value = bytes(raw)
-                    self._overlays[name].changed[key] = None if value == b"null" else value
+                    is_gone = bytes(raw) == b"null"
+                    self._overlays[name].changed[key] = None if is_gone else _encode((name, key, raw))
         except StoreFault:
             self._database.close()
             raise
@@ -439,9 +441,9 @@ def _joined(records: list[bytes]) -> bytes:
     """A group's records, as a JSON array."""
     if not records:
         return b"[]"
-    records[0] = b"[" + records[0].removeprefix(_BETWEEN)
-    records.append(b"]]")
-    return b"".join(records)
+    records[0] = b"[" + records[0]
+    records[-1] += b"]"
+    return _BETWEEN.join(records)
 
 
 def _nothing(items: list[Any]) -> None:

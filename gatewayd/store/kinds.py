@@ -31,6 +31,8 @@ from gatewayd.store.records import (
 
 Key = int | str
 
+_encode = msgspec.json.Encoder().encode
+
 
 class Kind(msgspec.Struct, frozen=True):
     """One keyed table: its name, the type of its values, and its columns for cold look-ups."""
@@ -39,6 +41,10 @@ class Kind(msgspec.Struct, frozen=True):
     type: type[Any]
     integer_key: bool
     columns: Mapping[str, Callable[[Any], float | str | None]] = {}
+
+    def value_in(self, key: Key, record: bytes) -> bytes:
+        """The value's text within the journal's record of it: an array of kind, key and value."""
+        return record[len(_encode((self.name, key))) : -1]
 
     @property
     def create(self) -> str:

@@ -263,7 +263,7 @@ def test_a_slice_that_fails_half_way_is_undone(path: Path) -> None:
     connection.execute("INSERT INTO seen VALUES ('old', '{\"due\":1.0}', 1.0)")
     connection.execute("CREATE TRIGGER full BEFORE INSERT ON seen BEGIN SELECT RAISE(FAIL, 'disk full'); END")
     with pytest.raises(sqlite3.DatabaseError, match="disk full"):
-        database.write_slice(SEEN, [("old", None), ("new", b'{"due":2.0}')], connection)
+        database.write_slice(SEEN, [("old", None), ("new", b'["seen","new",{"due":2.0}]')], connection)
     assert not connection.in_transaction
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert connection.execute("SELECT key FROM seen").fetchall() == [("old",)]

@@ -5,7 +5,10 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.store.kinds import (
@@ -87,3 +90,11 @@ def test_every_stage_was_thought_of() -> None:
 @pytest.mark.parametrize(("due", "column"), [(0.0, None), (5.5, 5.5)])
 def test_no_time_is_no_index_entry(due: float, column: float | None) -> None:
     assert SEEN.columns["due"](Seen(due)) == column
+
+
+@given(st.integers(0, 2**63 - 1), st.text(), st.floats(allow_nan=False, allow_infinity=False))
+def test_the_value_is_found_in_the_record_whatever_the_key(number: int, text: str, due: float) -> None:
+    for kind, key in ((DELIVERY, number), (SEEN, text)):
+        value = msgspec.json.encode(Seen(due))
+        assert kind.value_in(key, msgspec.json.encode((kind.name, key, Seen(due)))) == value
+        assert kind.value_in(key, msgspec.json.encode((kind.name, key, msgspec.Raw(value)))) == value
