@@ -111,6 +111,12 @@ class LinkQueue:
             return heapq.heappop(returned)[1]
         return self.fair.pop()
 
+    def pop_many(self, count: int) -> list[int]:
+        """The ids whose turn it is, so many or all there are."""
+        if self.returned:
+            return [message_id for _ in range(count) if (message_id := self.pop()) is not None]
+        return self.fair.pop_many(count)
+
 
 class Desk:
     """The shared state of flow, and how decisions are carried out."""

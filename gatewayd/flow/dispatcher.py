@@ -222,7 +222,8 @@ class Dispatcher:
 
     def accepted(self, journeys: list[Journey]) -> None:
         """These are durable now and were acknowledged."""
-        queues, accounts, tells = self._desk.queues, self._desk.accounts, self._desk.trail.wants
+        tells = self._desk.trail.wants
+        waiting: dict[tuple[str, int, str], list[Journey]] = {}
         for journey in journeys:
             progress = journey.progress
             if tells:
@@ -230,14 +231,25 @@ class Dispatcher:
             if progress.stage is not _QUEUED:
                 self._await(journey)
                 continue
-            queue = queues.get(progress.queue)
-            if queue is None:  # a reload took the link away while the message was being committed
+            place = progress.queue, progress.lane, progress.account
+            if place in waiting:
+                waiting[place].append(journey)
+            else:
+                waiting[place] = [journey]
+        for (link, lane, account), together in waiting.items():
+            self._enqueue(link, lane, account, together)
+
+    def _enqueue(self, link: str, lane: int, account: str, journeys: list[Journey]) -> None:
+        """These of one account wait for one link from now on."""
+        queue = self._desk.queues.get(link)
+        if queue is None:  # a reload took the link away while the messages were being committed
+            for journey in journeys:
                 self.replan(journey)
-                continue
-            account = accounts.get(progress.account)
-            weight = account.weight if account is not None else 1
-            queue.fair.push(progress.lane, progress.account, weight, progress.id)
-            self._outbound.wake(progress.queue)
+            return
+        settings = self._desk.accounts.get(account)
+        weight = settings.weight if settings is not None else 1
+        queue.fair.extend(lane, account, weight, [journey.message.id for journey in journeys])
+        self._outbound.wake(link)
 
     def _await(self, journey: Journey) -> None:
         """It is not to go yet: its other parts are missing, or its moment."""

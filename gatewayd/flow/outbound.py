@@ -131,9 +131,8 @@ class Outbound:
         if granted == 0:
             self._hold_back(link, limits, wait_s)
             return
-        ids = [message_id for _ in range(granted) if (message_id := queue.pop()) is not None]
         left = granted
-        for journey in self._in_order(ids):
+        for journey in self._in_order(queue.pop_many(granted)):
             left -= self._send(link, journey, left)
         if left > 0:
             limits.give_back(left)

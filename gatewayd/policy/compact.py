@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 
 CHUNK = 1_024
 
@@ -28,9 +28,13 @@ class CompactLine:
 
     def append(self, item: int) -> None:
         """Add at the end."""
+        self.extend((item,))
+
+    def extend(self, items: Collection[int]) -> None:
+        """Add several at the end, in order."""
         back = self._back
-        back.append(item)
-        self.size += 1
+        back.extend(items)
+        self.size += len(items)
         if len(back) >= CHUNK:
             self._chunks.append(back)
             self._back = array("q")
@@ -42,10 +46,11 @@ class CompactLine:
 
     def popleft(self) -> int:
         """Take the first. Raises IndexError when there is none."""
-        front = self._front
-        if not front:
+        try:
+            item = self._front.popleft()
+        except IndexError:  # once for a chunk
             self._refill()
-        item = front.popleft()
+            item = self._front.popleft()
         self.size -= 1
         return item
 

@@ -28,6 +28,9 @@ class Line(Protocol[T]):
     def append(self, item: T, /) -> None:
         """Add at the end."""
 
+    def extend(self, items: Collection[T], /) -> None:
+        """Add several at the end, in order."""
+
     def appendleft(self, item: T, /) -> None:
         """Put back at the front."""
 
@@ -98,11 +101,31 @@ class _Lane(Generic[T]):
         if len(flow.items):
             heapreplace(self.heap, (flow.start, index, flow))
         else:
-            heappop(self.heap)
-            if not self.heap and self.virtual > _FORGET_ABOVE:
-                self.flows.clear()
-                self.virtual = 0.0
+            self._empty()
         return item
+
+    def pop_alone(self, count: int) -> list[T]:
+        """What so many pops would give, or all there are, where items of one account alone wait here."""
+        _, index, flow = self.heap[0]
+        popleft = flow.items.popleft
+        items = [popleft() for _ in range(min(count, len(flow.items)))]
+        refunded = min(flow.refunds, len(items))
+        flow.refunds -= refunded
+        paid = len(items) - refunded
+        self.virtual = flow.start + flow.stride * max(0, paid - 1)  # where the last of them began
+        flow.start += flow.stride * paid
+        if len(flow.items):
+            self.heap[0] = (flow.start, index, flow)
+        else:
+            self._empty()
+        return items
+
+    def _empty(self) -> None:
+        """The last item of the flow that was first is gone."""
+        heappop(self.heap)
+        if not self.heap and self.virtual > _FORGET_ABOVE:
+            self.flows.clear()
+            self.virtual = 0.0
 
     def discard(self, gone: Collection[T]) -> None:
         """Take these out, wherever they wait. Shares stay as they were used."""
@@ -136,6 +159,11 @@ class FairQueue(Generic[T]):
         self._lanes[lane].flow(account, weight).items.append(item)
         self._size += 1
 
+    def extend(self, lane: int, account: str, weight: int, items: Collection[T]) -> None:
+        """Add several, at least one, at the end of the account's items, in order."""
+        self._lanes[lane].flow(account, weight).items.extend(items)
+        self._size += len(items)
+
     def push_front(self, lane: int, account: str, weight: int, item: T) -> None:
         """Hand back an item that was popped and could not go; several are handed back last one first.
 
@@ -153,6 +181,18 @@ class FairQueue(Generic[T]):
                 self._size -= 1
                 return lane.pop()
         return None
+
+    def pop_many(self, count: int) -> list[T]:
+        """What so many calls of ``pop`` would give: at once where an account is alone in its lane."""
+        found: list[T] = []
+        for lane in self._order:
+            while lane.heap and len(found) < count:
+                if len(lane.heap) == 1:
+                    found += lane.pop_alone(count - len(found))
+                else:
+                    found.append(lane.pop())
+        self._size -= len(found)
+        return found
 
     def discard(self, gone: Collection[T]) -> None:
         """Take these out, wherever they wait: people wanted it. Takes a while where very many wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, deque
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -237,3 +238,39 @@ def test_what_is_discarded_is_not_there_and_the_rest_goes_in_order() -> None:
     assert drain(queue) == ["again"]
     queue.discard({"again"})
     assert queue.pop() is None
+
+
+_ACCOUNTS = st.sampled_from(["shop", "bank", "club"])
+_STEPS = st.one_of(
+    st.tuples(st.just("add"), st.integers(0, 3), _ACCOUNTS, st.integers(1, 5)),
+    st.tuples(st.just("take"), st.integers(1, 7)),
+    st.tuples(st.just("back"), st.integers(1, 3)),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(_STEPS, max_size=60))
+def test_many_at_once_are_those_that_would_come_one_after_the_other(steps: list[tuple[Any, ...]]) -> None:
+    weights, numbers = {"shop": 1, "bank": 3, "club": 7}, itertools.count()
+    single: FairQueue[tuple[int, str, int]] = FairQueue()
+    several: FairQueue[tuple[int, str, int]] = FairQueue()
+    taken: list[tuple[int, str, int]] = []
+    for step, *facts in steps:
+        if step == "add":
+            lane, account, count = facts
+            items = [(lane, account, next(numbers)) for _ in range(count)]
+            for item in items:
+                single.push(lane, account, weights[account], item)
+            several.extend(lane, account, weights[account], items)
+        elif step == "take":
+            taken = [popped for _ in range(facts[0]) if (popped := single.pop()) is not None]
+            assert several.pop_many(facts[0]) == taken
+        else:
+            for lane, account, number in reversed(taken[-facts[0] :]):
+                for queue in (single, several):
+                    queue.push_front(lane, account, weights[account], (lane, account, number))
+            taken = []
+        assert len(single) == len(several)
+        assert single.depths() == several.depths()
+    rest = list(iter(single.pop, None))
+    assert several.pop_many(1_000) == rest
