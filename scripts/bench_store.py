@@ -89,7 +89,7 @@ def send(spool: Spool, journey: Journey) -> None:
     progress.segments = [Segment(carrier_id=carrier_id, is_taken=True)]
     progress.sent_at = time.time()
     progress.due = progress.sent_at + 3 * DAY_S
-    spool.name("carrier", carrier_id, progress.id, 0, progress.sent_at)
+    spool.name("carrier", carrier_id, progress.id, 0, progress.sent_at, is_told=True)
     spool.save(journey)
 
 

@@ -438,7 +438,8 @@ class Outbound:
         message, desk = journey.message, self._desk
         desk.metrics.accept_to_carrier[(link.name,)].observe(now - message.accepted_at)
         if carrier_id:
-            desk.spool.name(link.name, carrier_id, message.id, segment, now)
+            is_told = link.channel is not _RCS  # in its segment
+            desk.spool.name(link.name, carrier_id, message.id, segment, now, is_told=is_told)
         if message.tlvs:
             calling.on_accepted(desk, journey, link.name, carrier_id)
         if link.channel is _RCS or is_answerable(desk.settings[link.name], message):

@@ -4,7 +4,8 @@ Every change is encoded once and joined to the current group. A writer thread ap
 (one call, which waits for the disk), and only then are those told who wait for it. Now and then the journal is folded:
 what is still alive is written to the tables in bulk, and the folded files are dropped. What was created and deleted
 between two folds, which is most messages, never touches a table. Reading looks at the changes since the last fold
-first, then at the tables. Knows keys and values, not what they mean.
+first, then at the tables. Knows keys and values, not what they mean; what one record implies for another key is
+``store.implied``'s knowledge.
 
 The laws of this file:
 
@@ -29,6 +30,7 @@ import msgspec
 
 from gatewayd.store.database import Database, StoreFault
 from gatewayd.store.history import History
+from gatewayd.store.implied import Changes
 from gatewayd.store.kinds import KINDS, NOTE, Key, Kind
 from gatewayd.store.writer import Writer
 
@@ -156,6 +158,17 @@ class Journal:
         self._records.append(_encode((kind.name, key, None)))
         if self._is_resting:
             self._schedule()
+
+    def imply(self, kind: Kind, key: Key, value: Any) -> None:
+        """Set the value of a key that was never stored before, which another record of this group implies, as
+        ``store.implied`` says."""
+        self._overlays[kind.name].fresh[key] = _encode((kind.name, key, value))
+
+    def imply_gone(self, kind: Kind, key: Key) -> None:
+        """Remove a key, which another record of this group implies."""
+        overlay = self._overlays[kind.name]
+        if overlay.fresh.pop(key, None) is None:
+            overlay.changed[key] = None
 
     def note(self, about: int, facts: Mapping[str, Any]) -> None:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
@@ -372,19 +385,14 @@ class Journal:
 
     def _replay(self) -> int:
         """Read the journal back into the overlays; returns the last sequence number."""
-        entries: msgspec.json.Decoder[list[tuple[str, Key, msgspec.Raw]]] = msgspec.json.Decoder(
-            list[tuple[str, Key, msgspec.Raw]]
-        )
-        last = self._database.folded
+        changes, last = Changes(), self._database.folded
         try:
-            for sequence, _, records in self._database.groups():
+            for sequence, at, records in self._database.groups():
                 last = sequence
                 self._octets += len(records)
-                for name, key, raw in entries.decode(records):
-                    if name == NOTE:
-                        continue
-                    is_gone = bytes(raw) == b"null"
-                    self._overlays[name].changed[key] = None if is_gone else _encode((name, key, raw))
+                for kind, key, value in changes.of(at, records):
+                    record = _encode((kind.name, key, msgspec.Raw(value))) if value is not None else None
+                    self._overlays[kind.name].changed[key] = record
         except StoreFault:
             self._database.close()
             raise

@@ -23,6 +23,7 @@ from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import kinds
 from gatewayd.store.database import Database, StoreFault, connect, end_fold, unsynced, write_row
 from gatewayd.store.history import History
+from gatewayd.store.implied import Changes
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
 
@@ -264,22 +265,17 @@ def _batches(connection: sqlite3.Connection, kind: Kind) -> Iterator[_Rows]:
 
 def settle_journal(database: Database, connection: sqlite3.Connection, history: History | None = None) -> None:
     """Write what only the journal knows to the tables, and drop it; an interruption does no harm."""
-    decode = msgspec.json.Decoder(list[tuple[str, Key, msgspec.Raw]]).decode
-    by_name = {kind.name: kind for kind in kinds.KINDS}
-    last = database.folded
+    changes, last = Changes(), database.folded
     with unsynced(connection):
         for last, at, records in database.groups():
             if history is not None:
                 history.append(last, at, records)
             connection.execute("BEGIN IMMEDIATE")
-            for name, key, raw in decode(records):
-                if name == kinds.NOTE:
-                    continue
-                value = bytes(raw)
-                if value == b"null":
-                    connection.execute(f"DELETE FROM {name} WHERE key = ?", (key,))
+            for kind, key, value in changes.of(at, records):
+                if value is None:
+                    connection.execute(f"DELETE FROM {kind.name} WHERE key = ?", (key,))
                 else:
-                    write_row(connection, by_name[name], key, value)
+                    write_row(connection, kind, key, value)
             connection.execute("COMMIT")
     if history is not None:
         history.sync()

@@ -18,6 +18,7 @@ from gatewayd.message import Message
 from gatewayd.policy.homes import STEP_BITS, STEP_MASK, TIME_SHIFT, id_of, sequence_after, sequence_at
 from gatewayd.policy.journey import Progress
 from gatewayd.policy.short_ids import first_of_block
+from gatewayd.store.implied import NAME_TTL_S
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, RESULT, SENT, SESSION, Kind
 from gatewayd.store.records import Delivery, Result, Sent, Session
@@ -30,7 +31,6 @@ HORIZON_S = 180.0
 LOOK_AHEAD_S = 60.0
 DUE_LIMIT = 2_000
 LOOK_LIMIT = 20_000
-NAME_TTL_S = 7 * 86_400.0
 
 
 class Journey(msgspec.Struct, eq=False, gc=False):
@@ -112,8 +112,8 @@ class Spool:
     def finish(self, journey: Journey) -> None:
         """It has its final fate: forget it and every name that carriers gave it."""
         progress = journey.progress
-        self.journal.delete(MESSAGE, progress.id)
         self.journal.delete(PROGRESS, progress.id)
+        self.journal.imply_gone(MESSAGE, progress.id)
         self._hot.pop(progress.id, None)
         self._scheduled.pop(progress.id, None)
 
@@ -155,11 +155,20 @@ class Spool:
 
     # -- what a carrier calls it --------------------------------------------------------------------------------
 
-    def name(self, link: str, carrier_id: str, message_id: int, segment: int, now: float) -> None:
-        """From ``now`` on this carrier's id leads to this segment."""
-        # ``new``, although a carrier may use an id again after a wrap: a name that outlived its message says nothing,
-        # is counted when a receipt comes by it, and goes when its time is over.
-        self.journal.put(SENT, f"{link}|{carrier_id}", Sent(message_id, segment, due=now + NAME_TTL_S), new=True)
+    def name(
+        self, link: str, carrier_id: str, message_id: int, segment: int, now: float, *, is_told: bool = False
+    ) -> None:
+        """From ``now`` on this carrier's id leads to this segment.
+
+        ``is_told``: the message's progress tells it as well, and is about to be saved, or is over.
+        """
+        # As if it were new, although a carrier may use an id again after a wrap: a name that outlived its message says
+        # nothing, is counted when a receipt comes by it, and goes when its time is over.
+        sent = Sent(message_id, segment, due=now + NAME_TTL_S)
+        if is_told:
+            self.journal.imply(SENT, f"{link}|{carrier_id}", sent)
+        else:
+            self.journal.put(SENT, f"{link}|{carrier_id}", sent, new=True)
 
     def named(self, link: str, carrier_id: str) -> Sent | None:
         """Whose segment a carrier's id names."""
@@ -167,8 +176,8 @@ class Spool:
         return found
 
     def forget_name(self, link: str, carrier_id: str) -> None:
-        """The id has no more to say."""
-        self.journal.delete(SENT, f"{link}|{carrier_id}")
+        """The id has no more to say: the message that had it is about to end."""
+        self.journal.imply_gone(SENT, f"{link}|{carrier_id}")
 
     # -- sessions -----------------------------------------------------------------------------------------------
 

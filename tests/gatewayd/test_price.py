@@ -29,9 +29,10 @@ PASSWORD = "bench-pw"
 # 156 on Python 3.11, and later ones call a little less; a busy machine makes smaller batches, and may call twice more.
 CALLS_MAX = 158
 # The times in records are written with as many digits as they need.
-OCTETS_MAX = 1_410
-# Message and progress, progress again with the carrier's name, and the receipt; the deletions of the four.
-RECORDS = {"put": 5, "delete": 4}
+OCTETS_MAX = 1_250
+# Message and progress, progress again with the carrier's name, and the receipt; the ends of the progress, which is the
+# message's and its name's as well, and of the receipt.
+RECORDS = {"put": 4, "delete": 2}
 
 CONFIG = """
 [daemon]

@@ -11,6 +11,7 @@ from gatewayd.message import Encoding, Message
 from gatewayd.policy.homes import id_of, sequence_of
 from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store import spool as module
+from gatewayd.store.implied import NAME_TTL_S
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import SEEN, SENT
 from gatewayd.store.records import Delivery, Seen, Session
@@ -151,7 +152,7 @@ async def test_names(spool: Spool, journal: Journal) -> None:
 async def test_names_that_nobody_forgot_go_in_time(spool: Spool, journal: Journal, clock: Clock) -> None:
     spool.name("carrier", "17", 7, 0, clock.now)
     await journal.fold()
-    clock.now += module.NAME_TTL_S - 1.0
+    clock.now += NAME_TTL_S - 1.0
     assert spool.purge([SENT]) == {"sent": 0}
     clock.now += 2.0
     assert spool.purge([SENT]) == {"sent": 1}
