@@ -24,17 +24,22 @@ _RECEIPT_MASK: Final = 0x03  # 5.2.17: SMSC delivery receipt
 _RECEIPT_FINAL: Final = 0x01
 
 
-def prepared(message: Message, manner: Manner, expires_at: float) -> tuple[list[SubmitSm], str]:
+def prepared(message: Message, manner: Manner, expires_at: float, is_whole: bool = False) -> tuple[list[SubmitSm], str]:
     """Return the requests for a link that wants texts in this manner, in order, and which letters of the text were
     changed so that it fits, if any were.
 
-    ``expires_at`` (Unix seconds, 0 for none) becomes the validity_period. Raises LocalFault when a header of the
-    sender's own leaves no room for its text, or a part can't be given to this link.
+    ``expires_at`` (Unix seconds, 0 for none) becomes the validity_period. ``is_whole``: it is known to be kept whole;
+    other addresses change nothing of that. Raises LocalFault when a header of the sender's own leaves no room for its
+    text, or a part can't be given to this link.
     """
     validity_period = _validity_period(int(expires_at)) if expires_at else ""
     tlvs = tuple(tlv for tlv in message.tlvs if tlv[0] not in TAGS_OF_OURS) if message.tlvs else ()
     udh, is_part = message.udh, message.concat is not None
-    if is_kept_whole(message, manner) or (is_part and is_kept(message, manner) and _keeps_place(message, manner)):
+    if (
+        is_whole
+        or is_kept_whole(message, manner)
+        or (is_part and is_kept(message, manner) and _keeps_place(message, manner))
+    ):
         return [_request(message, message.data_coding, udh + message.payload, udh, tlvs, validity_period)], ""
     wording = wording_of(message, manner)
     if is_part and not _keeps_place(message, manner):

@@ -110,6 +110,7 @@ class SmppLink:
         self._berths: list[Berth | Door] = []
         self._seats: list[Seat] = []
         self._looked_at = 0
+        self._whole: Message | None = None  # whose cost was asked for last, if it goes in one piece
         self._opened = 0
         self._tls = CarrierTls(settings)
         self.admission = admission or Admission(settings.connects_per_s, clock=clock, burst=burst_of(settings))
@@ -175,6 +176,7 @@ class SmppLink:
     def cost(self, message: Message) -> int:
         """How many segments the message becomes on this link."""
         if is_kept_whole(message, self._manner):
+            self._whole = message
             return 1
         try:
             return count_of(message, self._manner)
@@ -183,10 +185,11 @@ class SmppLink:
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send all segments, or only those given, over one bind as long as its window has room."""
+        is_whole = message is self._whole
         if self._addressing is not None:
             message = self._addressing.of(message)
         try:
-            requests, changed = prepared(message, self._manner, expires_at)
+            requests, changed = prepared(message, self._manner, expires_at, is_whole)
         except SmppFault as fault:
             for segment in segments or (0,):
                 self._owe(message.id, segment, Refused(fault.kind))

@@ -29,6 +29,8 @@ from protocol.smpp.times import parse_time
 IDEMPOTENCY_KEY_MAX: Final = 255
 _ALPHANUMERIC_MAX: Final = 11
 _HOUR_S: Final = 3_600.0
+_GSM: Final = Encoding.GSM  # asked for each message, and looking a member up in its class is dear
+_ESCAPE: Final = 0x1B
 _CUT_ANYWHERE: Final = frozenset((Encoding.UCS2, Encoding.UTF8))
 
 _decode_content = msgspec.json.Decoder(Content).decode
@@ -110,6 +112,8 @@ def check_text(payload: bytes, encoding: Encoding, is_part: bool, udh: bytes = b
     """
     if encoding is Encoding.BINARY:
         return encoding
+    if encoding is _GSM and not udh and payload.isascii() and _ESCAPE not in payload:
+        return encoding  # nearly all of them, and every septet but the escape is a letter
     if encoding is Encoding.UCS2 and len(payload) % 2:
         raise Refusal(Status.ESME_RINVMSGLEN, "odd_ucs2")
     if is_part and encoding in _CUT_ANYWHERE:

@@ -57,6 +57,7 @@ class Spool:
         highest = journal.highest_key((MESSAGE, DELIVERY, DEAD_LETTER))
         self._sequence = max(sequence_at(clock()), sequence_after(highest))
         self._due_heap: list[tuple[float, int]] = []
+        self._horizon = clock() + HORIZON_S  # as of the last look at what is due: a save need not ask the clock
         self._scheduled: dict[int, float] = {}
 
     def new_id(self) -> int:
@@ -87,7 +88,7 @@ class Spool:
         journey = Journey(message, progress)
         if len(self._hot) < HOT_MAX // self._workers:
             self._hot[message.id] = journey
-        if progress.due:
+        if 0 < progress.due < self._horizon:
             self._schedule(progress)
         return journey
 
@@ -96,7 +97,7 @@ class Spool:
         if journey.progress.id in self._hot:
             self._hot[journey.progress.id] = journey  # this one is the truth, should another have been read back
         self.journal.put(PROGRESS, journey.progress.id, journey.progress)
-        if journey.progress.due:
+        if 0 < journey.progress.due < self._horizon:
             self._schedule(journey.progress)
 
     def replace(self, journey: Journey) -> None:
@@ -235,7 +236,7 @@ class Spool:
     def _schedule(self, progress: Progress) -> None:
         """Remember what is due soon; what is due later is found in the tables when its time comes near."""
         due = progress.due
-        if due < self._clock() + HORIZON_S and self._scheduled.get(progress.id) != due:
+        if self._scheduled.get(progress.id) != due:
             self._scheduled[progress.id] = due
             heapq.heappush(self._due_heap, (due, progress.id))
 
@@ -246,6 +247,7 @@ class Spool:
     def take_due(self) -> list[Journey]:
         """Messages whose moment has come. Each is told once for each ``due`` that it set."""
         now = self._clock()
+        self._horizon = now + HORIZON_S
         ids: list[int] = []
         while self._due_heap and self._due_heap[0][0] <= now and len(ids) < DUE_LIMIT:
             due, message_id = heapq.heappop(self._due_heap)

@@ -18,9 +18,10 @@ from gatewayd.runtime.instruments import Tally, Timing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.senders.address_rules import rules_of
 from gatewayd.senders.submit import FLOOD, FLOOD_REST_S, PAYLOAD_OCTETS_MAX, SubmitDesk
-from gatewayd.senders.submit_rules import Refusal
+from gatewayd.senders.submit_rules import Refusal, check_text
 from gatewayd.store.repeats import Repeats
 from gatewayd.store.spool import Journey
+from protocol.smpp import text
 from protocol.smpp.constants import Status, Tag
 from protocol.smpp.pdu import SubmitSm
 
@@ -480,3 +481,16 @@ def test_lives_have_a_default_and_a_bound(
     account: dict[str, Any], fields: dict[str, Any], expires_in: float | None
 ) -> None:
     assert Desk(**account).read(**fields).expires_at == (NOW + expires_in if expires_in is not None else 0.0)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200) | st.text("abc \x1b\x1b<e\x65\x0a", max_size=40).map(str.encode))
+def test_the_short_look_at_a_gsm_text_says_what_the_long_one_does(payload: bytes) -> None:
+    try:
+        text.decode(payload, "gsm")
+    except text.TextFault:
+        with pytest.raises(Refusal) as refused:
+            check_text(payload, Encoding.GSM, False)
+        assert refused.value.kind == "text_not_in_coding"
+    else:
+        assert check_text(payload, Encoding.GSM, False) is Encoding.GSM
