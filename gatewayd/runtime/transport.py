@@ -29,7 +29,12 @@ _READ_BUFFER = memoryview(bytearray(READ_MAX_OF_ANSWERS))
 
 
 class Engine(Protocol):
-    """What a pump needs of a connection machine. No call may wait; ``now`` is the pump's clock in seconds."""
+    """What a pump needs of a connection machine. No call may wait; ``now`` is the pump's clock in seconds.
+
+    ``deadline_min_s``: no deadline that begins at some moment lies nearer to it.
+    """
+
+    deadline_min_s: float
 
     @property
     def wants_close(self) -> bool:
@@ -232,6 +237,8 @@ class Pump(asyncio.BufferedProtocol):
         """See that the timer fires by the engine's deadline. One that fires too early looks again, so it may stay."""
         if self.is_reading_paused:
             return
+        if self._timer is not None and self._timer_at <= self._clock() + self.engine.deadline_min_s:
+            return  # in time for whatever began since it was set: nearly always, and asking costs ten calls
         deadline = self.engine.next_deadline()
         if deadline is None:
             return

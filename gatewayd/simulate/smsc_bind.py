@@ -41,7 +41,7 @@ class RudeEngine:
         self._connection = connection
         self._last_words = b""
         self.receive, self.eof, self.tick = connection.receive, connection.eof, connection.tick
-        self.next_deadline = connection.next_deadline
+        self.next_deadline, self.deadline_min_s = connection.next_deadline, connection.deadline_min_s
 
     @property
     def wants_close(self) -> bool:

@@ -81,9 +81,6 @@ class _Overlay:
         self.changed, self.fresh = {}, {}
         return self.folding
 
-    def __len__(self) -> int:
-        return len(self.fresh) + len(self.changed)
-
 
 class JournalTimes(msgspec.Struct):
     """What the metrics want to know of commits and folds: hooks, called on the event loop."""
@@ -311,7 +308,7 @@ class Journal:
         group = _joined(records)
         self._octets += len(group)
         self._writer.commit(self._sequence, group, count)
-        entries = sum(map(len, self._overlays.values()))
+        entries = sum([len(overlay.fresh) + len(overlay.changed) for overlay in self._overlays.values()])
         self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
         if self._wants_fold(entries):
             self._start_fold()
@@ -333,7 +330,9 @@ class Journal:
         self._is_folding, self._fold_wanted = True, False
         self._folded_at = self._loop.time()
         self._octets = 0
-        frozen = [(overlay.kind, overlay.freeze()) for overlay in self._overlays.values() if len(overlay)]
+        frozen = [
+            (overlay.kind, overlay.freeze()) for overlay in self._overlays.values() if overlay.fresh or overlay.changed
+        ]
         self._writer.fold(frozen, self._sequence)
 
     def _on_writer(self, event: str, detail: Any) -> None:

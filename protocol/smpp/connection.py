@@ -60,8 +60,9 @@ class Connection:
     After any call the driver writes ``data_to_send()``, closes the transport when ``wants_close``, and calls ``tick``
     no later than ``next_deadline()``.
 
-    ``version`` is what both sides speak (3.4 section 5.2.4), ``peer_version`` what the peer said, 0 when it said
-    nothing. ``is_bound``: a bind stands. ``peer_congestion``: the last congestion_state of a peer of 5.0, 0 to 100.
+    ``version`` is what both sides speak (3.4 section 5.2.4), ``peer_version`` what the peer said, 0: nothing.
+    ``is_bound``: a bind stands. ``peer_congestion``: the last congestion_state of a peer of 5.0, 0 to 100.
+    ``deadline_min_s``: no deadline lies nearer to the moment at which it begins.
     """
 
     __slots__ = (
@@ -81,6 +82,7 @@ class Connection:
         "_timers",
         "_unbind_reason",
         "_window",
+        "deadline_min_s",
         "is_bound",
         "peer_congestion",
         "peer_system_id",
@@ -91,8 +93,7 @@ class Connection:
 
     def __init__(self, role: Role, limits: Limits, now: float, version: int = INTERFACE_VERSION) -> None:
         """``version`` is the newest that we are to speak."""
-        self.peer_system_id = ""
-        self.version = version
+        self.peer_system_id, self.version = "", version
         self.peer_version = self.peer_congestion = 0
         self._build = build
         self._role = role
@@ -103,11 +104,10 @@ class Connection:
         self._out: list[bytes] = []
         self._sequence = 0
         self._timers = Timers(limits, now)
-        self._bind_pending = False
+        self.deadline_min_s = limits.shortest_s
+        self._bind_pending = self._end_told = False
         self._leaving: int | None = None  # the peer's unbind that is to be answered once nothing else is owed
-        self._unbind_reason = ""
-        self._reason = ""
-        self._end_told = False
+        self._unbind_reason = self._reason = ""
         self._enter(ConnState.OPEN)
 
     # ---- what the driver asks -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ deadline and what a tick finds due cannot disagree.
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,6 +26,12 @@ class Limits(msgspec.Struct, frozen=True):
     inactivity_timeout_s: float = 0.0
     response_timeout_s: float = 30.0
     window: int = 100
+
+    @property
+    def shortest_s(self) -> float:
+        """The shortest time of any timer; infinite when none is on."""
+        times = self.session_init_timeout_s, self.enquire_interval_s, self.inactivity_timeout_s, self.response_timeout_s
+        return min((time_s for time_s in times if time_s > 0), default=math.inf)
 
 
 class Due(enum.StrEnum):

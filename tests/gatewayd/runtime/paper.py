@@ -16,6 +16,7 @@ class Echo:
         self.out: list[bytes] = []
         self.wants_close = False
         self.deadline: float | None = None
+        self.deadline_min_s = 0.0
         self.ticks: list[float] = []
         self.has_ended = False
 

@@ -225,6 +225,25 @@ async def test_the_timer_is_not_made_again_at_each_read() -> None:
     assert timer_of(pump) is None
 
 
+async def test_a_timer_that_is_in_time_for_whatever_begins_now_is_left_alone() -> None:
+    clock = Clock()
+    pump, engine, _, _ = pumped(clock=clock)
+    engine.deadline_min_s = 10.0
+    engine.deadline = 1_030.0
+    pump.data_received(b"a")
+    first = timer_of(pump)
+    clock.now = 1_015.0
+    engine.deadline = 1_025.0  # it began now
+    pump.data_received(b"b")
+    second = timer_of(pump)
+    assert second is not first
+    clock.now = 1_016.0
+    engine.deadline = None  # would not be asked for
+    pump.data_received(b"c")
+    assert timer_of(pump) is second
+    pump.connection_lost(None)
+
+
 async def test_a_tick_leaves_the_writing_to_a_flush_that_was_asked() -> None:
     pump, engine, paper, events = pumped()
     engine.out.append(b"x")

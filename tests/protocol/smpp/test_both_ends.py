@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from hypothesis import given, settings
@@ -28,11 +29,11 @@ LIMITS = Limits(window=8)
 class Wire:
     """Both ends and a cut of every transfer; each end answers whatever it is asked."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, limits: Limits = LIMITS) -> None:
         self.chance = random.Random(seed)
         self.now = 0.0
-        self.server = Connection(Role.SMSC, LIMITS, 0.0)
-        self.client = Connection(Role.ESME, LIMITS, 0.0)
+        self.server = Connection(Role.SMSC, limits, 0.0)
+        self.client = Connection(Role.ESME, limits, 0.0)
         self.seen: dict[Role, list[Event]] = {Role.SMSC: [], Role.ESME: []}
 
     def run(self) -> None:
@@ -121,3 +122,39 @@ def test_two_idle_ends_keep_one_another_alive() -> None:
     assert wire.now > 250.0
     assert wire.client.state is wire.server.state is ConnState.BOUND_TRX
     assert wire.seen[Role.ESME] == [Bound()]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 1 << 32),
+    st.lists(st.sampled_from(["submit", "deliver", "run", "run", "wait", "next", "unbind"]), max_size=60),
+)
+def test_no_deadline_comes_nearer_than_it_says(seed: int, steps: list[str]) -> None:
+    """Whoever set a timer for the nearest may leave it until it fires, but for what begins that soon."""
+    limits = Limits(window=8, enquire_interval_s=3.0, inactivity_timeout_s=40.0, response_timeout_s=5.0)
+    assert limits.shortest_s == 3.0
+    wire = Wire(seed, limits)
+    ends = wire.client, wire.server
+    known: list[float] = [10.0, 10.0]
+    wire.client.bind(Bind(system_id="shop"), wire.now)
+    for step in ["run", *steps]:
+        began = wire.now
+        match step:
+            case "run":
+                wire.run()
+            case "submit" if wire.client.is_bound and wire.client.window_free:
+                wire.client.request(SubmitSm(), wire.now)
+            case "deliver" if wire.server.is_bound and wire.server.window_free:
+                wire.server.request(DeliverSm(), wire.now)
+            case "wait":
+                wire.now += wire.chance.random() * 4.0
+            case "next":
+                wire.now = max(wire.now, min(known))
+            case "unbind" if wire.client.is_bound and wire.chance.random() < 0.2:
+                wire.client.unbind(wire.now)
+        for end in ends:
+            end.tick(wire.now)
+        for place, end in enumerate(ends):
+            deadline = end.next_deadline()
+            assert deadline is None or deadline >= min(known[place], began + end.deadline_min_s) - 1e-6
+            known[place] = math.inf if deadline is None else deadline
