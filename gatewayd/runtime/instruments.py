@@ -89,12 +89,13 @@ class Timing:
         self.counts = [0] * (len(self.bounds) + 1)
         self.total = 0.0
 
-    def observe(self, amount: float) -> None:
-        """Count one; below zero counts as zero, because a sum that shrinks would look like a restart."""
+    def observe(self, amount: float, times: int = 1) -> None:
+        """Count one, or several of one amount; below zero counts as zero, because a sum that shrinks would look like a
+        restart."""
         if amount < 0.0:
             amount = 0.0
-        self.counts[bisect_left(self.bounds, amount)] += 1
-        self.total += amount
+        self.counts[bisect_left(self.bounds, amount)] += times
+        self.total += amount * times
 
     def observe_many(self, amounts: Iterable[float]) -> None:
         """Count all of one loop turn."""

@@ -135,18 +135,17 @@ class EsmeConnection:
             self.engine.respond(pdu)
             self._answered_one()
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
-        """The message is durable: say so, unless the connection has ended."""
-        engine, pump = self.engine, self.pump
-        if engine.state is _CLOSED:
-            return
-        if self._tells_congestion:
-            engine.respond(SubmitSmResp(sequence, 0, self.name_of(message_id), self.tlvs()))
-        else:
-            engine.respond_submit(sequence, self.name_of(message_id))
-        # A hundred answers come at once, and ask for this but once.
-        if not pump.is_flush_asked or pump.is_reading_paused:
-            self._answered_one()
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
+        """These messages are durable: say so, unless the connection has ended."""
+        engine, name_of, tells_congestion = self.engine, self.name_of, self._tells_congestion
+        for sequence, message_id in taken:
+            if engine.state is _CLOSED:
+                break  # perhaps by the last answer that it was owed
+            if tells_congestion:
+                engine.respond(SubmitSmResp(sequence, 0, name_of(message_id), self.tlvs()))
+            else:
+                engine.respond_submit(sequence, name_of(message_id))
+        self._answered_one()
 
     def tlvs(self) -> tuple[tuple[int, bytes], ...]:
         """What an application of SMPP 5.0 is told with every answer to a submit: how full we are (5.0 section

@@ -54,9 +54,10 @@ class _Call:
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._left = count
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
-        """One is durable."""
-        self._settle(sequence, message_id)
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
+        """These are durable."""
+        for sequence, message_id in taken:
+            self._settle(sequence, message_id)
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         """One was not taken."""

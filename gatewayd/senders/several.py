@@ -6,7 +6,7 @@ when each of them is durable or refused (SMPP 3.4 section 4.5).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -86,8 +86,9 @@ class DataApplicant(_Applicant):
         super().__init__(asker, pdu, count)
         self.submit = _submit_of(pdu)
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
         """It is durable."""
+        ((sequence, message_id),) = taken
         name = self._asker.name_of(message_id)
         self._answer(DataSmResp(sequence=sequence, message_id=name, tlvs=self._asker.tlvs()))
 
@@ -123,10 +124,11 @@ class MultiApplicant(_Applicant):
         """All were handed in."""
         self._settle()
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
-        """One is durable, perhaps since an earlier time: where its sender's key names it."""
-        self._durable.append(message_id)
-        self._settle()
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
+        """These are durable, perhaps since an earlier time: where their sender's key names them."""
+        for _, message_id in taken:
+            self._durable.append(message_id)
+            self._settle()
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         """One was not taken."""

@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 
 from gatewayd.message import Encoding, Message
@@ -106,8 +108,8 @@ class Speaker(Protocol):
 class Applicant(Speaker, Protocol):
     """Who hands submits in and is told of each how it fared."""
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
-        """The one with this sequence number is durable."""
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
+        """(sequence number, message id) of each that is durable, at least one."""
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         """It was not taken."""
@@ -214,7 +216,7 @@ class SubmitDesk:
         """The message's home has spoken."""
         if status == 0:
             self.accepted += not known
-            applicant.answer_submit(pdu.sequence, known or message_id)
+            applicant.answer_submits(((pdu.sequence, known or message_id),))
             applicant.response_timing.observe(time.perf_counter() - began)
             applicant.taken.value += 1
         elif applicant.account is not None:
@@ -304,18 +306,18 @@ class SubmitDesk:
         """These were taken before, and that is durable by now."""
         now = time.perf_counter()
         for applicant, sequence, message_id, began in items:
-            applicant.answer_submit(sequence, message_id)
+            applicant.answer_submits(((sequence, message_id),))
             applicant.response_timing.observe(now - began)
             applicant.taken.value += 1
 
     def _stored(self, items: list[Any]) -> None:
         """One group is durable: answer all of it, then let it go on."""
         now = time.perf_counter()
-        journeys = []
-        for applicant, sequence, journey, began in items:
-            applicant.answer_submit(sequence, journey.message.id)
-            applicant.response_timing.observe(now - began)
-            applicant.taken.value += 1
-            journeys.append(journey)
-        self.accepted += len(journeys)
-        self._intake.accepted(journeys)
+        # What one read of a bind brought stands together.
+        for (applicant, began), of_read in groupby(items, key=itemgetter(0, 3)):
+            taken = [(sequence, journey.message.id) for _, sequence, journey, _ in of_read]
+            applicant.answer_submits(taken)
+            applicant.response_timing.observe(now - began, len(taken))
+            applicant.taken.value += len(taken)
+        self.accepted += len(items)
+        self._intake.accepted([journey for _, _, journey, _ in items])

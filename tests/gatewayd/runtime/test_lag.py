@@ -27,7 +27,7 @@ class Noting(Timing):
         super().__init__((0.05, 0.5, 5.0))
         self.looks: asyncio.Queue[float] = asyncio.Queue()
 
-    def observe(self, amount: float) -> None:
+    def observe(self, amount: float, times: int = 1) -> None:
         super().observe(amount)
         self.looks.put_nowait(amount)
 

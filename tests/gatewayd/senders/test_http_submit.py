@@ -141,7 +141,7 @@ async def test_each_has_its_result_in_its_place() -> None:
     assert [pdu.sequence for pdu in pdus] == list(range(CHUNK + 2))
     refusal = Refusal(Status.ESME_RINVDSTADR, "no_route")
     for pdu in reversed(pdus[1:]):
-        desk.applicant.answer_submit(pdu.sequence, 1_000 + pdu.sequence)
+        desk.applicant.answer_submits([(pdu.sequence, 1_000 + pdu.sequence)])
     assert not waiting.done()
     desk.applicant.refuse_submit(0, refusal)
     ((first, *others),) = await waiting
@@ -154,7 +154,7 @@ async def test_what_is_not_known_in_time_is_not_confirmed() -> None:
     (result,) = await submits(desk, 0.01).hand_in(cast(Any, SimpleNamespace(name="shop")), [made()])
     assert isinstance(result, Refusal)
     assert problem_of(result).kind == "not-confirmed"
-    desk.applicant.answer_submit(0, 7)  # comes too late, and does no harm
+    desk.applicant.answer_submits([(0, 7)])  # comes too late, and does no harm
     assert await submits(desk).hand_in(cast(Any, SimpleNamespace(name="shop")), []) == []
 
 

@@ -47,7 +47,7 @@ class Neighbours:
     def answer_all(self) -> None:
         taken, self.taken = self.taken, []
         for connection, pdu in taken:
-            connection.answer_submit(pdu.sequence, pdu.sequence)
+            connection.answer_submits([(pdu.sequence, pdu.sequence)])
 
     def _tell(self, word: str, fact: object = None) -> None:
         self.told.append((word, fact))

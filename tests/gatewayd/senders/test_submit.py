@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import pytest
@@ -155,8 +155,8 @@ class Desk:
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         self.answers.append((sequence, refusal.status, ""))
 
-    def answer_submit(self, sequence: int, message_id: int) -> None:
-        self.answers.append((sequence, 0, f"{message_id:x}"))
+    def answer_submits(self, taken: Sequence[tuple[int, int]]) -> None:
+        self.answers += [(sequence, 0, f"{message_id:x}") for sequence, message_id in taken]
 
 
 def submit(**fields: Any) -> SubmitSm:
