@@ -229,6 +229,7 @@ class Dispatcher:
             if tells:
                 self._desk.tell("taken", journey, link=progress.queue or None, stage=progress.stage.value)
             if progress.stage is not _QUEUED:
+                self._enqueue_all(waiting)  # it may be the last part of a message that is queued at once
                 self._await(journey)
                 continue
             place = progress.queue, progress.lane, progress.account
@@ -236,8 +237,12 @@ class Dispatcher:
                 waiting[place].append(journey)
             else:
                 waiting[place] = [journey]
-        for (link, lane, account), together in waiting.items():
-            self._enqueue(link, lane, account, together)
+        self._enqueue_all(waiting)
+
+    def _enqueue_all(self, waiting: dict[tuple[str, int, str], list[Journey]]) -> None:
+        for (link, lane, account), journeys in waiting.items():
+            self._enqueue(link, lane, account, journeys)
+        waiting.clear()
 
     def _enqueue(self, link: str, lane: int, account: str, journeys: list[Journey]) -> None:
         """These of one account wait for one link from now on."""

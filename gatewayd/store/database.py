@@ -31,7 +31,7 @@ from gatewayd.store.segments import DamagedJournal, Group, drop, replay
 
 log = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 READ_CHUNK = 500
 
 
@@ -80,6 +80,11 @@ def _migrate_6(connection: sqlite3.Connection) -> None:
     name_anew(connection)
 
 
+def _migrate_7(connection: sqlite3.Connection) -> None:
+    """Changes that another record implies (``implied``) have none of their own in the journal. The tables are as they
+    were, but an older gatewayd would not know of these changes."""
+
+
 def _create(connection: sqlite3.Connection, kinds: Sequence[Kind]) -> None:
     for kind in kinds:
         connection.execute(kind.create)
@@ -98,6 +103,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _migrate_4,
     _migrate_5,
     _migrate_6,
+    _migrate_7,
 )
 
 

@@ -4,13 +4,13 @@ A progress that tells a carrier's id for a segment gives the message that name, 
 its message and of its names: three changes of each message that need no record of their own. While the process lives
 they are made beside the record that implies them (``Journal.imply``); here they are found again in what was written.
 
-A name whose message had it before the last fold, and ended after it, is not found again. It outlives its message
-after a crash: until its time is over it says that a receipt is for one that has ended, which is true.
+A crash in the middle of a fold may leave a name in its table that its message's end should have taken along: until its
+time is over it says that a receipt is for a message that has ended, which is true.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import msgspec
@@ -21,6 +21,7 @@ from gatewayd.store.records import Sent
 
 NAME_TTL_S: Final = 7 * 86_400.0
 
+_ENDED: Final = b'"stage":"ended"'
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
 _decode = msgspec.json.Decoder(list[tuple[str, Key, msgspec.Raw]]).decode
 _decode_progress = msgspec.json.Decoder(Progress).decode
@@ -35,8 +36,11 @@ def name_of(link: str, carrier_id: str) -> str:
 class Changes:
     """Reads groups in their order."""
 
-    def __init__(self) -> None:
-        self._names: dict[Key, set[str]] = {}
+    def __init__(self, cold: Callable[[Key], str | None]) -> None:
+        """``cold`` gives the text of a progress as the tables have it."""
+        self._cold = cold
+        self._names: dict[Key, Collection[str]] = {}  # of each message of these groups, as it was told last
+        self._owners: dict[str, Key] = {}  # who was given a name last: carriers use them again
 
     def of(self, at: float, records: bytes) -> Iterator[tuple[Kind, Key, bytes | None]]:
         """Kind, key and the value's text, None for one that is gone, of each change of a group.
@@ -48,22 +52,38 @@ class Changes:
                 continue
             kind, text = _BY_NAME[name], bytes(raw)
             value = None if text == b"null" else text
-            yield kind, key, value
             if kind is PROGRESS:
-                yield from self._ended(key) if value is None else self._named(key, value, at)
+                yield from self._of_progress(key, value, at)
+                continue
+            if kind is MESSAGE and value is not None:
+                self._names.setdefault(key, ())  # it is new, or was not sent yet
+            yield kind, key, value
 
-    def _ended(self, message_id: Key) -> Iterator[tuple[Kind, Key, bytes | None]]:
-        yield MESSAGE, message_id, None
-        for name in self._names.pop(message_id, ()):
-            yield SENT, name, None
+    def _of_progress(self, key: Key, value: bytes | None, at: float) -> Iterator[tuple[Kind, Key, bytes | None]]:
+        before = self._names.pop(key, None)
+        if before is None:
+            before = _names_in((self._cold(key) or "").encode())
+        yield PROGRESS, key, value
+        if value is None:
+            yield MESSAGE, key, None
+        named = _names_in(value or b"")
+        if value is None or _ENDED in value:  # a part that waits for the others to be told has no names any more
+            for name in {*before, *named}:
+                if self._owners.get(name, key) == key:
+                    yield SENT, name, None
+            named = {}
+        for name, number in named.items():
+            if name not in before:
+                self._owners[name] = key
+                yield SENT, name, _encode(Sent(int(key), number, due=at + NAME_TTL_S))
+        if value is not None:
+            self._names[key] = named
 
-    def _named(self, message_id: Key, value: bytes, at: float) -> Iterator[tuple[Kind, Key, bytes | None]]:
-        if b'"carrier_id":' not in value:
-            return
-        progress = _decode_progress(value)
-        for number, segment in enumerate(progress.segments):
-            name = name_of(progress.link, segment.carrier_id)
-            names = self._names.setdefault(message_id, set())
-            if segment.carrier_id and name not in names:
-                names.add(name)
-                yield SENT, name, _encode(Sent(progress.id, number, due=at + NAME_TTL_S))
+
+def _names_in(text: bytes) -> dict[str, int]:
+    """The names that a progress tells, and of which segment each is."""
+    if b'"carrier_id":' not in text:
+        return {}
+    progress = _decode_progress(text)
+    names = (name_of(progress.link, segment.carrier_id) if segment.carrier_id else "" for segment in progress.segments)
+    return {name: number for number, name in enumerate(names) if name}

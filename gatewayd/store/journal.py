@@ -31,7 +31,7 @@ import msgspec
 from gatewayd.store.database import Database, StoreFault
 from gatewayd.store.history import History
 from gatewayd.store.implied import Changes
-from gatewayd.store.kinds import KINDS, NOTE, Key, Kind
+from gatewayd.store.kinds import KINDS, NOTE, PROGRESS, Key, Kind
 from gatewayd.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -384,7 +384,8 @@ class Journal:
 
     def _replay(self) -> int:
         """Read the journal back into the overlays; returns the last sequence number."""
-        changes, last = Changes(), self._database.folded
+        changes = Changes(lambda key: self._database.read_value(PROGRESS, key))
+        last = self._database.folded
         try:
             for sequence, at, records in self._database.groups():
                 last = sequence

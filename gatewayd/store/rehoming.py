@@ -265,7 +265,8 @@ def _batches(connection: sqlite3.Connection, kind: Kind) -> Iterator[_Rows]:
 
 def settle_journal(database: Database, connection: sqlite3.Connection, history: History | None = None) -> None:
     """Write what only the journal knows to the tables, and drop it; an interruption does no harm."""
-    changes, last = Changes(), database.folded
+    changes = Changes(lambda key: database.read_value(kinds.PROGRESS, key))
+    last = database.folded
     with unsynced(connection):
         for last, at, records in database.groups():
             if history is not None:

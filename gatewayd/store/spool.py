@@ -290,6 +290,7 @@ class Spool:
 
     def interrupted(self) -> list[Journey]:
         """Messages to which an answer was owed when the process ended. Right after a fold."""
+        self._horizon = self._clock() + HORIZON_S  # a start may have taken a while
         keys = [key for key, queue in self.journal.column(PROGRESS, "queue") if queue == INTERRUPTED]
         return self.journeys(keys)
 
