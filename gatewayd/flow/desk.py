@@ -34,6 +34,7 @@ from gatewayd.policy.receipt_wishes import INTERMEDIATE, speaks, wants_final
 from gatewayd.policy.user_data import without_concat
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.trail import Trail
+from gatewayd.store.implied import name_of
 from gatewayd.store.kinds import SENT
 from gatewayd.store.records import Delivery, Facts, Result, Sent
 from gatewayd.store.spool import Journey, Spool
@@ -314,7 +315,7 @@ class Desk:
         told = displaying.telling(self.accounts, owed)
         keep_s = max(ENDED_NAME_TTL_S, displaying.wait_s(self.accounts, told))
         ended = Sent(progress.id, ended=True, due=self.now() + keep_s, told=told)
-        self.spool.journal.put(SENT, f"{progress.rcs_link}|{progress.rcs_id}", ended)
+        self.spool.journal.put(SENT, name_of(progress.rcs_link, progress.rcs_id), ended)
 
     # -- what is owed to the application ------------------------------------------------------------------------
 

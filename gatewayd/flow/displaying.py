@@ -14,6 +14,7 @@ import msgspec
 from gatewayd.config import schema
 from gatewayd.flow.owing import due_of
 from gatewayd.message import Channel, State
+from gatewayd.store.implied import name_of
 from gatewayd.store.kinds import SENT
 from gatewayd.store.records import Delivery, Facts, Sent
 
@@ -49,7 +50,7 @@ def on_displayed(desk: Desk, link: str, carrier_id: str, at: float) -> None:
         word = _word(desk.accounts, receipt.account)
         if word and desk.now() <= receipt.created_at + wait_s(desk.accounts, [receipt]):
             desk.owe(_after(receipt, desk, word, at), Facts(Channel.RCS))
-    desk.spool.journal.put(SENT, f"{link}|{carrier_id}", Sent(sent.message_id, ended=True, due=sent.due))
+    desk.spool.journal.put(SENT, name_of(link, carrier_id), Sent(sent.message_id, ended=True, due=sent.due))
 
 
 def _after(receipt: Delivery, desk: Desk, word: str, at: float) -> Delivery:

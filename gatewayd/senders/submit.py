@@ -216,9 +216,7 @@ class SubmitDesk:
         """The message's home has spoken."""
         if status == 0:
             self.accepted += not known
-            applicant.answer_submits(((pdu.sequence, known or message_id),))
-            applicant.response_timing.observe(time.perf_counter() - began)
-            applicant.taken.value += 1
+            _answer(applicant, ((pdu.sequence, known or message_id),), time.perf_counter() - began)
         elif applicant.account is not None:
             self._refuse(applicant, applicant.account, pdu, Refusal(Status(status), kind))
 
@@ -306,18 +304,20 @@ class SubmitDesk:
         """These were taken before, and that is durable by now."""
         now = time.perf_counter()
         for applicant, sequence, message_id, began in items:
-            applicant.answer_submits(((sequence, message_id),))
-            applicant.response_timing.observe(now - began)
-            applicant.taken.value += 1
+            _answer(applicant, ((sequence, message_id),), now - began)
 
     def _stored(self, items: list[Any]) -> None:
         """One group is durable: answer all of it, then let it go on."""
         now = time.perf_counter()
         # What one read of a bind brought stands together.
         for (applicant, began), of_read in groupby(items, key=itemgetter(0, 3)):
-            taken = [(sequence, journey.message.id) for _, sequence, journey, _ in of_read]
-            applicant.answer_submits(taken)
-            applicant.response_timing.observe(now - began, len(taken))
-            applicant.taken.value += len(taken)
+            _answer(applicant, [(sequence, journey.message.id) for _, sequence, journey, _ in of_read], now - began)
         self.accepted += len(items)
         self._intake.accepted([journey for _, _, journey, _ in items])
+
+
+def _answer(applicant: Applicant, taken: Sequence[tuple[int, int]], waited_s: float) -> None:
+    """Tell it that these are durable, and count them: they waited for that all alike."""
+    applicant.answer_submits(taken)
+    applicant.response_timing.observe(waited_s, len(taken))
+    applicant.taken.value += len(taken)

@@ -165,11 +165,11 @@ class Spool:
         """
         # As if it were new, although a carrier may use an id again after a wrap: a name that outlived its message says
         # nothing, is counted when a receipt comes by it, and goes when its time is over.
-        sent = Sent(message_id, segment, due=now + NAME_TTL_S)
+        key, sent = f"{link}|{carrier_id}", Sent(message_id, segment, due=now + NAME_TTL_S)
         if is_told:
-            self.journal.imply(SENT, f"{link}|{carrier_id}", sent)
+            self.journal.imply(SENT, key, sent)
         else:
-            self.journal.put(SENT, f"{link}|{carrier_id}", sent, new=True)
+            self.journal.put(SENT, key, sent, new=True)
 
     def named(self, link: str, carrier_id: str) -> Sent | None:
         """Whose segment a carrier's id names."""

@@ -30,7 +30,7 @@ def canonical_key(response_id: str, mode: str) -> str:
     ``auto`` folds case and leading zeros only of what can be a hexadecimal number or a GUID: elsewhere case may be what
     tells two ids apart. Its key is also the first of ``id_keys``.
     """
-    if mode == "auto":  # of each response and each receipt, so ``_is_hex`` and ``_stripped`` are written out
+    if mode not in ONE_KEY_MODES:  # of each response and each receipt: ``_is_hex`` and ``_stripped`` are written out
         if 0 < len(response_id) <= _DIGITS_MAX and not response_id.strip(_HEX_DIGITS):
             return response_id.lower().lstrip("0") or "0"
         return response_id.lower() if _GUID.fullmatch(response_id) else response_id
@@ -40,9 +40,7 @@ def canonical_key(response_id: str, mode: str) -> str:
         return response_id.lower()
     if mode == "hex_to_decimal":
         return _to_decimal(response_id) or response_id
-    if mode == "decimal_to_hex":
-        return _to_hex(response_id) or response_id
-    return canonical_key(response_id, "auto")
+    return _to_hex(response_id) or response_id
 
 
 def id_keys(carrier_id: str, mode: str) -> tuple[str, ...]:
