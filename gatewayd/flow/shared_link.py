@@ -8,7 +8,7 @@ shared. With one worker none of this is used.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from gatewayd.carriers.link import Link, Report, Result
@@ -91,11 +91,18 @@ class SharedLink:
     def want(self, waiting: int, keep: int) -> None:
         """Ask for credits while something waits, give back what is not needed when nothing does."""
         if waiting > 0 and len(self._purse) <= keep and self._shares_window:
-            for holder in self._purse.ask(self._crossing.everybody()):
+            for holder in self._purse.ask(self._holders()):
                 self._crossing.send_or_do(holder, Hungry(self.resource, waiting))
         elif waiting == 0:
             for holder, count in self._purse.give_back(keep):
                 self._crossing.send_or_do(holder, GiveBack(self.resource, count))
+
+    def _holders(self) -> Iterable[int]:
+        """Whom to ask: this worker alone while its own binds have room. Over others, segment and answer cross the mesh,
+        and its receipt is likely to as well."""
+        if self.local.capacity() > self._office.granted:
+            return (self._crossing.slot,)
+        return self._crossing.everybody()
 
     def submit(self, message: Message, segments: Sequence[int] | None = None, expires_at: float = 0.0) -> None:
         """Send over whoever gave credits; segments of one message may take different ways."""
@@ -224,6 +231,8 @@ class SharedLink:
         self._is_serving = False
         for peer, count in self._office.grants(self.local.capacity()):
             self._crossing.send_or_do(peer, Grant(self.resource, count))
+        if self._office.is_hungry(self._crossing.slot):  # others were before us: they may have room for us
+            self._crossing.dispatcher.on_ready(self)
 
     def on_results(self, results: Sequence[Result]) -> None:
         """Answers on this worker's binds: each to the home that sent it."""

@@ -2,13 +2,14 @@
 
 The holder's ``Office`` hands out credits, each good for one request; a home's ``Purse`` spends them. A home that has
 work and no credit says that it is hungry; the office serves the hungry in turn. What a purse does not need goes back.
+A home asks its own office first, and the others when that has nothing for it: whatever it does itself crosses nothing.
 The sum of credits handed out and of requests under way never exceeds what the holder has free.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 
 class Office:
@@ -34,6 +35,10 @@ class Office:
             self._hungry[peer] = wanted
         elif self._hungry.pop(peer, None) is not None:
             self._turn.remove(peer)
+
+    def is_hungry(self, peer: int) -> bool:
+        """Whether a home still waits for credits."""
+        return peer in self._hungry
 
     def spent(self, peer: int, count: int) -> None:
         """A home used credits: what they were for is under way now."""
@@ -115,7 +120,7 @@ class Purse:
                 back.append((holder, share))
         return back
 
-    def ask(self, holders: Iterator[int]) -> list[int]:
+    def ask(self, holders: Iterable[int]) -> list[int]:
         """Those that were not asked yet since they last gave."""
         asked = [holder for holder in holders if holder not in self._asked]
         self._asked.update(asked)

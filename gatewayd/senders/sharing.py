@@ -7,7 +7,7 @@ the window of a bind is shared by all homes and never exceeded. With one worker 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -86,10 +86,17 @@ class Sharing:
             for holder, count in purse.give_back(0):
                 self._wire.give_back(holder, box.account, count)
         elif not len(purse):
-            for holder in purse.ask(self._wire.everybody()):
+            for holder in purse.ask(self._holders(box)):
                 self._wire.hungry(holder, box.account, len(box))
         else:
             self._outbox.wake(box)
+
+    def _holders(self, box: Box) -> Iterable[int]:
+        """Whom to ask: this worker alone while the account's binds here have room, since others are a crossing away."""
+        office = self._offices.get(box.account)
+        if box.free() > (office.granted if office is not None else 0):
+            return (self._wire.slot,)
+        return self._wire.everybody()
 
     def _carry(self, box: Box, purse: Purse, delivery: Delivery) -> None:
         """Over the holder where its handset's last ones are still unanswered, else over that with the most credits."""
@@ -165,6 +172,8 @@ class Sharing:
             if office is not None and box is not None:
                 for peer, count in office.grants(box.free()):
                     self._wire.grant(peer, account, count)
+                if office.is_hungry(self._wire.slot):  # others were before us: they may have room for us
+                    self._outbox.wake(box)
 
     # -- peers that go and come -----------------------------------------------------------------------------------
 

@@ -50,6 +50,30 @@ async def test_the_windows_are_never_exceeded_and_all_is_sent_in_the_end(tmp_pat
         assert [shared(city, slot)._office.granted for slot in range(3)] == [0, 0, 0]
 
 
+async def test_what_a_home_can_send_itself_crosses_nothing(tmp_path: Path) -> None:
+    """And what it cannot goes over others."""
+    async with city_of(tmp_path, 2, window=20) as city:
+        ids = [{city[slot].submit(destination=city.handset(slot, n)).id for n in range(20)} for slot in range(2)]
+        await city.settle()
+        assert [{sent for sent, _ in worker.carrier.sent} for worker in city] == ids
+        beyond = city[0].submit(destination=city.handset(0, 20))
+        city[1].carrier.accept_all()
+        await city.until(lambda: city[1].carrier.in_flight)
+        assert city[1].carrier.sent[-1][0] == beyond.id
+
+
+async def test_who_comes_second_at_home_goes_elsewhere(tmp_path: Path) -> None:
+    """In the turn in which it asked, another home took the last room of this worker's bind, and does not use it."""
+    async with city_of(tmp_path, 3, window=1) as city:
+        ears = city[1].crossing.mesh._connections[0].transport
+        assert ears is not None
+        ears.pause_reading()
+        submitted = city[0].submit(destination=city.handset(0))
+        city[0].journal.then(lambda _: shared(city, 0).hungry(1, 5), None)
+        await city.until(lambda: city[2].carrier.in_flight)
+        assert city[2].carrier.sent[-1][0] == submitted.id
+
+
 async def test_one_window_is_divided_among_all_that_have_work(tmp_path: Path) -> None:
     """A worker without a bind of its own does not starve beside one that has all of them and much to do."""
     async with city_of(tmp_path, 3, window=4) as city:

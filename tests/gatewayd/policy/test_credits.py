@@ -50,6 +50,17 @@ def test_a_credit_of_one_holder_is_spent_there_alone() -> None:
     assert len(purse) == 4
 
 
+def test_who_got_less_than_he_asked_for_is_hungry_still() -> None:
+    office = Office()
+    office.hungry(0, 5)
+    office.hungry(1, 5)
+    assert office.grants(6) == [(0, 3), (1, 3)]
+    assert office.is_hungry(0) and office.is_hungry(1)
+    office.grants(100)
+    assert not office.is_hungry(0)
+    assert not office.is_hungry(2)
+
+
 def test_hunger_can_be_taken_back() -> None:
     office = Office()
     office.hungry(0, 5)

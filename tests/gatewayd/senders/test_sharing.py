@@ -69,6 +69,26 @@ async def test_binds_of_several_workers_share_the_work(tmp_path: Path) -> None:
         await city.until(lambda: [len(bind.unanswered) for bind in binds] == [2, 2, 2])
 
 
+async def test_what_a_home_can_bring_itself_crosses_nothing(tmp_path: Path) -> None:
+    async with city_of(tmp_path, 3, bind_window=20) as city:
+        binds = [Bind(worker, "shop") for worker in city]
+        await texts(city, 1, 20, handsets=20)
+        assert [len(bind.unanswered) for bind in binds] == [0, 20, 0]
+
+
+async def test_who_comes_second_at_home_goes_elsewhere(tmp_path: Path) -> None:
+    """In the turn in which it asked, another home took the last room of this worker's bind, and does not use it."""
+    async with city_of(tmp_path, 3, bind_window=1) as city:
+        ears = city[1].crossing.mesh._connections[0].transport
+        assert ears is not None
+        ears.pause_reading()
+        Bind(city[0], "shop")
+        elsewhere = Bind(city[2], "shop")
+        city[0].carrier.report(inbound(city.handset(0), "hello"))
+        city[0].journal.then(lambda _: city[0].sharing.hungry(1, "shop", 5), None)
+        await city.until(lambda: elsewhere.unanswered)
+
+
 async def test_one_handset_is_read_in_order_however_many_binds_there_are(tmp_path: Path) -> None:
     """And a bind that is stuck holds up those alone whose handset it was given."""
     async with city_of(tmp_path, 3, bind_window=2) as city:
