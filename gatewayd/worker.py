@@ -52,6 +52,7 @@ from gatewayd.policy.spread import share_of
 from gatewayd.posting import Posting
 from gatewayd.reaching import Reaching
 from gatewayd.reloading import Reloading
+from gatewayd.runtime.dealing import Dealing
 from gatewayd.runtime.seats import SeatFile
 from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_ratio import SharedRatios
@@ -245,6 +246,7 @@ class Worker:
             self.outbox.sharing = Sharing(self.outbox, self.community.crossing)
             self.community.crossing.outbox = self.outbox.sharing
             self.submits.elsewhere = self.community.crossing
+            self.server.dealing = Dealing(self.shared, "smpp", self._place.slot, self._place.count)
 
     def _build_carriers(self) -> None:
         self.unparsed = UnparsedReceipts(Path(self.config.daemon.spool_dir), self._place.slot)

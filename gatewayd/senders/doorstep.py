@@ -1,4 +1,4 @@
-"""What happens between accepting a connection and its first octet of SMPP: a balancer's header, and the TLS handshake.
+"""What happens before a connection's first octet of SMPP: whose it is, a balancer's header, and the TLS handshake.
 
 Reads the header octet by octet as it is announced, so that TLS begins behind it. Bounded in time and number; knows
 neither binds nor accounts.
@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from gatewayd.runtime.dealing import Dealing
 from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tasks import spawn
 from gatewayd.runtime.tls import LiveTls
@@ -25,6 +26,10 @@ log = logging.getLogger(__name__)
 
 REST_S: Final = 1.0
 """How long nobody is accepted after the system had no more descriptors or memory for a connection."""
+LOOK_AGAIN_S: Final = 0.001
+"""After so long a connection that was left to another worker is looked at again."""
+AT_ONCE: Final = 32
+"""So many are accepted in one turn of the loop."""
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
@@ -41,8 +46,14 @@ class Doorstep:
         patience_s: float,
         has_room: Callable[[], bool],
         on_fault: Callable[[str], None],
+        on_change: Callable[[], None] = lambda: None,
+        dealing: Dealing | None = None,
     ) -> None:
-        """``make`` gets the address for which a balancer connects, empty where there is none between."""
+        """``make`` gets the address for which a balancer connects, empty where there is none between.
+
+        ``on_change`` is called when there are more or fewer on the way in; ``dealing`` says whose the next one is,
+        where other workers accept from the same socket.
+        """
         self._listening = listening
         self._make = make
         self._tls = tls
@@ -50,8 +61,11 @@ class Doorstep:
         self._patience_s = patience_s
         self._has_room = has_room
         self._on_fault = on_fault
+        self._on_change = on_change
+        self._dealing = dealing
         self._waiting: set[socket.socket] = set()
-        self._task: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -59,30 +73,44 @@ class Doorstep:
     def start(self) -> None:
         """Accept from now on."""
         self._listening.setblocking(False)
-        self._task = spawn(self._accept(), name="accepting")
+        self._loop.add_reader(self._listening, self._knocked)
 
     def close(self) -> None:
         """Accept no more; who is on the way in may come."""
-        if self._task is not None:
-            self._task.cancel()
+        self._loop.remove_reader(self._listening)
+        if self._timer is not None:
+            self._timer.cancel()
         self._listening.close()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                stream, peer = await loop.sock_accept(self._listening)
-            except OSError as error:
-                if error.errno in _SCARCE:
-                    log.error("no connection can be accepted: %s", error.strerror)
-                    await asyncio.sleep(REST_S)
-                continue
-            if not self._has_room():
-                self._on_fault("too_many_connections")
-                stream.close()
-                continue
-            self._waiting.add(stream)
-            spawn(self._receive(stream, str(peer[0])), name="receiving")
+    def _knocked(self) -> None:
+        for _ in range(AT_ONCE):
+            if self._dealing is not None and not self._dealing.is_ours(time.monotonic()):
+                self._rest(LOOK_AGAIN_S)
+                return
+            if not self._take():
+                return
+
+    def _rest(self, rest_s: float) -> None:
+        self._loop.remove_reader(self._listening)
+        self._timer = self._loop.call_later(rest_s, self._loop.add_reader, self._listening, self._knocked)
+
+    def _take(self) -> bool:
+        """Whether there was one."""
+        try:
+            stream, peer = self._listening.accept()
+        except OSError as error:  # nobody is there (any more), or
+            if error.errno in _SCARCE:
+                log.error("no connection can be accepted: %s", error.strerror)
+                self._rest(REST_S)
+            return False
+        if not self._has_room():
+            self._on_fault("too_many_connections")
+            stream.close()
+            return True
+        self._waiting.add(stream)
+        self._on_change()
+        spawn(self._receive(stream, str(peer[0]) if isinstance(peer, tuple) else ""), name="receiving")
+        return True
 
     async def _receive(self, stream: socket.socket, peer: str) -> None:
         """Bring one in, or turn it away."""
@@ -102,6 +130,7 @@ class Doorstep:
             self._turn_away(stream, client or peer, "tls_handshake" if self._tls else "lost", str(error))
         finally:
             self._waiting.discard(stream)
+            self._on_change()
 
     async def _client_of(self, stream: socket.socket) -> str:
         """For whom a balancer connects; empty where it does so for itself or will not say."""

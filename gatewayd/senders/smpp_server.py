@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
 from gatewayd.message import Availability
+from gatewayd.runtime.dealing import Dealing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tls import LiveTls
@@ -61,6 +62,8 @@ class SmppServer:
         self.binder = Binder(self)
         self.requests: RequestDesk | None = None
         self.rename_shortly: Rename | None = None
+        self.dealing: Dealing | None = None
+        """With other workers at the same listeners: whose the next connection is; set before ``start``."""
         self.is_draining = False
         self.limits = Limits(
             pdu_size_max=settings.pdu_size_max,
@@ -74,7 +77,7 @@ class SmppServer:
         self._last_number = 0
         self._tls = tls
         self._proxies = Networks(settings.proxy_networks)
-        self._servers: list[asyncio.Server | Doorstep] = []
+        self._doorsteps: list[Doorstep] = []
         self.addresses: list[tuple[str, int]] = []
         """Where it listens, plain listeners first."""
 
@@ -87,19 +90,14 @@ class SmppServer:
             plain = [_open(listen) for listen in self.settings.listen]
             encrypted = [_open(listen) for listen in self.settings.tls_listen]
         self.addresses = [one.getsockname()[:2] for one in (*plain, *encrypted)]
+        self._tell_number()
         for listening in plain:
-            self._servers.append(await self._serve(listening))
+            self._doorsteps.append(self._open_doorstep(listening, None))
         for listening in encrypted:
             assert self._tls is not None  # the configuration has a certificate wherever it has such a listener
-            self._servers.append(self._watch(listening, self._tls))
+            self._doorsteps.append(self._open_doorstep(listening, self._tls))
 
-    async def _serve(self, listening: socket.socket) -> asyncio.Server | Doorstep:
-        if self._proxies:
-            return self._watch(listening, None)
-        loop = asyncio.get_running_loop()
-        return await loop.create_server(lambda: EsmeConnection(self).pump, sock=listening, backlog=BACKLOG)
-
-    def _watch(self, listening: socket.socket, tls: LiveTls | None) -> Doorstep:
+    def _open_doorstep(self, listening: socket.socket, tls: LiveTls | None) -> Doorstep:
         """Whoever must say more than SMPP to be a connection has as long for it as for a bind."""
         doorstep = Doorstep(
             listening,
@@ -109,13 +107,23 @@ class SmppServer:
             patience_s=self.settings.session_init_timeout_s,
             has_room=self._has_room,
             on_fault=self.count_fault,
+            on_change=self._tell_number,
+            dealing=self.dealing,
         )
         doorstep.start()
         return doorstep
 
     def _has_room(self) -> bool:
-        waiting = sum(len(server) for server in self._servers if isinstance(server, Doorstep))
-        return len(self._connections) + waiting < self.settings.connections_max and not self.is_draining
+        return self._number < self.settings.connections_max and not self.is_draining
+
+    @property
+    def _number(self) -> int:
+        """How many are connected or on the way in."""
+        return len(self._connections) + sum(map(len, self._doorsteps))
+
+    def _tell_number(self) -> None:
+        if self.dealing is not None and not self.is_draining:
+            self.dealing.tell(self._number)
 
     def opened(self, connection: EsmeConnection) -> None:
         """One more connection, unless there are too many already."""
@@ -155,6 +163,7 @@ class SmppServer:
     def closed(self, connection: EsmeConnection) -> None:
         """One connection less."""
         self._connections.discard(connection)
+        self._tell_number()
 
     def count_fault(self, kind: str) -> None:
         """A peer did something wrong."""
@@ -163,8 +172,10 @@ class SmppServer:
     def close_listeners(self) -> None:
         """Take no new connections, nor binds."""
         self.is_draining = True
-        for server in self._servers:
-            server.close()
+        if self.dealing is not None:
+            self.dealing.leave()
+        while self._doorsteps:
+            self._doorsteps.pop().close()
 
     async def stop(self, drain_s: float) -> None:
         """Unbind politely, then close what is left when the time is over."""

@@ -55,7 +55,7 @@ def test_who_got_less_than_he_asked_for_is_hungry_still() -> None:
     office.hungry(0, 5)
     office.hungry(1, 5)
     assert office.grants(6) == [(0, 3), (1, 3)]
-    assert office.is_hungry(0) and office.is_hungry(1)
+    assert [office.is_hungry(peer) for peer in range(3)] == [True, True, False]
     office.grants(100)
     assert not office.is_hungry(0)
     assert not office.is_hungry(2)

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from gatewayd.runtime.dealing import Dealing
 from gatewayd.runtime.networks import Networks
+from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.tls import LiveTls
 from gatewayd.senders.doorstep import Doorstep
 from tests.daemon.test_tls import certificate
@@ -31,6 +33,7 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
         self.hall.guests.append(self)
+        self.hall.watch.ring()
 
     def data_received(self, data: bytes) -> None:
         self.heard += data
@@ -40,12 +43,20 @@ class Client(asyncio.Protocol):
 class Hall:
     """A doorstep on a free port, and who came in over it."""
 
-    def __init__(self, proxies: tuple[str, ...], tls: LiveTls | None, patience_s: float) -> None:
+    def __init__(
+        self,
+        proxies: tuple[str, ...] = (),
+        tls: LiveTls | None = None,
+        patience_s: float = 10.0,
+        listening: socket.socket | None = None,
+        dealing: Dealing | None = None,
+    ) -> None:
         self.watch = Watch()
         self.guests: list[Client] = []
         self.faults: list[str] = []
         self.room = True
-        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.dealing = dealing
+        self.listening = listening or socket.create_server(("127.0.0.1", 0))
         self.port = self.listening.getsockname()[1]
         self.doorstep = Doorstep(
             self.listening,
@@ -55,8 +66,15 @@ class Hall:
             patience_s=patience_s,
             has_room=lambda: self.room,
             on_fault=self._count,
+            on_change=self._tell,
+            dealing=dealing,
         )
+        self._tell()
         self.doorstep.start()
+
+    def _tell(self) -> None:
+        if self.dealing is not None:
+            self.dealing.tell(len(self.guests) + len(self.doorstep))
 
     def _count(self, kind: str) -> None:
         self.faults.append(kind)
@@ -145,6 +163,24 @@ async def test_a_silent_balancer_has_its_time() -> None:
         assert await reader.read() == b""
         assert it.faults == ["proxy_timeout"]
         writer.close()
+
+
+@pytest.mark.parametrize("is_stuck", [False, True])
+async def test_what_comes_at_once_is_dealt_evenly(tmp_path: Path, is_stuck: bool) -> None:
+    """Two workers at one socket; one that does not come is not waited for."""
+    table = SharedLimits.open(tmp_path / "limits")
+    first = Hall(dealing=Dealing(table, "smpp", 0, 2))
+    second = Hall(dealing=Dealing(table, "smpp", 1, 2), listening=first.listening.dup())
+    if is_stuck:
+        asyncio.get_running_loop().remove_reader(second.listening)
+    streams = await asyncio.gather(*(first.call() for _ in range(12)))
+    await first.watch.until(lambda: len(first.guests) == (12 if is_stuck else 6))
+    await second.watch.until(lambda: len(second.guests) == (0 if is_stuck else 6))
+    for _, writer in streams:
+        writer.close()
+    for it in (first, second):
+        it.doorstep.close()
+    table.close()
 
 
 async def test_one_too_many_is_turned_away() -> None:

@@ -1,0 +1,56 @@
+"""Whose the next connection is, where several workers accept from the same sockets: of whoever has the fewest.
+
+Left alone, the kernel often gives all that an application opens at once to one worker, and most of its messages then
+cross to the others and back. Each worker says in a slot of its own how many it has; nobody waits for one that is away.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gatewayd.runtime.shared_limits import SharedLimits
+from gatewayd.runtime.shared_shares import Share
+
+GRACE_S: Final = 0.05
+"""So long one who has fewer may take to come for a connection, if none of them takes any other meanwhile."""
+ALONE_S: Final = 1.0
+"""So long nothing is left to the others after nobody came."""
+_SLACK: Final = 8
+"""A worker may be ahead by an eighth: a thousand that connect anew need not go round one by one."""
+
+
+class Dealing:
+    """One worker's part."""
+
+    def __init__(self, table: SharedLimits, kind: str, slot: int, workers: int) -> None:
+        """``kind`` names what is connected to. Raises SlotsExhausted."""
+        shares = [Share(table, f"share:{kind}:{number}") for number in range(workers)]
+        self._mine = shares.pop(slot)
+        self._others = shares
+        self._left_since = 0.0
+        self._left_at = -1.0  # what all others had together when one was first left to them
+        self._alone_until = 0.0
+
+    def tell(self, count: int) -> None:
+        """This worker has so many, and accepts."""
+        self._mine.change(lambda _count, _is_there: (float(count), 1.0))
+
+    def leave(self) -> None:
+        """This worker accepts no more."""
+        self._mine.change(lambda _count, _is_there: (0.0, 0.0))
+
+    def is_ours(self, now: float) -> bool:
+        """Whether the connection that waits should be taken here; else it is looked at again soon.
+
+        ``now`` is monotonic, in seconds.
+        """
+        others = [count for count, is_there in (share.read() for share in self._others) if is_there]
+        least = min(others, default=0.0)
+        if not others or now < self._alone_until or self._mine.read()[0] <= least + least // _SLACK:
+            return True
+        if sum(others) != self._left_at:
+            self._left_since, self._left_at = now, sum(others)
+        elif now - self._left_since >= GRACE_S:
+            self._alone_until, self._left_at = now + ALONE_S, -1.0
+            return True
+        return False
