@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from gatewayd.runtime.tasks import spawn
+from gatewayd.runtime.turns import TURNS
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class _Peer(asyncio.Protocol):
             self._mesh.joined(self.slot, self)
 
     def data_received(self, data: bytes) -> None:
+        TURNS.brought(self._mesh.loop, len(data))
         self._buffer += data
         try:
             self._take()
@@ -131,7 +133,7 @@ class Mesh:
         self._connections: dict[int, _Peer] = {}
         self._waiting: dict[int, list[Any]] = {peer: [] for peer in self.peers}
         self._is_flush_asked = False
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
@@ -141,7 +143,7 @@ class Mesh:
         path = self._path(self.slot)
         path.unlink(missing_ok=True)
         try:
-            self._server = await self._loop.create_unix_server(lambda: _Peer(self, None), str(path))
+            self._server = await self.loop.create_unix_server(lambda: _Peer(self, None), str(path))
         except OSError as error:
             if error.errno is None:  # the loop's own word for a path of more than 107 octets
                 raise OSError(f"{path}: {error}; choose a shorter daemon.runtime_dir") from error
@@ -187,7 +189,7 @@ class Mesh:
         self._waiting[peer].append(item)
         if not self._is_flush_asked:
             self._is_flush_asked = True
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
 
     def drop_waiting(self, peer: int) -> list[Any]:
         """Take back what waits for a peer."""
@@ -250,9 +252,7 @@ class Mesh:
         """Stay connected to a worker below: it listens, we call."""
         while True:
             with contextlib.suppress(OSError):
-                _, connection = await self._loop.create_unix_connection(
-                    lambda: _Peer(self, peer), str(self._path(peer))
-                )
+                _, connection = await self.loop.create_unix_connection(lambda: _Peer(self, peer), str(self._path(peer)))
                 await connection.ended.wait()
             await asyncio.sleep(RETRY_S)
 

@@ -12,7 +12,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from gatewayd.runtime.turns import TURNS
+
 logger = logging.getLogger(__name__)
+
+_brought = TURNS.brought
 
 # No timer is worth waking for sooner; loops round delays to a millisecond.
 _DELAY_MIN_S = 0.001
@@ -163,6 +167,7 @@ class Pump(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """One read. When there is more, it waits for the next turn: a loop would read on and on while a peer floods."""
+        _brought(self._loop, nbytes)
         self.data_received(bytes(self._read_buffer[:nbytes]))
         if nbytes == len(self._read_buffer) and self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
