@@ -363,6 +363,9 @@ class SmppLink:
     def _roomiest(self) -> tuple[Seat | None, int]:
         """A bind with room, and how much: the roomiest of three, others each time; of all, if these have none."""
         seats = self._seats
+        if len(seats) == 1:
+            free = seats[0].free()
+            return (seats[0], free) if free else (None, 0)
         if len(seats) > 3:  # a look at each bind for each message is dear where there are many
             self._looked_at = at = (self._looked_at + 1) % len(seats)
             found = _roomiest_of((seats[at - 2], seats[at - 1], seats[at]))
@@ -394,10 +397,11 @@ class SmppLink:
     def _take(self, seat: Seat, events: list[Event]) -> None:
         is_answered = False
         for event in events:
-            if isinstance(event, Answered):
+            # The two that nearly all are, by their very type: an isinstance that says no takes three times as long.
+            if type(event) is Answered:
                 self._answered(event)
                 is_answered = True
-            elif isinstance(event, DeliverSm | DataSm):
+            elif type(event) is DeliverSm or type(event) is DataSm:
                 self._delivered(seat, event)
             elif isinstance(event, Unanswered):
                 self._unanswered(event)
@@ -469,7 +473,7 @@ class SmppLink:
         self._results.append(Result(sent.message_id, sent.segment, outcome, self._clock() - sent.at))
 
     def _delivered(self, seat: Seat, pdu: DeliverSm | DataSm) -> None:
-        is_data = isinstance(pdu, DataSm)
+        is_data = type(pdu) is DataSm
         content, status = self.reader.heard(pdu)
         if content is not None:
             token = Token(seat.pump, seat.connection, pdu.sequence, is_data)

@@ -377,7 +377,8 @@ class Dispatcher:
         link = desk.links.get(progress.link)
         if link is not None and link.channel is Channel.RCS:
             # Under the name that it may have gone by, so that what is told of it finds it.
-            self._outbound.settle(link, Result(progress.id, 0, link.unseen(whole(journey), "restart"), 0.0))
+            unseen = Result(progress.id, 0, link.unseen(whole(journey), "restart"), 0.0)
+            self._outbound.settle(link, unseen, desk.now())
             return
         desk.metrics.link_results.labels(terms.name, "unknown", "restart").value += 1
         for segment in steps.unsent(progress, max(len(progress.segments), 1)):

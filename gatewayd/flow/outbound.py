@@ -333,9 +333,9 @@ class Outbound:
 
     def on_results(self, link: Link, results: Sequence[Result]) -> None:
         """Outcomes of one read."""
-        taken = 0
+        taken, now = 0, self._desk.now()
         for result in results:
-            self.settle(link, result)
+            self.settle(link, result, now)
             taken += type(result.outcome) is Accepted
         if taken:
             self._unwritten[link.name] += taken
@@ -348,7 +348,7 @@ class Outbound:
             self._unwritten[name] -= taken
             self.wake(name)
 
-    def settle(self, link: Link, result: Result) -> None:
+    def settle(self, link: Link, result: Result, now: float) -> None:
         """One outcome: what it means, and what others learn of it."""
         desk, outcome, name = self._desk, result.outcome, link.name
         if isinstance(outcome, Accepted):
@@ -366,7 +366,6 @@ class Outbound:
             notes.of_result(desk.spool, name, result)
         progress = journey.progress
         was_sent = progress.stage is _SENT
-        now = desk.now()
         was_queued = progress.queue
         expires_at = journey.message.expires_at
         if len(progress.segments) > 1 and (in_flight := desk.in_flight.get(progress.id)):

@@ -160,12 +160,12 @@ class SubmitDesk:
             granted = account.take(len(pdus))
         if len(pdus) - granted > FLOOD:
             applicant.rest(FLOOD_REST_S)
-        began = time.perf_counter()
+        began, now = time.perf_counter(), self._clock()
         for number, pdu in enumerate(pdus):
             try:
                 if number >= granted:
                     raise Refusal(Status.ESME_RTHROTTLED, "rate")
-                self._accept(applicant, account, pdu, began, rename)
+                self._accept(applicant, account, pdu, began, now, rename)
             except Refusal as refusal:
                 self._refuse(applicant, account, pdu, refusal)
 
@@ -175,9 +175,10 @@ class SubmitDesk:
         account: Account,
         pdu: SubmitSm,
         began: float,
+        now: float,
         rename: Callable[[Message], Message] | None,
     ) -> None:
-        message = self._read(account, pdu)
+        message = self._read(account, pdu, now)
         if rename is not None:
             message = rename(message)
         elsewhere = self.elsewhere
@@ -220,13 +221,12 @@ class SubmitDesk:
         elif applicant.account is not None:
             self._refuse(applicant, applicant.account, pdu, Refusal(Status(status), kind))
 
-    def _read(self, account: Account, pdu: SubmitSm) -> Message:
+    def _read(self, account: Account, pdu: SubmitSm, now: float) -> Message:
         """The message that a submit_sm stands for; raises Refusal."""
         addresses = check_addresses(account, pdu)
         settings = account.settings
         if pdu.sm_default_msg_id:
             pdu = with_text(pdu, settings, self.default_messages)
-        now = self._clock()
         try:
             expires_at = parse_time(pdu.validity_period, now, Status.ESME_RINVEXPIRY) if pdu.validity_period else 0.0
             body, tlvs = body_of(pdu.short_message, pdu.tlvs) if pdu.tlvs else (pdu.short_message, ())

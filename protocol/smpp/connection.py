@@ -363,7 +363,7 @@ class Connection:
         waiting = self._outstanding.take(pdu.sequence, command)
         if waiting is None:
             self._take_own_answer(pdu, command, events)
-        elif isinstance(pdu, GenericNack):
+        elif type(pdu) is GenericNack:
             events.append(Unanswered(waiting[0], "nacked", pdu.status))
             self._timers.active_at = now
         else:
