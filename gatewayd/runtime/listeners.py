@@ -1,6 +1,6 @@
 """The sockets that the daemon listens on: taken from systemd where it passes them, otherwise opened here.
 
-Accepts nothing: workers share the descriptors, and the kernel shares out what connects.
+Accepts nothing: workers share the descriptors, and deal out among themselves what connects (``dealing``).
 """
 
 from __future__ import annotations

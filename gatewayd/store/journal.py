@@ -44,6 +44,8 @@ FOLD_OCTETS = 96 * 1024 * 1024
 
 Callback = Callable[[list[Any]], None]
 _Entries = dict[Key, bytes | None]
+# An implied value is kept as it is: it has no record, and is in no table as long as no fold finds it.
+_Fresh = dict[Key, bytes | msgspec.Struct]
 
 # One record a line: history works on lines.
 _BETWEEN: Final = b",\n"
@@ -59,7 +61,7 @@ class _Overlay:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.fresh: dict[Key, bytes] = {}
+        self.fresh: _Fresh = {}
         self.changed: _Entries = {}
         self.folding: _Entries = {}
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
@@ -72,12 +74,21 @@ class _Overlay:
         for entries in (self.fresh, self.changed, self.folding):
             if key in entries:
                 record = entries[key]
-                return self.kind.value_in(key, record) if record is not None else b""
+                return self.kind.value_in(key, self.recorded(key, record)) if record is not None else b""
         return None
+
+    def recorded(self, key: Key, record: bytes | msgspec.Struct) -> bytes:
+        """The record of a key, made now where it was only implied."""
+        return record if isinstance(record, bytes) else _encode((self.kind.name, key, record))
+
+    def hot(self) -> _Entries:
+        """The record of every key that no table may know as it is."""
+        fresh = {key: r if isinstance(r, bytes) else self.recorded(key, r) for key, r in self.fresh.items()}
+        return {**self.folding, **self.changed, **fresh}
 
     def freeze(self) -> _Entries:
         """Everything since the last fold, for the next one."""
-        self.folding = {**self.changed, **self.fresh}
+        self.folding = self.hot()  # there was no other fold: they come one after the other
         self.changed, self.fresh = {}, {}
         return self.folding
 
@@ -156,10 +167,10 @@ class Journal:
         if self._is_resting:
             self._schedule()
 
-    def imply(self, kind: Kind, key: Key, value: Any) -> None:
+    def imply(self, kind: Kind, key: Key, value: msgspec.Struct) -> None:
         """Set the value of a key that was never stored before, which another record of this group implies, as
-        ``store.implied`` says."""
-        self._overlays[kind.name].fresh[key] = _encode((kind.name, key, value))
+        ``store.implied`` says. Nobody may change it afterwards: it is kept as it is."""
+        self._overlays[kind.name].fresh[key] = value
 
     def imply_gone(self, kind: Kind, key: Key) -> None:
         """Remove a key, which another record of this group implies."""
@@ -207,7 +218,7 @@ class Journal:
         overlay = self._overlays[kind.name]
         record = overlay.fresh.get(key)
         if record is not None:
-            return overlay.record_decoder.decode(record)[2]
+            return overlay.record_decoder.decode(record)[2] if isinstance(record, bytes) else record
         text: bytes | str | None = overlay.find(key)
         if text is None:
             text = self._database.read_value(kind, key)
@@ -234,8 +245,7 @@ class Journal:
         for key, text in self._database.scan(kind):
             if overlay.find(key) is None:
                 yield key, overlay.decoder.decode(text)
-        hot = {**overlay.folding, **overlay.changed, **overlay.fresh}
-        for key, record in hot.items():
+        for key, record in overlay.hot().items():
             if record is not None:
                 yield key, overlay.record_decoder.decode(record)[2]
 

@@ -19,7 +19,7 @@ class _Record(msgspec.Struct, omit_defaults=True, gc=False):
     """Values of a kind: short JSON, only what differs from the defaults."""
 
 
-class Sent(_Record):
+class Sent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """Under a carrier's message id: whose segment it is. Key: ``link|carrier id``.
 
     ``ended`` tells that the message has its final fate already: what comes now is only counted, until ``due``.

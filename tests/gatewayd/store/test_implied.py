@@ -123,6 +123,26 @@ def test_what_is_no_group_is_said_to_be_none(records: bytes) -> None:
         list(changes_of().of(1.0, records))
 
 
+async def test_what_is_implied_is_read_as_if_it_were_written(tmp_path: Path) -> None:
+    """Kept as it is until a fold, as its text behind that."""
+    journal = Journal(tmp_path / "spool")
+    sent = Sent(7, 1, due=NOW + 5)
+    journal.put(PROGRESS, 7, Progress(7, "shop", Stage.SENT, ("one",)), new=True)
+    journal.imply(SENT, "one|x", sent)
+    assert journal.get(SENT, "one|x") is sent
+    for _ in range(2):
+        assert list(journal.scan(SENT)) == [("one|x", sent)]
+        text = journal.text_of(SENT, "one|x")
+        assert text is not None
+        assert msgspec.json.decode(text, type=Sent) == sent
+        await durable(journal)
+        await journal.fold()
+    assert journal.get(SENT, "one|x") == sent
+    journal.imply_gone(SENT, "one|x")
+    assert journal.get(SENT, "one|x") is None
+    await journal.close()
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_a_killed_process_finds_what_it_had(tmp_path: Path, seed: int) -> None:
     """Messages come, are named in one or two segments, move to another link, and end, between folds and without."""
