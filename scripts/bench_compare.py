@@ -23,6 +23,7 @@ RATE: Final = "per_s"
 # hundredth of the spans by a half.
 TOLERANCES: Final = {
     "ratio": (10.0, 0.02),
+    "instructions": (1.0, 0.0),
     "cpu": (10.0, 0.5),
     RATE: (20.0, 0.0),
     "ms": (50.0, 1.0),

@@ -25,6 +25,7 @@ SETTINGS: Final = frozenset(
 LABELS: Final = {
     "messages_per_s": "messages a second",
     "cpu_us_per_message": "daemon's processor time a message, µs",
+    "instructions_per_message": "instructions a message",
     "resp_p50_ms": "submit_sm to response, median, ms",
     "resp_p99_ms": "submit_sm to response, 99 %, ms",
     "forward_p50_ms": "submit_sm to carrier, median, ms",

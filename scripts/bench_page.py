@@ -48,6 +48,7 @@ SHOWN: Final = {
         *("rss_idle_mb", "pss_idle_mb", "rss_kb_per_esme", "rss_bytes_per_message", "spool_bytes_per_message"),
         "history_bytes_per_message",
     ),
+    "instructions": ("instructions_per_message",),
 }
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
@@ -219,7 +219,8 @@ def settled(look: Callable[[], Use]) -> Use:
 class Daemon:
     """The process that is measured, with all of its children."""
 
-    def __init__(self, place: Path, plan: Plan) -> None:
+    def __init__(self, place: Path, plan: Plan, under: Sequence[str] = ()) -> None:
+        """``under`` is a command that is to run it, and gets one worker without its supervisor."""
         for name in ("spool", "run"):
             (place / name).mkdir()
         secret = place / "password"
@@ -237,9 +238,10 @@ class Daemon:
         )
         self.log = place / "daemon.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "gatewayd", "run", "--config", str(config)], cwd=ROOT, stdout=log, stderr=log
-            )
+            command = [sys.executable, "-m", "gatewayd", "run", "--config", str(config)]
+            if under:
+                command = [*under, sys.executable, str(ROOT / "scripts" / "bench_worker.py"), str(config)]
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 
     def check(self) -> None:
         """Failure, with its last words, when it has ended."""

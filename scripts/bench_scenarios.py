@@ -7,6 +7,7 @@ numbers (``WRONGS``). The machine's facts are added to them. It raises ``Failure
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import bench_backlog
 import bench_binds
 import bench_fairness
+import bench_instructions
 import bench_late
 import bench_latency
 import bench_long
@@ -34,6 +36,8 @@ class Scenario(NamedTuple):
     seconds: float
     quick_seconds: float
     run: Run
+    needs: str = ""
+    """A command that need not be there: without it ``all`` leaves this one out."""
 
 
 SCENARIOS: Final = (
@@ -89,13 +93,25 @@ SCENARIOS: Final = (
         20,
         bench_memory.run,
     ),
+    Scenario(
+        "instructions",
+        "instructions of the processor a message, by valgrind: the same on a busy machine",
+        60,
+        50,
+        bench_instructions.run,
+        bench_instructions.VALGRIND,
+    ),
 )
 BY_NAME: Final = {scenario.name: scenario for scenario in SCENARIOS}
 
 
 def chosen(names: list[str]) -> list[Scenario]:
     """Those that are asked for, in the order of the table, each once."""
-    return [scenario for scenario in SCENARIOS if "all" in names or scenario.name in names]
+    return [
+        scenario
+        for scenario in SCENARIOS
+        if scenario.name in names or ("all" in names and (not scenario.needs or shutil.which(scenario.needs)))
+    ]
 
 
 def described() -> str:

@@ -1,7 +1,7 @@
 """The scenario ``workers``: what a message costs with one, two and four workers, and the ratio to one.
 
-Handsets have their homes all over the workers, and so have the binds of the ESME, as the kernel deals them out, and
-those to the carrier: most messages cross from worker to worker.
+Handsets have their homes all over the workers, and so have the binds of the ESME, as the workers deal them out, and
+those to the carrier: of a message's homes and binds few are at one worker.
 """
 
 from __future__ import annotations

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,10 +25,10 @@ def place() -> Iterator[Path]:
         yield Path(name)
 
 
-def bench(place: Path, *words: str) -> list[dict[str, Any]]:
+def bench(place: Path, *words: str, patience_s: float = 50) -> list[dict[str, Any]]:
     command: list[str | Path] = [ROOT / "scripts" / "bench", *words, "--json", "--dir", place]
     done = subprocess.run(
-        [*command, "--receipt-delay", "0.01"], capture_output=True, text=True, check=False, timeout=50
+        [*command, "--receipt-delay", "0.01"], capture_output=True, text=True, check=False, timeout=patience_s
     )
     assert done.returncode == 0, done.stderr
     rows: list[dict[str, Any]] = json.loads(done.stdout)
@@ -106,3 +108,18 @@ def test_a_scenario_that_is_none_is_said() -> None:
     done = subprocess.run([ROOT / "scripts" / "bench", "relai"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there is no relai" in done.stderr
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
+def test_instructions_are_counted(place: Path) -> None:
+    (row,) = bench(place, "instructions", "--messages", "60", patience_s=300)
+    assert row.items() >= (FAULTLESS | {"messages": 60}).items()
+    assert 50_000 < row["instructions_per_message"] < 5_000_000
+
+
+def test_without_valgrind_nothing_is_counted(place: Path) -> None:
+    command: list[str | Path] = [sys.executable, ROOT / "scripts" / "bench.py", "instructions", "--dir", place]
+    done = subprocess.run(command, env={"PATH": str(place)}, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 2
+    assert "apt-get install valgrind" in done.stderr
