@@ -18,7 +18,7 @@ from gatewayd.runtime.syncing import sync_folder
 from gatewayd.store import history_files
 from gatewayd.store.history_files import Stretch
 from gatewayd.store.history_index import block_of
-from gatewayd.store.history_lines import Kept, kept, texts_line
+from gatewayd.store.history_lines import Kept, Outline, kept, texts_line
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class History:
         self.lost = 0
         """Groups that could not be kept."""
 
-    def append(self, sequence: int, at: float, row: bytes) -> None:
+    def append(self, sequence: int, at: float, row: bytes, outline: Outline | None = None) -> None:
         """Keep a group of the journal, in a file soon; ``sync`` makes it durable."""
         if row == _NOTHING:
             return
@@ -66,7 +66,7 @@ class History:
             self.lost += 1
             return
         try:
-            self._append(sequence, at, row)
+            self._append(sequence, at, row, outline)
         except OSError as error:
             self._fail(error)
         except Exception:  # a defect of ours must not keep whoever calls from what comes next
@@ -98,8 +98,8 @@ class History:
         self._files.close()
         self._files = None
 
-    def _append(self, sequence: int, at: float, row: bytes) -> None:
-        group = kept(sequence, at, row, with_texts=self._keeps_texts)
+    def _append(self, sequence: int, at: float, row: bytes, outline: Outline | None) -> None:
+        group = kept(sequence, at, row, outline, with_texts=self._keeps_texts)
         now = self._clock()
         if self._files is not None and (
             now - self._files.opened_at >= self._stretch_s or self._files.octets >= self._stretch_octets
@@ -155,7 +155,7 @@ class _Files:
         """One group, and the line of its texts, if it has any."""
         length = group.length
         self._lines += group.parts
-        self._blocks.append(block_of(self.octets, length, group.names))
+        self._blocks.append(block_of(self.octets, length, group.names, group.ids))
         if texts:
             self._text_lines.append(texts)
         self.octets += length

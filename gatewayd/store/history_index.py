@@ -1,7 +1,8 @@
 """Beside each file of kept lines: which names are in which line, as hashes, so that few lines need be read.
 
 A block for each line: its offset and length, the number of hashes, the hashes; little endian, in steps of four
-octets. A hash of 32 bits may be another name's: whoever finds a line looks into it. Knows no file.
+octets. A hash is the CRC-32 of a name, or what is lowest in an id; it may be another's: whoever finds a line looks into
+it. Knows no file.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -26,12 +27,14 @@ class Found(msgspec.Struct):
     end: int
 
 
-def block_of(offset: int, length: int, names: Iterable[bytes]) -> bytes:
-    """The block of one line."""
-    hashes = array("I", map(crc32, names))
+def block_of(offset: int, length: int, names: Iterable[bytes], ids: Collection[int] = ()) -> bytes:
+    """The block of one line; ``ids`` are below 2**64."""
+    hashes, wide = array("I", map(crc32, names)), array("Q", ids)
     if sys.byteorder == "big":
         hashes.byteswap()
-    return _HEAD.pack(offset, length, len(hashes)) + hashes.tobytes()
+        wide.byteswap()
+    lowest = memoryview(wide).cast("B").cast("I")[::2].tobytes()
+    return _HEAD.pack(offset, length, len(hashes) + len(wide)) + hashes.tobytes() + lowest
 
 
 def find(index: bytes, names: Collection[bytes]) -> Found:
@@ -40,7 +43,7 @@ def find(index: bytes, names: Collection[bytes]) -> Found:
     A crash leaves an index short, or with anything behind what had reached the disk: it is believed up to the first
     block that does not begin where the line before it ended.
     """
-    wanted = [crc32(name).to_bytes(_STEP, "little") for name in names]
+    wanted = [hashed for name in names for hashed in _hashes_of(name)]
     found: list[tuple[int, int]] = []
     end = place = 0
     while place + _HEAD.size <= len(index):
@@ -52,6 +55,12 @@ def find(index: bytes, names: Collection[bytes]) -> Found:
             found.append((offset, length))
         end, place = offset + length, after
     return Found(found, end)
+
+
+def _hashes_of(name: bytes) -> Iterator[bytes]:
+    yield crc32(name).to_bytes(_STEP, "little")
+    if name.isdigit():
+        yield (int(name) & 0xFFFF_FFFF).to_bytes(_STEP, "little")
 
 
 def _holds(index: bytes, hashed: bytes, start: int, end: int) -> bool:

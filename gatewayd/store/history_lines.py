@@ -19,7 +19,10 @@ TEXT_FIELDS: Final = frozenset({"payload", "postback", "tlvs", "attachment", "pl
 # A bigger group is worked on in pieces: one call must not hold the interpreter's lock for long.
 PIECE_OCTETS: Final = 512 * 1024
 
+RECORDS_BETWEEN: Final = b",\n"
+"""One record a line."""
 _PAYLOAD: Final = b'"payload":"'
+_NO_PAYLOAD: Final = b'"payload":""'
 # By these keys a message's fate, and what is owed for it, can be found. Of a delivery that is no receipt, more than the
 # key is taken, so that it stands out: it may hold words without having a payload.
 _keys = re.compile(
@@ -38,15 +41,29 @@ _hex_word = re.compile(rb'"([0-9a-f]{1,16})"').findall
 _number = re.compile(rb"\+?\d+").match
 
 
+class Outline(msgspec.Struct, gc=False):
+    """What the journal knows of a group's records as it makes them, so that nobody need look for it in the octets.
+
+    Only of groups that hold no words but the texts of messages, and nothing rare: ``messages`` are the places of the
+    messages among the ``records``, ``ids`` those by which the group can be found. Whoever gets it may change it.
+    """
+
+    records: list[bytes]
+    messages: list[int]
+    ids: list[int]
+
+
 class Kept(msgspec.Struct):
     """A group's octets, in parts, without its texts; the names in it; the texts in the order of their fields.
 
-    A name is a message's or a delivery's id in decimal digits, or a number as it was written.
+    A name is a message's or a delivery's id in decimal digits, or a number as it was written; ``ids`` are such as were
+    known without looking.
     """
 
     parts: list[bytes]
     names: list[bytes]
     texts: list[bytes]
+    ids: list[int] = []
 
     @property
     def length(self) -> int:
@@ -54,12 +71,16 @@ class Kept(msgspec.Struct):
         return sum(map(len, self.parts))
 
 
-def kept(sequence: int, at: float, row: bytes, *, with_texts: bool = False) -> Kept:
-    """What is kept of a journal row. ``at`` is when it was committed, in Unix seconds."""
+def kept(sequence: int, at: float, row: bytes, outline: Outline | None = None, *, with_texts: bool = False) -> Kept:
+    """What is kept of a journal row. ``at`` is when it was committed, in Unix seconds; ``outline`` is its own."""
     names: list[bytes] = []
     texts: list[bytes] = []
-    blank = [_blanked(piece, names, texts if with_texts else None) for piece in _pieces(row)]
-    return Kept([b'{"at":%.6f,"sequence":%d,"changes":' % (at, sequence), *blank, b"}\n"], names, texts)
+    told = texts if with_texts else None
+    if outline is not None:
+        blank, ids = [_outlined(outline, names, told)], outline.ids
+    else:
+        blank, ids = [_blanked(piece, names, told) for piece in _pieces(row)], []
+    return Kept([b'{"at":%.6f,"sequence":%d,"changes":' % (at, sequence), *blank, b"}\n"], names, texts, ids)
 
 
 def texts_line(sequence: int, at: float, texts: list[bytes]) -> bytes:
@@ -92,6 +113,19 @@ def _pieces(row: bytes) -> Iterator[bytes]:
     yield row[start:] if start else row
 
 
+def _outlined(outline: Outline, names: list[bytes], texts: list[bytes] | None) -> bytes:
+    """As ``_blanked`` would do it, for half of the instructions: only messages are looked into."""
+    records = outline.records
+    for place in outline.messages:
+        before, _, rest = records[place].partition(_PAYLOAD)
+        text, _, after = rest.partition(b'"')
+        names.append(before[before.rindex(b'"', 0, -2) + 1 : -2])
+        if texts is not None:
+            texts.append(text)
+        records[place] = before + _NO_PAYLOAD + after
+    return RECORDS_BETWEEN.join(records)
+
+
 def _blanked(piece: bytes, names: list[bytes], texts: list[bytes] | None) -> bytes:
     """The common case is quick: a message, whose text stands behind its destination, and no other words."""
     before, *rest = piece.split(_PAYLOAD)
@@ -109,9 +143,9 @@ def _blanked(piece: bytes, names: list[bytes], texts: list[bytes] | None) -> byt
         if after.find(b'"tlvs":', 0, after.find(b"\n")) >= 0:
             is_odd = True
         before = after
-    blank = b'"payload":""'.join(parts)
+    blank = _NO_PAYLOAD.join(parts)
     keys = _keys(blank)
-    if is_odd or not b"".join(keys).isdigit():
+    if is_odd or not b"".join(keys).isdigit() or b'"tlvs":' in blank:
         return _odd(blank, names, keys)
     names += keys
     return blank

@@ -24,14 +24,16 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from gatewayd.store.database import Database, StoreFault
 from gatewayd.store.history import History
+from gatewayd.store.history_lines import RECORDS_BETWEEN, Outline
 from gatewayd.store.implied import Changes
-from gatewayd.store.kinds import KINDS, NOTE, PROGRESS, Key, Kind
+from gatewayd.store.kinds import DELIVERY, KINDS, MESSAGE, NOTE, PROGRESS, SENT, Key, Kind
+from gatewayd.store.overlay import Overlay
 from gatewayd.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -43,54 +45,8 @@ FOLD_INTERVAL_S = 60.0
 FOLD_OCTETS = 96 * 1024 * 1024
 
 Callback = Callable[[list[Any]], None]
-_Entries = dict[Key, bytes | None]
-# An implied value is kept as it is: it has no record, and is in no table as long as no fold finds it.
-_Fresh = dict[Key, bytes | msgspec.Struct]
-
-# One record a line: history works on lines.
-_BETWEEN: Final = b",\n"
 
 _encode = msgspec.json.Encoder().encode
-
-
-class _Overlay:
-    """The changes of one kind since the last fold, as the journal has them: kind, key and value in one text, which is
-    made by one call. ``fresh`` holds keys that no table can know yet."""
-
-    __slots__ = ("changed", "decoder", "folding", "fresh", "kind", "record_decoder")
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-        self.fresh: _Fresh = {}
-        self.changed: _Entries = {}
-        self.folding: _Entries = {}
-        self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
-        self.record_decoder: msgspec.json.Decoder[tuple[str, Key, Any]] = msgspec.json.Decoder(
-            tuple[str, Key, kind.type]  # type: ignore[name-defined]
-        )
-
-    def find(self, key: Key) -> bytes | None:
-        """The value's text, ``b""`` when it was deleted, None when only the table can know."""
-        for entries in (self.fresh, self.changed, self.folding):
-            if key in entries:
-                record = entries[key]
-                return self.kind.value_in(key, self.recorded(key, record)) if record is not None else b""
-        return None
-
-    def recorded(self, key: Key, record: bytes | msgspec.Struct) -> bytes:
-        """The record of a key, made now where it was only implied."""
-        return record if isinstance(record, bytes) else _encode((self.kind.name, key, record))
-
-    def hot(self) -> _Entries:
-        """The record of every key that no table may know as it is."""
-        fresh = {key: r if isinstance(r, bytes) else self.recorded(key, r) for key, r in self.fresh.items()}
-        return {**self.folding, **self.changed, **fresh}
-
-    def freeze(self) -> _Entries:
-        """Everything since the last fold, for the next one."""
-        self.folding = self.hot()  # there was no other fold: they come one after the other
-        self.changed, self.fresh = {}, {}
-        return self.folding
 
 
 class JournalTimes(msgspec.Struct):
@@ -125,8 +81,12 @@ class Journal:
         self._group_wait_s = group_wait_s
         self._fold_entries = fold_entries
         self._hooks = hooks or JournalTimes()
-        self._overlays = {kind.name: _Overlay(kind) for kind in KINDS}
+        self._overlays = {kind.name: Overlay(kind) for kind in KINDS}
         self._records: list[bytes] = []  # of the group in the making
+        # For history, which would have to look for it: see ``history_lines.Outline``.
+        self._ids: list[Any] = []
+        self._messages: list[int] = []
+        self._is_odd = False
         self._waiters: dict[Callback, list[Any]] = {}
         self._octets = 0  # in the journal, not folded yet
         self._sequence = self._replay()
@@ -148,6 +108,20 @@ class Journal:
 
     def put(self, kind: Kind, key: Key, value: Any, *, new: bool = False) -> None:
         """Set a value. ``new`` promises that this key was never stored before."""
+        if kind is PROGRESS:
+            self._ids.append(key)
+            if value.payload:
+                self._is_odd = True
+        elif kind is MESSAGE:
+            self._messages.append(len(self._records))
+            if value.tlvs:
+                self._is_odd = True
+        elif kind is DELIVERY:
+            self._ids.append(key)
+            if value.kind != "receipt" or value.payload or value.tlvs:
+                self._is_odd = True
+        elif kind is not SENT:
+            self._is_odd = True
         overlay = self._overlays[kind.name]
         record = _encode((kind.name, key, value))
         if new or key in overlay.fresh:
@@ -160,6 +134,10 @@ class Journal:
 
     def delete(self, kind: Kind, key: Key) -> None:
         """Remove a key; one that is not there is no fault."""
+        if kind is PROGRESS or kind is DELIVERY:
+            self._ids.append(key)
+        elif kind is not SENT and kind is not MESSAGE:
+            self._is_odd = True
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
             overlay.changed[key] = None
@@ -182,6 +160,7 @@ class Journal:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
         if not self._keeps_notes:
             return
+        self._ids.append(about)
         self._records.append(_encode((NOTE, about, facts)))
         if self._is_resting:
             self._schedule()
@@ -317,11 +296,18 @@ class Journal:
         self._idle.clear()
         group = _joined(records)
         self._octets += len(group)
-        self._writer.commit(self._sequence, group, count)
+        self._writer.commit(self._sequence, group, count, self._outline(records))
         entries = sum([len(overlay.fresh) + len(overlay.changed) for overlay in self._overlays.values()])
         self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
         if self._wants_fold(entries):
             self._start_fold()
+
+    def _outline(self, records: list[bytes]) -> Outline | None:
+        """What history may know of a group without looking, and nothing of one with anything rare in it."""
+        is_told = self._keeps_notes and not self._is_odd and records
+        outline = Outline(records, self._messages, self._ids) if is_told else None
+        self._messages, self._ids, self._is_odd = [], [], False
+        return outline
 
     def tick(self) -> None:
         """Fold what has become old although nothing new comes; to be called now and then."""
@@ -461,7 +447,7 @@ def _joined(records: list[bytes]) -> bytes:
         return b"[]"
     records[0] = b"[" + records[0]
     records[-1] += b"]"
-    return _BETWEEN.join(records)
+    return RECORDS_BETWEEN.join(records)
 
 
 def _nothing(items: list[Any]) -> None:

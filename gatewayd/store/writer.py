@@ -17,6 +17,7 @@ from typing import Any
 
 from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
+from gatewayd.store.history_lines import Outline
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.segments import Segments
 
@@ -61,9 +62,9 @@ class Writer:
         self._jobs.put(None)
         self._thread.join()
 
-    def commit(self, sequence: int, records: bytes, count: int = 1) -> None:
-        """One group of ``count`` records, durable when ``committed`` is told."""
-        self._jobs.put(partial(self._commit, sequence, records, count))
+    def commit(self, sequence: int, records: bytes, count: int = 1, outline: Outline | None = None) -> None:
+        """One group of ``count`` records, durable when ``committed`` is told; ``outline`` is for history."""
+        self._jobs.put(partial(self._commit, sequence, records, count, outline))
 
     def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
         """Write the frozen values to their tables in slices, then drop the journal up to here."""
@@ -124,7 +125,9 @@ class Writer:
             else:
                 return True
 
-    def _commit(self, sequence: int, records: bytes, count: int, connection: sqlite3.Connection) -> None:
+    def _commit(
+        self, sequence: int, records: bytes, count: int, outline: Outline | None, connection: sqlite3.Connection
+    ) -> None:
         began = time.perf_counter()
         at = time.time()
         self._segments.append(sequence, at, records)
@@ -132,7 +135,7 @@ class Writer:
         self._tell("committed", time.perf_counter() - began)
         if self._history is not None:
             # At once, while it is in the processor's cache; all of a fold together held the loop up for half a second.
-            self._history.append(sequence, at, records)
+            self._history.append(sequence, at, records, outline)
 
     def _keep_older(self, connection: sqlite3.Connection) -> None:
         """Give history what an earlier life committed and did not fold: nobody knows how much of it was on the disk."""

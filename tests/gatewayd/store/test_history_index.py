@@ -27,6 +27,17 @@ def test_lines_are_found_by_name() -> None:
     assert find(b"", [b"17"]) == Found([], 0)
 
 
+def test_ids_are_found_as_names_are() -> None:
+    """Whether they were told as such or as text, as by older versions."""
+    first, second = 470743835774026496, 470743835774026497
+    blocks = block_of(0, 100, [b"33612345678"], [first, second]) + block_of(100, 50, [b"%d" % second])
+    assert find(blocks, [b"%d" % first]).lines == [(0, 100)]
+    assert find(blocks, [b"%d" % second]).lines == [(0, 100), (100, 50)]
+    assert find(blocks, [b"33612345678"]).lines == [(0, 100)]
+    assert find(blocks, [b"+33612345678", b"somebody"]).lines == []
+    assert find(blocks, [b"0"]) == Found([], 150)
+
+
 @given(st.integers(0, 200))
 @settings(max_examples=100, deadline=None)
 def test_an_index_that_was_cut_short_is_believed_to_its_last_whole_block(cut: int) -> None:

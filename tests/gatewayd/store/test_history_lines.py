@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+import random
+from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from gatewayd.message import Attachment, Encoding, Message
 from gatewayd.policy.billing import Record
-from gatewayd.policy.journey import Progress, Stage
+from gatewayd.policy.journey import Progress, Segment, Stage
 from gatewayd.store import history_lines
-from gatewayd.store.history_lines import TEXT_FIELDS, kept, texts_line, with_texts
-from gatewayd.store.kinds import KINDS
-from gatewayd.store.records import Capability, Cdr, Delivery
+from gatewayd.store.history import History
+from gatewayd.store.history_lines import TEXT_FIELDS, Outline, kept, texts_line, with_texts
+from gatewayd.store.journal import Journal
+from gatewayd.store.kinds import CAPABILITY, DEAD_LETTER, DELIVERY, KINDS, MESSAGE, PROGRESS, SENT, Kind
+from gatewayd.store.records import Capability, Cdr, Delivery, Sent
 
 SECRET = b'for "you" alone'
 HANDSET = "33612345678"
@@ -138,6 +142,75 @@ def test_names_of_what_is_rare() -> None:
     assert names_of(("capability", f"rcs|{HANDSET}", Capability(True, "", 1.0, 2.0))) == {HANDSET.encode()}
     assert names_of(("delivery", 3, mo(3, payload=b"yes"))) == {b"3", HANDSET.encode()}
     assert names_of(("delivery", 3, mo(3))) == {b"3", HANDSET.encode()}
+
+
+class Recorder:
+    """A history that keeps what it is given, as it was."""
+
+    def __init__(self) -> None:
+        self.groups: list[tuple[bytes, Outline | None]] = []
+
+    def append(self, sequence: int, at: float, row: bytes, outline: Outline | None = None) -> None:
+        if row != b"[]":
+            self.groups.append((row, outline))
+
+    def sync(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def put_anything(journal: Journal, chance: random.Random, *, is_plain: bool) -> None:
+    """A change of a message's life; where not ``is_plain``, perhaps one with somebody's words in it."""
+    number = chance.randrange(1, 1 << 62)
+    receipt = msgspec.structs.replace(mo(number), kind="receipt")
+    segments = [Segment("1f")]
+    plain: list[tuple[Kind, int | str, Any]] = [
+        (MESSAGE, number, message(number, payload=chance.randbytes(chance.randrange(80)))),
+        (MESSAGE, number, message(number, destination=chance.choice(("+33600000001", 'a"b', "36180")))),
+        (PROGRESS, number, Progress(number, "shop", Stage.SENT, ("a",), segments=segments)),
+        (SENT, f"carrier|{number:x}", Sent(number)),
+        (DELIVERY, number, receipt),
+    ]
+    odd: list[tuple[Kind, int | str, Any]] = [
+        (MESSAGE, number, message(number, tlvs=((1, SECRET),))),
+        (PROGRESS, number, Progress(number, "shop", Stage.QUEUED, ("a",), parts=(1, 2), payload=SECRET)),
+        (DELIVERY, number, mo(number, payload=SECRET, postback=SECRET.decode())),
+        (DELIVERY, number, msgspec.structs.replace(receipt, payload=SECRET)),
+        (DELIVERY, number, msgspec.structs.replace(receipt, tlvs=((1, SECRET),))),
+        (DEAD_LETTER, number, mo(number, postback=SECRET.decode())),
+        (CAPABILITY, f"rcs|{HANDSET}", Capability(True, "", 1.0, 2.0)),
+    ]
+    kind, key, value = chance.choice(plain if is_plain else plain + odd)
+    match chance.randrange(8):
+        case 0:
+            journal.delete(kind, key)
+        case 1:
+            journal.note(number, {"word": "refused"})
+        case _:
+            journal.put(kind, key, value)
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_the_journal_knows_spares_the_look_and_changes_nothing(
+    tmp_path: Path, seed: int, is_plain: bool
+) -> None:
+    chance, recorder = random.Random(seed), Recorder()
+    journal = Journal(tmp_path / "spool", history=cast(History, recorder))
+    for _ in range(40):
+        for _ in range(chance.randrange(1, 12)):
+            put_anything(journal, chance, is_plain=is_plain)
+        await journal.durable()
+    await journal.close()
+    assert not is_plain or all(outline is not None for _, outline in recorder.groups)
+    assert any(outline is not None for _, outline in recorder.groups)
+    for row_of_group, outline in recorder.groups:
+        plain = kept(7, 2.5, row_of_group, with_texts=True)
+        quick = kept(7, 2.5, row_of_group, outline, with_texts=True)
+        assert b"".join(quick.parts) == b"".join(plain.parts)
+        assert quick.texts == plain.texts
+        assert sorted([*quick.names, *(b"%d" % one for one in quick.ids)]) == sorted(plain.names)
+        assert msgspec.json.encode(SECRET)[1:-1] not in b"".join(quick.parts)
 
 
 def test_a_big_group_is_worked_on_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
