@@ -73,8 +73,6 @@ class _Sent(msgspec.Struct, frozen=True, gc=False):
 class SmppLink:
     """One carrier over SMPP, as the contract in ``link`` asks. ``rng`` spreads reconnections in time."""
 
-    channel = Channel.SMS
-
     def __init__(
         self,
         name: str,
@@ -94,6 +92,7 @@ class SmppLink:
         """``width`` is the share of each window that is used for now; ``admission`` is all workers' where there are
         several; ``on_congestion`` hears of a carrier that is nearly full (SMPP 5.0)."""
         self.name = name
+        self.channel = Channel.SMS  # of the instance: the interpreter finds what is of the class only by a search
         self.on_alert: Callable[[Availability], None] = lambda alert: None
         self._settings = settings
         self._statuses = StatusTable(settings.statuses, settings.throttle_pause_s)

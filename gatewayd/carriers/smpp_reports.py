@@ -5,7 +5,9 @@ Knows no connection and answers nothing: it reads one PDU.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -174,7 +176,7 @@ def _receipt_of(parsed: ParsedReceipt | None, message_id_mode: str, handset: str
         canonical_key(carrier_id, mode) if mode == "auto" else id_keys(carrier_id, mode)[0],
         _STATES[parsed.state],
         parsed.error,
-        parsed.done.timestamp() if parsed.done is not None else 0.0,
+        _unix_of(parsed.done) if parsed.done is not None else 0.0,
         False,
         (),
         handset,
@@ -184,6 +186,10 @@ def _receipt_of(parsed: ParsedReceipt | None, message_id_mode: str, handset: str
         (),
         "" if mode in ONE_KEY_MODES else carrier_id,
     )
+
+
+# Receipts come in crowds of the same minutes.
+_unix_of = functools.lru_cache(maxsize=1024)(datetime.timestamp)
 
 
 def spelt_out(receipt: Receipt) -> Receipt:
