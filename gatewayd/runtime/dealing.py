@@ -13,6 +13,8 @@ from gatewayd.runtime.shared_shares import Share
 
 GRACE_S: Final = 0.05
 """So long one who has fewer may take to come for a connection, if none of them takes any other meanwhile."""
+GATHER_S: Final = 1.0
+"""So long the first ones wait for the last one at a start."""
 ALONE_S: Final = 1.0
 """So long nothing is left to the others after nobody came."""
 _SLACK: Final = 8
@@ -38,6 +40,11 @@ class Dealing:
     def leave(self) -> None:
         """This worker accepts no more."""
         self._mine.change(lambda _count, _is_there: (0.0, 0.0))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all others accept, too: at a start the first one would take all that waits."""
+        return all(share.read()[1] for share in self._others)
 
     def is_ours(self, now: float) -> bool:
         """Whether the connection that waits should be taken here; else it is looked at again soon.

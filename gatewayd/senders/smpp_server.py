@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from gatewayd.config import schema
 from gatewayd.config.addresses import parse_address
 from gatewayd.message import Availability
-from gatewayd.runtime.dealing import Dealing
+from gatewayd.runtime.dealing import GATHER_S, Dealing
 from gatewayd.runtime.metrics import Metrics
 from gatewayd.runtime.networks import Networks
 from gatewayd.runtime.tls import LiveTls
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 4_096
 _REQUESTS_MAX = 10_000
+_GATHER_LOOK_S = 0.01
 
 
 class SmppServer:
@@ -91,11 +92,19 @@ class SmppServer:
             encrypted = [_open(listen) for listen in self.settings.tls_listen]
         self.addresses = [one.getsockname()[:2] for one in (*plain, *encrypted)]
         self._tell_number()
+        await self._gather()
         for listening in plain:
             self._doorsteps.append(self._open_doorstep(listening, None))
         for listening in encrypted:
             assert self._tls is not None  # the configuration has a certificate wherever it has such a listener
             self._doorsteps.append(self._open_doorstep(listening, self._tls))
+
+    async def _gather(self) -> None:
+        """Open when all workers do, or after a moment: else the first one has all that reconnects after a start."""
+        for _ in range(round(GATHER_S / _GATHER_LOOK_S)):
+            if self.dealing is None or self.dealing.is_complete:
+                return
+            await asyncio.sleep(_GATHER_LOOK_S)
 
     def _open_doorstep(self, listening: socket.socket, tls: LiveTls | None) -> Doorstep:
         """Whoever must say more than SMPP to be a connection has as long for it as for a bind."""

@@ -69,6 +69,16 @@ def test_as_long_as_others_come_they_are_left_their_part(workers: list[Dealing])
         workers[1].tell(step)
 
 
+def test_all_are_there_when_each_has_told_so(workers: list[Dealing]) -> None:
+    workers[0].tell(0)
+    workers[1].tell(0)
+    assert [worker.is_complete for worker in workers] == [False, False, True]
+    workers[2].tell(0)
+    assert all(worker.is_complete for worker in workers)
+    workers[1].leave()
+    assert [worker.is_complete for worker in workers] == [False, True, False]
+
+
 def test_who_left_or_never_was_there_is_no_other(workers: list[Dealing]) -> None:
     workers[0].tell(5)
     assert workers[0].is_ours(NOW)
