@@ -4,8 +4,8 @@ Every change is encoded once and joined to the current group. A writer thread ap
 (one call, which waits for the disk), and only then are those told who wait for it. Now and then the journal is folded:
 what is still alive is written to the tables in bulk, and the folded files are dropped. What was created and deleted
 between two folds, which is most messages, never touches a table. Reading looks at the changes since the last fold
-first, then at the tables. Knows keys and values, not what they mean; what one record implies for another key is
-``store.implied``'s knowledge.
+first, then at the tables. Knows keys and values, not what they mean, but for whether a value may hold somebody's words:
+history is spared the look where none does. What one record implies for another key is ``store.implied``'s knowledge.
 
 The laws of this file:
 
@@ -120,7 +120,7 @@ class Journal:
             self._ids.append(key)
             if value.kind != "receipt" or value.payload or value.tlvs:
                 self._is_odd = True
-        elif kind is not SENT:
+        elif kind is not SENT or value.told:
             self._is_odd = True
         overlay = self._overlays[kind.name]
         record = _encode((kind.name, key, value))

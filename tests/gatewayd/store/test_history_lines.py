@@ -177,6 +177,7 @@ def put_anything(journal: Journal, chance: random.Random, *, is_plain: bool) -> 
         (DELIVERY, number, mo(number, payload=SECRET, postback=SECRET.decode())),
         (DELIVERY, number, msgspec.structs.replace(receipt, payload=SECRET)),
         (DELIVERY, number, msgspec.structs.replace(receipt, tlvs=((1, SECRET),))),
+        (SENT, f"rcs|{number:x}", Sent(number, ended=True, told=(msgspec.structs.replace(receipt, payload=SECRET),))),
         (DEAD_LETTER, number, mo(number, postback=SECRET.decode())),
         (CAPABILITY, f"rcs|{HANDSET}", Capability(True, "", 1.0, 2.0)),
     ]
@@ -211,6 +212,30 @@ async def test_what_the_journal_knows_spares_the_look_and_changes_nothing(
         assert quick.texts == plain.texts
         assert sorted([*quick.names, *(b"%d" % one for one in quick.ids)]) == sorted(plain.names)
         assert msgspec.json.encode(SECRET)[1:-1] not in b"".join(quick.parts)
+
+
+async def test_every_field_that_holds_words_is_seen_by_who_writes_the_record(tmp_path: Path) -> None:
+    """One alone in its group, so that nothing else sends history to look."""
+    words: dict[str, Any] = {"payload": SECRET, "tlvs": ((1, SECRET),)}
+    words |= {"postback": SECRET.decode(), "place": SECRET.decode()}
+    words |= {"attachment": Attachment("image/png", 3, SECRET.decode())}
+    assert words.keys() == TEXT_FIELDS
+    bases = ((MESSAGE, message(7)), (PROGRESS, Progress(7, "shop", Stage.SENT, ("a",))), (DELIVERY, mo(7)))
+    recorder = Recorder()
+    journal = Journal(tmp_path / "spool", history=cast(History, recorder))
+    for kind, value in bases:
+        for field in TEXT_FIELDS & set(kind.type.__struct_fields__):
+            journal.put(kind, 7, msgspec.structs.replace(value, **{field: words[field]}))
+            await journal.durable()
+    receipt = msgspec.structs.replace(mo(7, payload=SECRET), kind="receipt")
+    journal.put(SENT, "rcs|7", Sent(7, ended=True, told=(receipt,)))
+    await journal.durable()
+    await journal.close()
+    assert len(recorder.groups) == 9
+    for row_of_group, outline in recorder.groups:
+        octets = b"".join(kept(7, 2.5, row_of_group, outline).parts)
+        assert b"for " not in octets
+        assert msgspec.json.encode(SECRET)[1:-1] not in octets
 
 
 def test_a_big_group_is_worked_on_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
