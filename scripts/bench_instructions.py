@@ -1,7 +1,8 @@
 """The scenario ``instructions``: how many of the processor's instructions a message costs, counted by valgrind.
 
-No clock is in it: two runs of the same code differ by thousandths, however busy the machine is, so what a change of a
-hundredth does can be seen in one run of each. What the kernel does for a message is left out, and what waiting for
+No clock is in it: two runs of the same code differ by some thousandths, however busy the machine is, so what a change of
+a hundredth does can be seen in one run of each. Receipts come at once, since what a worker does while it waits for them
+is counted, too. What the kernel does for a message is left out, and what waiting for
 memory costs. The daemon takes fifty times as long, so few messages are sent.
 """
 
@@ -15,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from bench_following import follow, hear_while_alive
-from bench_fronts import load_for
+from bench_following import follow
 from bench_options import Options
-from bench_processes import Actor, Daemon, Failure, Plan, end, free_port
+from bench_processes import Daemon, Failure
+from bench_scene import Scene
 
 MESSAGES, QUICK = 3_000, 300
 VALGRIND: Final = "valgrind"
@@ -35,37 +36,18 @@ def run(options: Options, place: Path) -> list[dict[str, Any]]:
             "instructions are counted by valgrind, which is missing; install it (Debian: apt-get install valgrind)"
         )
     messages = options.count(MESSAGES, QUICK)
-    asked = msgspec.structs.replace(options, messages=messages, receipts="smpp", patience=PATIENCE_S)
-    shared = {"messages": messages, "window": asked.window, "place": str(place)}
+    asked = msgspec.structs.replace(options, patience=PATIENCE_S, receipt_delay=0.0)
+    under = (VALGRIND, "--tool=callgrind", f"--callgrind-out-file={place}/{_OUT}")
     with contextlib.ExitStack() as stack:
-        carrier = Actor("bench_carrier.py", receipt_delay_s=asked.receipt_delay, **shared)
-        stack.callback(end, carrier.process)
-        carrier_port, port = carrier.hear(PATIENCE_S)["port"], free_port()
-        under = (VALGRIND, "--tool=callgrind", f"--callgrind-out-file={place}/{_OUT}")
-        daemon = Daemon(place, Plan(port=port, carrier_port=carrier_port, window=asked.window), under)
-        stack.callback(end, daemon.process)
-        hear_while_alive(carrier, daemon, PATIENCE_S)  # it is bound
-        load = load_for(asked, shared, port)
-        stack.callback(end, load.process)
-        hear_while_alive(load, daemon, PATIENCE_S)
-        _tell(daemon, "--zero")
+        scene = Scene(asked, place, stack, under, PATIENCE_S)
+        load = scene.load(messages)
+        _tell(scene.daemon, "--zero")
         load.go()
-        seen = follow(load, daemon, messages, PATIENCE_S)
-        _tell(daemon, "--dump")
+        scene.outcomes.append(follow(load, scene.daemon, messages, PATIENCE_S))
+        _tell(scene.daemon, "--dump")
         instructions = _counted(place / f"{_OUT}.1")
-        carrier.process.terminate()
-        counts = carrier.hear(PATIENCE_S)
-    return [
-        {
-            "messages": messages,
-            "instructions_per_message": round(instructions / messages),
-            "lost": messages - seen["received"] - seen["refused"],
-            "duplicated": seen["duplicates"] + counts["duplicates"],
-            "damaged": seen["damaged"] + counts["damaged"],
-            "refused": seen["refused"],
-            "window": asked.window,
-        }
-    ]
+        row = {"messages": messages, "instructions_per_message": round(instructions / messages)}
+        return [row | scene.wrongs() | {"window": asked.window}]
 
 
 def _tell(daemon: Daemon, order: str) -> None:

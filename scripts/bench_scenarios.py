@@ -96,8 +96,8 @@ SCENARIOS: Final = (
     Scenario(
         "instructions",
         "instructions of the processor a message, by valgrind: the same on a busy machine",
-        60,
-        50,
+        40,
+        30,
         bench_instructions.run,
         bench_instructions.VALGRIND,
     ),

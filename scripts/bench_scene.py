@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,16 @@ LIGHT_HASH = {"n": 2**10, "r": 8, "p": 1}
 class Scene:
     """A daemon with its carrier. All processes end with ``stack``."""
 
-    def __init__(self, options: Options, place: Path, stack: contextlib.ExitStack, **plan: Any) -> None:
+    def __init__(
+        self,
+        options: Options,
+        place: Path,
+        stack: contextlib.ExitStack,
+        under: Sequence[str] = (),
+        patience_s: float = START_PATIENCE_S,
+        **plan: Any,
+    ) -> None:
+        """``under`` as for ``Daemon``, which has ``patience_s`` to bind to its carrier."""
         self.options = options
         self.place = place
         self._stack = stack
@@ -44,9 +54,9 @@ class Scene:
         self.port = free_port()
         carrier_port = self.carrier.hear(START_PATIENCE_S)["port"]
         shared = {"window": options.window, "workers": options.workers, "binds": options.binds}
-        self.daemon = Daemon(place, Plan(port=self.port, carrier_port=carrier_port, **(shared | plan)))
+        self.daemon = Daemon(place, Plan(port=self.port, carrier_port=carrier_port, **(shared | plan)), under)
         stack.callback(end, self.daemon.process)
-        hear_while_alive(self.carrier, self.daemon)
+        hear_while_alive(self.carrier, self.daemon, patience_s)
 
     def _actor(self, script: str, **job: object) -> Actor:
         actor = Actor(script, **job)
