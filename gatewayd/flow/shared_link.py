@@ -100,7 +100,7 @@ class SharedLink:
     def _holders(self) -> Iterable[int]:
         """Whom to ask: this worker alone while its own binds have room. Over others, segment and answer cross the mesh,
         and its receipt is likely to as well."""
-        if self.local.capacity() > self._office.granted:
+        if self._office.left(self.local.capacity()) > 0:
             return (self._crossing.slot,)
         return self._crossing.everybody()
 

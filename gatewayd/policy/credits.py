@@ -27,6 +27,10 @@ class Office:
         """Credits that were handed out and neither spent nor given back."""
         return sum(self._granted.values())
 
+    def left(self, free: int) -> int:
+        """How many it may still hand out, given what the holder has free."""
+        return free - self.granted
+
     def hungry(self, peer: int, wanted: int) -> None:
         """A home has work for this many; 0 takes it back."""
         if peer not in self._hungry and wanted > 0:
@@ -52,7 +56,7 @@ class Office:
     def grants(self, free: int) -> list[tuple[int, int]]:
         """(peer, credits) to hand out now, given what the holder has free: in equal shares, odd ones in turn."""
         given: dict[int, int] = {}
-        left = free - self.granted
+        left = self.left(free)
         while left > 0 and self._turn:
             share = max(1, left // len(self._turn))
             for _ in range(min(left, len(self._turn))):

@@ -93,8 +93,7 @@ class Sharing:
 
     def _holders(self, box: Box) -> Iterable[int]:
         """Whom to ask: this worker alone while the account's binds here have room, since others are a crossing away."""
-        office = self._offices.get(box.account)
-        if box.free() > (office.granted if office is not None else 0):
+        if self._offices.setdefault(box.account, Office()).left(box.free()) > 0:
             return (self._wire.slot,)
         return self._wire.everybody()
 
