@@ -35,7 +35,9 @@ class Dealing:
 
     def tell(self, count: int) -> None:
         """This worker has so many, and accepts."""
-        self._mine.change(lambda _count, _is_there: (float(count), 1.0))
+        now = (float(count), 1.0)
+        if self._mine.read() != now:  # it is told at each step of a connection, of which few change it
+            self._mine.change(lambda _count, _is_there: now)
 
     def leave(self) -> None:
         """This worker accepts no more."""

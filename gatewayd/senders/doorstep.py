@@ -98,7 +98,7 @@ class Doorstep:
         """Whether there was one."""
         try:
             stream, peer = self._listening.accept()
-        except OSError as error:  # nobody is there (any more), or
+        except OSError as error:  # another worker was faster, he went away, or
             if error.errno in _SCARCE:
                 log.error("no connection can be accepted: %s", error.strerror)
                 self._rest(REST_S)

@@ -100,7 +100,7 @@ class Journal:
         self._idle: asyncio.Event = asyncio.Event()
         self._idle.set()
         self.is_failing = False
-        self._keeps_notes = history is not None
+        self._keeps_history = history is not None
         self._writer = Writer(self._database, self._on_writer, history)
         self._writer.start()
 
@@ -158,7 +158,7 @@ class Journal:
 
     def note(self, about: int, facts: Mapping[str, Any]) -> None:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
-        if not self._keeps_notes:
+        if not self._keeps_history:
             return
         self._ids.append(about)
         self._records.append(_encode((NOTE, about, facts)))
@@ -304,7 +304,7 @@ class Journal:
 
     def _outline(self, records: list[bytes]) -> Outline | None:
         """What history may know of a group without looking, and nothing of one with anything rare in it."""
-        is_told = self._keeps_notes and not self._is_odd and records
+        is_told = self._keeps_history and not self._is_odd and records
         outline = Outline(records, self._messages, self._ids) if is_told else None
         self._messages, self._ids, self._is_odd = [], [], False
         return outline
