@@ -1,9 +1,9 @@
 """The scenario ``instructions``: how many of the processor's instructions a message costs, counted by valgrind.
 
-No clock is in it: two runs of the same code differ by some thousandths, however busy the machine is, so what a change of
-a hundredth does can be seen in one run of each. Receipts come at once, since what a worker does while it waits for them
-is counted, too. What the kernel does for a message is left out, and what waiting for
-memory costs. The daemon takes fifty times as long, so few messages are sent.
+No clock is in it: two runs of the same code differ by some thousandths, however busy the machine is, so what a change
+of a hundredth does can be seen in one run of each. Receipts come at once, since what a worker does while it waits for
+them is counted, too. What the kernel does for a message is left out, and what waiting for memory costs. The daemon
+takes fifty times as long, so few messages are sent.
 """
 
 from __future__ import annotations
