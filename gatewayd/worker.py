@@ -245,7 +245,7 @@ class Worker:
             )
             self.outbox.sharing = Sharing(self.outbox, self.community.crossing)
             self.community.crossing.outbox = self.outbox.sharing
-            self.submits.elsewhere = self.community.crossing
+            self.submits.elsewhere, self.community.crossing.submits = self.community.crossing, self.submits
             self.server.dealing = Dealing(self.shared, "smpp", self._place.slot, self._place.count)
 
     def _build_carriers(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, Protocol, cast
 
@@ -65,12 +66,15 @@ class SharedOutbox(Protocol):
         """Whether another worker still owes an answer to a delivery that it was given."""
 
 
-class Answer(Protocol):
-    """The sender's side, waiting to hear how its submit_sm fared."""
+class Submits(Protocol):
+    """The sender's side, which hears how what waits for a home has fared (gatewayd.senders.submit)."""
 
-    def __call__(self, status: int, kind: str, known: int = 0) -> None:
-        """A command_status (0 is durable) and the word for the counter; ``known`` is the id of a message that was taken
-        before under the same key of its sender's."""
+    def stored_elsewhere(self, waiting: Sequence[Any]) -> None:
+        """These are durable."""
+
+    def answered_elsewhere(self, waiting: Any, status: int, kind: str, known: int = 0) -> None:
+        """A command_status and the word for the counter; or 0, and the id of a message that was taken before under the
+        same key of its sender's."""
 
 
 class Asking(Protocol):
@@ -92,11 +96,14 @@ class Crossing:
         self.dispatcher = dispatcher
         self.mesh: Mesh
         self.outbox: SharedOutbox
+        self.submits: Submits
+        self.home_of: Callable[[str], int] = partial(home_of, workers=count)
+        """The slot of a handset's home."""
         self.snapshot: Callable[[int, parcels.Snapshot], None] = lambda peer, parcel: None
         self._spool = spool
         self._pending_max = pending_max
         self._links: dict[str, SharedLink] = {}
-        self._submits: dict[int, tuple[int, Answer]] = {}
+        self._submits: dict[int, tuple[int, Any]] = {}
         self.questions: Asking | None = None
         self.strays = Strays()
         # Begins anywhere: what was said to the last worker of this slot must not be taken for an answer to this one.
@@ -134,7 +141,7 @@ class Crossing:
         """Let the jobs of this worker speak to all homes, and its homes to all jobs."""
         bureau.send = self.send_or_do
         bureau.everybody = self.everybody
-        bureau.home_of = lambda handset: home_of(handset, self.count)
+        bureau.home_of = self.home_of
 
     def start(self) -> None:
         """Expect the others from now on, and ask them for the receipts that the last worker here could not match."""
@@ -240,21 +247,17 @@ class Crossing:
 
     # -- submit_sm that arrived away from home --------------------------------------------------------------------
 
-    def home_of(self, message: Message) -> int:
-        """The slot of the message's home."""
-        return home_of(message.destination, self.count)
-
-    def submit(self, home: int, message: Message, answer: Answer) -> None:
-        """Hand a message to its home; ``answer`` is called once, when it is durable or refused."""
+    def submit(self, home: int, message: Message, waiting: Any) -> None:
+        """Hand a message to its home; ``submits`` hears of ``waiting`` once, when it is durable or refused."""
         if home in self._given_up:
-            answer(STATUS_BUSY, "home_away")
+            self.submits.answered_elsewhere(waiting, STATUS_BUSY, "home_away")
             return
         if self.mesh.is_clogged(home) or len(self._submits) >= self._pending_max:
-            answer(STATUS_FULL, "home_busy")
+            self.submits.answered_elsewhere(waiting, STATUS_FULL, "home_busy")
             return
         token = self.new_token()
-        self._submits[token] = (home, answer)
-        self.send(home, parcels.Submit(token, message))
+        self._submits[token] = (home, waiting)
+        self.mesh.send(home, parcels.Submit(token, message))  # it waits for a home that is away
 
     def _on_submit(self, peer: int, parcel: parcels.Submit) -> None:
         message, journal = parcel.message, self._spool.journal
@@ -288,8 +291,9 @@ class Crossing:
         self.dispatcher.accepted([journey for _, _, journey in items])
 
     def _on_stored(self, peer: int, parcel: parcels.Stored) -> None:
-        for token in parcel.tokens:
-            self._answer(token, 0, "")
+        found = [self._submits.pop(token, None) for token in parcel.tokens]
+        # Of what was given up meanwhile nobody wants to hear.
+        self.submits.stored_elsewhere([entry[1] for entry in found if entry is not None])
 
     def _on_known_durable(self, items: list[tuple[int, parcels.Known]]) -> None:
         for peer, parcel in items:
@@ -306,10 +310,10 @@ class Crossing:
         self._answer(parcel.token, parcel.status, parcel.kind)
 
     def _answer(self, token: int, status: int, kind: str, known: int = 0) -> None:
-        """A home has spoken; of what was given up meanwhile nobody wants to hear."""
-        waiting = self._submits.pop(token, None)
-        if waiting is not None:
-            waiting[1](status, kind, known)
+        """A home has spoken of one."""
+        found = self._submits.pop(token, None)
+        if found is not None:
+            self.submits.answered_elsewhere(found[1], status, kind, known)
 
     # -- credits --------------------------------------------------------------------------------------------------
 
@@ -398,7 +402,7 @@ class Crossing:
     def go_on(self, link: str, linked: Linked, session: Session) -> None:
         """A conversation of this home's is told to the home of the user's other address."""
         other = linked.number if linked.to_number else address_of(linked.bot_id, linked.alias)
-        self.send_or_do(home_of(other, self.count), parcels.Continue(link, linked, session))
+        self.send_or_do(self.home_of(other), parcels.Continue(link, linked, session))
 
     def _on_continue(self, peer: int, parcel: parcels.Continue) -> None:
         self.dispatcher.linking.take(parcel.link, parcel.linked, parcel.session)
@@ -445,7 +449,7 @@ class Crossing:
         self._expect(peer)
         tokens = {item.token for item in kept if type(item) is parcels.Submit}
         for token in [t for t, (home, _) in self._submits.items() if home == peer and t not in tokens]:
-            self._submits.pop(token)[1](STATUS_BUSY, "home_lost")
+            self._answer(token, STATUS_BUSY, "home_lost")
         for link in self._links.values():
             link.peer_down(peer, unsent)
         if self.questions is not None:
@@ -462,7 +466,7 @@ class Crossing:
         self._given_up.add(peer)
         self.mesh.drop_waiting(peer)
         for token in [token for token, (home, _) in self._submits.items() if home == peer]:
-            self._submits.pop(token)[1](STATUS_BUSY, "home_away")
+            self._answer(token, STATUS_BUSY, "home_away")
         for link in self._links.values():
             link.give_up(peer)
 

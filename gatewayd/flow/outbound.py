@@ -219,7 +219,7 @@ class Outbound:
             steps.intend(progress, segments)
             self._intend(link, journey, segments)
         else:
-            link.submit(message, None if total == 1 else segments, message.expires_at)
+            link.submit(message, segments, message.expires_at)
         return len(segments)
 
     def _share(self, link: Link, progress: steps.Progress, total: int, allowed: int) -> list[int]:

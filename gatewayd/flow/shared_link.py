@@ -15,7 +15,6 @@ from gatewayd.carriers.link import Link, Report, Result
 from gatewayd.flow.parcels import Acked, Done, GiveBack, Grant, Hungry, Parcel, Send, Told
 from gatewayd.message import Accepted, Channel, Deferred, Message, Receipt, Unknown
 from gatewayd.policy.credits import Office, Purse
-from gatewayd.policy.homes import home_of
 
 if TYPE_CHECKING:
     from gatewayd.flow.crossing import Crossing
@@ -109,9 +108,9 @@ class SharedLink:
         if not self._shares_window:
             self.local.submit(message, segments, expires_at)
             return
-        todo = list(range(self.cost(message))) if segments is None else list(segments)
+        todo = range(self.cost(message)) if segments is None else segments
         while todo:
-            holder, share = self._purse.spend(len(todo))
+            holder, share = self._purse.spend(len(todo), self._crossing.slot)
             if not share:
                 results = [Result(message.id, s, Deferred("no_credit", NO_CREDIT_RETRY_S), 0.0) for s in todo]
                 asyncio.get_running_loop().call_soon(self._crossing.dispatcher.on_results, self, results)
@@ -122,7 +121,7 @@ class SharedLink:
                 self.local.submit(message, now, expires_at)
             else:
                 self._away.setdefault(holder, set()).update((message.id, segment) for segment in now)
-                self._crossing.send(holder, Send(self.name, message, now, expires_at))
+                self._crossing.send(holder, Send(self.name, message, list(now), expires_at))
 
     def unseen(self, message: Message, error: str) -> Unknown:
         """What became of an attempt whose end nobody saw."""
@@ -251,16 +250,18 @@ class SharedLink:
     def on_reports(self, reports: Sequence[Report]) -> None:
         """What a carrier told this worker: each to the home of its handset."""
         mine = []
+        home_of, slot = self._crossing.home_of, self._crossing.slot
         for report in reports:
-            home = home_of(_handset_of(report), self._crossing.count)
-            if home == self._crossing.slot:
+            content = report.content
+            home = home_of(content.handset if isinstance(content, Receipt) else content.source)
+            if home == slot:
                 mine.append(report)
             elif self._crossing.is_given_up(home):
                 self.local.acknowledge([report.token], False)
             else:
                 token = self._crossing.new_token()
                 self._tokens[token] = (home, report.token)
-                self._crossing.send(home, Told(self.name, token, report.content))
+                self._crossing.send(home, Told(self.name, token, content))
         if mine:
             self._crossing.dispatcher.on_reports(self, mine)
 
@@ -297,8 +298,3 @@ class SharedLink:
             self._settle(results)
         self._crossing.dispatcher.on_ready(self)
         self.serve()
-
-
-def _handset_of(report: Report) -> str:
-    content = report.content
-    return content.handset if isinstance(content, Receipt) else content.source

@@ -91,16 +91,20 @@ class Purse:
         self._credits[holder] = self._credits.get(holder, 0) + count
         self._asked.discard(holder)
 
-    def spend(self, wanted: int) -> tuple[int, int]:
-        """The holder with the most credits, and how many of ``wanted`` it takes; (-1, 0) when there are none."""
-        if not self._credits:
+    def spend(self, wanted: int, first: int) -> tuple[int, int]:
+        """A holder, and how many of ``wanted`` it takes; (-1, 0) when there are no credits.
+
+        It is the holder that is to come ``first``, or whoever has the most.
+        """
+        held = self._credits
+        if not held:
             return -1, 0
-        holder = max(self._credits, key=self._credits.__getitem__)
-        share = min(wanted, self._credits[holder])
-        self._credits[holder] -= share
-        if not self._credits[holder]:
-            del self._credits[holder]
-        return holder, share
+        holder = first if first in held else max(held, key=held.__getitem__)
+        left = held[holder] - wanted
+        if left > 0:
+            held[holder] = left
+            return holder, wanted
+        return holder, held.pop(holder)
 
     def spend_at(self, holder: int) -> bool:
         """One credit of this very holder, if there is one."""

@@ -5,7 +5,6 @@ Everything about a handset happens in its home: its messages, their parts and re
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 from zlib import crc32
 
@@ -20,7 +19,6 @@ STEP_MASK: Final = (1 << STEP_BITS) - 1
 TIME_SHIFT: Final = STEP_BITS + 8
 
 
-@lru_cache(maxsize=65_536)
 def home_of(address: str, workers: int) -> int:
     """The slot, 0 to ``workers`` - 1, of the home of an address, however it is written."""
     return crc32(address[-_DIGITS:].encode()) % workers if workers > 1 else 0

@@ -146,7 +146,7 @@ class Outbox:
             assert isinstance(context, Guest)
             delivery = context.delivery
             self.sharing.carried(context, status, reason)
-        if self.sharing is not None:
+        if self.sharing is not None and box.account not in self.sharing.serving:
             self.sharing.serve(box.account)
         if box.account not in self._dirty:
             self.wake(box)
@@ -255,39 +255,35 @@ class Outbox:
         """Fill the windows of the account's binds, each in turn, with so many at most."""
         free = min(box.free_now(), len(box), most)
         if free > 0:
-            now = self._clock()
             for delivery in self.load(box, [box.pop() for _ in range(free)]):
-                if delivery.due <= now:
-                    self._end(box, delivery.id, delivery.kind, "expired")
-                elif not self.send_here(box, delivery, delivery):
+                if not self.send_here(box, delivery, delivery):
                     self.give_back(box, delivery)
             if len(box):
                 self.wake(box)
 
     def load(self, box: Box, ids: list[int]) -> Iterable[Delivery]:
-        """The deliveries of these ids; settled ones are left out, and those that must wait for another one."""
+        """The deliveries of these ids that may go now: not those that are settled, must wait for another one, or whose
+        time is over, which end here."""
         if all(map(box.hot.__contains__, ids)):
             loaded = [box.hot.pop(delivery_id) for delivery_id in ids]
         else:
             for delivery_id in ids:
                 box.hot.pop(delivery_id, None)
             loaded = self._spool.deliveries(ids)
-        return [delivery for delivery in loaded if not delivery.follows or self._is_free(box, delivery)]
+        now = self._clock()
+        return [one for one in loaded if (one.due > now and not one.follows) or self._may_go(box, one, now)]
 
-    def _is_free(self, box: Box, delivery: Delivery) -> bool:
-        """Whether what it follows is settled. Else it waits for that, over however many binds the two may go."""
+    def _may_go(self, box: Box, delivery: Delivery, now: float) -> bool:
+        """Whether its time is not over, and what it follows is settled. Else it waits for that, over however many binds
+        the two may go."""
+        if delivery.due <= now:
+            self._end(box, delivery.id, delivery.kind, "expired")
+            return False
         if not self._spool.deliveries([delivery.follows]):
             return True
         box.followers[delivery.follows] = delivery.id
         box.postponed[delivery.id] = None
         return False
-
-    def end_expired(self, box: Box, delivery: Delivery) -> bool:
-        """Whether its time is over; then it is ended."""
-        if delivery.due > self._clock():
-            return False
-        self._end(box, delivery.id, delivery.kind, "expired")
-        return True
 
     def send_here(self, box: Box, delivery: Delivery, context: Delivery | Guest) -> bool:
         """Send it over its handset's bind, or let it wait for that, else over the freest; False when none has room."""

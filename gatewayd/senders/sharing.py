@@ -63,7 +63,8 @@ class Sharing:
         self._purses: dict[str, Purse] = {}
         self._offices: dict[str, Office] = {}
         self._away: dict[int, dict[int, Delivery]] = {}
-        self._serving: set[str] = set()
+        self.serving: set[str] = set()
+        """Accounts whose binds' room is handed out at the end of this turn of the loop."""
 
     @property
     def has_steps_away(self) -> bool:
@@ -78,8 +79,7 @@ class Sharing:
         wanted = min(len(purse), len(box), most) if box.homes.waiting < WAITING_MAX else 0
         if wanted:
             for delivery in self._outbox.load(box, [box.pop() for _ in range(wanted)]):
-                if not self._outbox.end_expired(box, delivery):
-                    self._carry(box, purse, delivery)
+                self._carry(box, purse, delivery)
         elif box.homes.waiting >= WAITING_MAX:
             return  # it is looked at again when one of those that they wait for is settled
         if not len(box):
@@ -98,11 +98,12 @@ class Sharing:
         return self._wire.everybody()
 
     def _carry(self, box: Box, purse: Purse, delivery: Delivery) -> None:
-        """Over the holder where its handset's last ones are still unanswered, else over that with the most credits."""
+        """Over the holder where its handset's last ones are still unanswered, else by this worker, if its binds have
+        room, or by that with the most credits."""
         handset, homes = delivery.source, box.homes
         holder = homes.of(handset)
         if holder is None:
-            holder, _ = purse.spend(1)
+            holder, _ = purse.spend(1, self._wire.slot)
         elif homes.first(handset) is not None or homes.count(handset) >= HANDSET_MAX or not purse.spend_at(holder):
             homes.wait(handset, delivery)
             return
@@ -120,7 +121,7 @@ class Sharing:
         """One of ours is answered, or will not be: those of its handset that waited may go when none is under way."""
         homes, handset = box.homes, delivery.source
         homes.end(handset)
-        if homes.of(handset) is None:
+        if homes.waiting and homes.of(handset) is None:
             while homes.first(handset) is not None:
                 self._outbox.give_back(box, homes.pop(handset))
 
@@ -160,12 +161,12 @@ class Sharing:
 
     def serve(self, account: str) -> None:
         """Hand out what the account's binds here have free, once a loop turn."""
-        if not self._serving:
+        if not self.serving:
             asyncio.get_running_loop().call_soon(self._serve_now)
-        self._serving.add(account)
+        self.serving.add(account)
 
     def _serve_now(self) -> None:
-        serving, self._serving = self._serving, set()
+        serving, self.serving = self.serving, set()
         for account in serving:
             office, box = self._offices.get(account), self._outbox.box(account)
             if office is not None and box is not None:

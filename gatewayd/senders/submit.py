@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol
@@ -49,6 +48,7 @@ log = logging.getLogger(__name__)
 FLOOD = 20
 FLOOD_REST_S = 0.05
 PAYLOAD_OCTETS_MAX = 255 * 153
+_READ = itemgetter(0, 3)  # of what waits for an answer: who handed it in, and in which read
 # Whole crowds get these, for one reason that its owner logs once. A disk that is full must not be filled with lines.
 _NOT_NOW = (Status.ESME_RMSGQFUL, Status.ESME_RSYSERR)
 
@@ -70,20 +70,12 @@ class Elsewhere(Protocol):
     """The other workers, as the senders see them."""
 
     slot: int
+    home_of: Callable[[str], int]
+    """The slot of the worker that is a handset's home."""
 
-    def home_of(self, message: Message) -> int:
-        """The slot of the worker that is the handset's home."""
-
-    def submit(self, home: int, message: Message, answer: Answer) -> None:
-        """Hand a message to its home, which answers once."""
-
-
-class Answer(Protocol):
-    """What a home says of a message."""
-
-    def __call__(self, status: int, kind: str, known: int = 0) -> None:
-        """A command_status (0: durable) and a word for the counter; ``known`` is the id under which it was taken
-        before, if it was."""
+    def submit(self, home: int, message: Message, waiting: Waiting) -> None:
+        """Hand a message to its home; once it has spoken, ``waiting`` comes back to ``stored_elsewhere`` or
+        ``answered_elsewhere``."""
 
 
 class Speaker(Protocol):
@@ -113,6 +105,10 @@ class Applicant(Speaker, Protocol):
 
     def refuse_submit(self, sequence: int, refusal: Refusal) -> None:
         """It was not taken."""
+
+
+Waiting = tuple[Applicant, SubmitSm, int, float]
+"""Who handed in which submit_sm, the message's id, and when it came (``time.perf_counter``)."""
 
 
 class SubmitDesk:
@@ -182,8 +178,8 @@ class SubmitDesk:
         if rename is not None:
             message = rename(message)
         elsewhere = self.elsewhere
-        if elsewhere is not None and (home := elsewhere.home_of(message)) != elsewhere.slot:
-            elsewhere.submit(home, message, partial(self._answered, applicant, pdu, message.id, began))
+        if elsewhere is not None and (home := elsewhere.home_of(message.destination)) != elsewhere.slot:
+            elsewhere.submit(home, message, (applicant, pdu, message.id, began))
             return
         journal = self._spool.journal
         if journal.is_failing or journal.pending > self._pending_max:
@@ -204,17 +200,17 @@ class SubmitDesk:
         journey = self._spool.accept(message, progress)
         journal.then(self._stored, (applicant, pdu.sequence, journey, began))
 
-    def _answered(
-        self,
-        applicant: Applicant,
-        pdu: SubmitSm,
-        message_id: int,
-        began: float,
-        status: int,
-        kind: str,
-        known: int = 0,
-    ) -> None:
-        """The message's home has spoken."""
+    def stored_elsewhere(self, waiting: Sequence[Waiting]) -> None:
+        """Their homes have these, and they are durable: all that one frame of another worker told."""
+        now = time.perf_counter()
+        for (applicant, began), of_read in groupby(waiting, key=_READ):
+            _answer(applicant, [(pdu.sequence, message_id) for _, pdu, message_id, _ in of_read], now - began)
+        self.accepted += len(waiting)
+
+    def answered_elsewhere(self, waiting: Waiting, status: int, kind: str, known: int = 0) -> None:
+        """What else a home says: a command_status and the word for the counter; or 0, and the id under which the
+        message was ``known``, as it was taken before."""
+        applicant, pdu, message_id, began = waiting
         if status == 0:
             self.accepted += not known
             _answer(applicant, ((pdu.sequence, known or message_id),), time.perf_counter() - began)
@@ -310,7 +306,7 @@ class SubmitDesk:
         """One group is durable: answer all of it, then let it go on."""
         now = time.perf_counter()
         # What one read of a bind brought stands together.
-        for (applicant, began), of_read in groupby(items, key=itemgetter(0, 3)):
+        for (applicant, began), of_read in groupby(items, key=_READ):
             _answer(applicant, [(sequence, journey.message.id) for _, sequence, journey, _ in of_read], now - began)
         self.accepted += len(items)
         self._intake.accepted([journey for _, _, journey, _ in items])

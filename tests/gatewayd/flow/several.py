@@ -260,6 +260,7 @@ class Worker:
         )
         self.crossing = self.listener = self.community.crossing
         self.sharing = self.outbox.sharing = self.crossing.outbox = Sharing(self.outbox, self.crossing)
+        self.crossing.submits = self
         self.parts = {name: self.part(name) for name in city.links}
 
     def part(self, name: str) -> Part:
@@ -288,9 +289,9 @@ class Worker:
         """As the submit desk does it."""
         message = self.message(text, destination, **facts)
         submitted = Submitted(message)
-        home = self.crossing.home_of(message)
+        home = self.crossing.home_of(destination)
         if home != self.slot:
-            self.crossing.submit(home, message, submitted.answer)
+            self.crossing.submit(home, message, submitted)
             return submitted
         progress = self.dispatcher.plan(message)
         assert progress is not None
@@ -302,6 +303,13 @@ class Worker:
 
         self.journal.then(stored, None)
         return submitted
+
+    def stored_elsewhere(self, waiting: Sequence[Submitted]) -> None:
+        for submitted in waiting:
+            submitted.answer(0, "")
+
+    def answered_elsewhere(self, waiting: Submitted, status: int, kind: str, known: int = 0) -> None:
+        waiting.answer(status, kind, known)
 
     def message(self, text: str, destination: str, **facts: Any) -> Message:
         return Message(

@@ -96,16 +96,17 @@ def test_a_window_that_shrank_gives_nothing_before_it_has_room_again() -> None:
     assert office.grants(5) == [(0, 3)]
 
 
-def test_a_purse_spends_where_it_has_most() -> None:
+def test_a_purse_spends_at_home_first_and_then_where_it_has_most() -> None:
     purse = Purse()
-    assert purse.spend(5) == (-1, 0)
-    purse.receive(1, 2)
-    purse.receive(2, 4)
-    assert len(purse) == 6
-    assert purse.spend(10) == (2, 4)
-    assert purse.spend(1) == (1, 1)
-    assert purse.spend(1) == (1, 1)
-    assert purse.spend(1) == (-1, 0)
+    assert purse.spend(5, 0) == (-1, 0)
+    for holder, count in ((0, 3), (1, 2), (2, 4)):
+        purse.receive(holder, count)
+    assert len(purse) == 9
+    assert [purse.spend(2, 0), purse.spend(2, 0)] == [(0, 2), (0, 1)]
+    assert purse.spend(10, 0) == (2, 4)
+    assert purse.spend(1, 0) == (1, 1)
+    assert purse.spend(1, 0) == (1, 1)
+    assert purse.spend(1, 0) == (-1, 0)
 
 
 @pytest.mark.parametrize(("keep", "back"), [(0, 6), (2, 4), (6, 0), (9, 0)])
@@ -186,7 +187,7 @@ class Bank(RuleBasedStateMachine):
 
     @rule(home=homes, wanted=st.integers(1, 30))
     def home_sends(self, home: int, wanted: int) -> None:
-        _, share = self.purses[home].spend(min(wanted, self.work[home]))
+        _, share = self.purses[home].spend(min(wanted, self.work[home]), HOLDER)
         self.work[home] -= share
         if share:
             self.to_holder[home].append(("send", share))
