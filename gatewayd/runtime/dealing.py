@@ -15,8 +15,10 @@ GRACE_S: Final = 0.05
 """So long one who has fewer may take to come for a connection, if none of them takes any other meanwhile."""
 GATHER_S: Final = 1.0
 """So long the first ones wait for the last one at a start."""
+MISSES_MAX: Final = 4
+"""So many connections in a row are waited with: whoever checks a password, or begins its work, is busy for a moment."""
 ALONE_S: Final = 1.0
-"""So long nothing is left to the others after nobody came."""
+"""So long nothing is left to the others after nobody came for any of these."""
 _SLACK: Final = 8
 """A worker may be ahead by an eighth: a thousand that connect anew need not go round one by one."""
 
@@ -31,6 +33,8 @@ class Dealing:
         self._others = shares
         self._left_since = 0.0
         self._left_at = -1.0  # what all others had together when one was first left to them
+        self._misses = 0  # nobody came for so many, one after the other,
+        self._missed_at = -1.0  # all others having so many together
         self._alone_until = 0.0
 
     def tell(self, count: int) -> None:
@@ -57,9 +61,14 @@ class Dealing:
         least = min(others, default=0.0)
         if not others or now < self._alone_until or self._mine.read()[0] <= least + least // _SLACK:
             return True
-        if sum(others) != self._left_at:
-            self._left_since, self._left_at = now, sum(others)
-        elif now - self._left_since >= GRACE_S:
-            self._alone_until, self._left_at = now + ALONE_S, -1.0
-            return True
-        return False
+        together = sum(others)
+        if together != self._left_at:
+            self._left_since, self._left_at = now, together
+            return False
+        if now - self._left_since < GRACE_S:
+            return False
+        self._misses = self._misses + 1 if together == self._missed_at else 1
+        self._missed_at, self._left_at = together, -1.0
+        if self._misses >= MISSES_MAX:
+            self._alone_until, self._misses = now + ALONE_S, 0
+        return True

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gatewayd.runtime.dealing import ALONE_S, GRACE_S, Dealing
+from gatewayd.runtime.dealing import ALONE_S, GRACE_S, MISSES_MAX, Dealing
 from gatewayd.runtime.shared_limits import SharedLimits
 
 NOW = 1_000.0
-LATER = NOW + GRACE_S + 0.001
 
 
 @pytest.fixture
@@ -51,15 +50,34 @@ def test_where_there_are_many_an_eighth_more_is_even(workers: list[Dealing]) -> 
     assert not workers[0].is_ours(NOW)
 
 
-def test_who_does_not_come_is_not_waited_for(workers: list[Dealing]) -> None:
-    """Not for this connection, nor for the next ones; later he is given another chance."""
+def missed(worker: Dealing, now: float) -> float:
+    """One that nobody comes for; when it was taken here."""
+    assert not worker.is_ours(now)
+    assert not worker.is_ours(now + GRACE_S - 0.001)
+    assert worker.is_ours(now + GRACE_S + 0.001)
+    return now + GRACE_S + 0.001
+
+
+def test_who_does_not_come_is_waited_for_a_few_times_and_then_not(workers: list[Dealing]) -> None:
+    """A thousand that connect are not held up by one that hangs; later he is given another chance."""
     tell(workers, 1, 0, 0)
-    assert not workers[0].is_ours(NOW)
-    assert not workers[0].is_ours(NOW + GRACE_S - 0.001)
-    assert workers[0].is_ours(LATER)
-    workers[0].tell(2)
-    assert workers[0].is_ours(LATER + 0.001)
-    assert not workers[0].is_ours(LATER + ALONE_S)
+    now = NOW
+    for count in range(MISSES_MAX):
+        now = missed(workers[0], now + 3_600.0)
+        workers[0].tell(2 + count)
+    assert workers[0].is_ours(now + 0.001)
+    assert not workers[0].is_ours(now + ALONE_S)
+    missed(workers[0], now + ALONE_S)
+    assert not workers[0].is_ours(now + ALONE_S + 1.0), "as at first"
+
+
+def test_who_came_late_is_waited_for_as_often_again(workers: list[Dealing]) -> None:
+    tell(workers, 9, 0, 0)
+    now = NOW
+    for came in (1, 2, 3):
+        for _ in range(MISSES_MAX - 1):
+            now = missed(workers[0], now + 0.001)
+        workers[1].tell(came)
 
 
 def test_as_long_as_others_come_they_are_left_their_part(workers: list[Dealing]) -> None:
