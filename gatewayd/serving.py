@@ -6,6 +6,7 @@ Knows how a worker is ordered about; what it is made of is ``gatewayd.worker``'s
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -97,8 +98,17 @@ def _prepare_process(config: schema.Config, orders: Line) -> None:
     configure_logging(daemon.log_level, form=daemon.log_format, key=made_key(Path(daemon.spool_dir)), worker=worker)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     gc.set_threshold(*GC_THRESHOLDS)
+    _yield_to_others(orders["count"])
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _yield_to_others(workers: int) -> None:
+    """Workers that are more than the processors would interrupt one another a thousand times a second, and each find
+    the processor's caches full of what the other needs. As batch they take turns of the scheduler's length."""
+    if workers > len(os.sched_getaffinity(0)):
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _place(orders: Line) -> Place:

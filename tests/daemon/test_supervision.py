@@ -113,6 +113,20 @@ def test_a_worker_comes_back_with_what_is_in_force(daemon: Daemon) -> None:
     daemon.hear(re.compile(r"= reloaded "))
 
 
+def test_workers_that_are_more_than_the_processors_do_not_interrupt_one_another(tmp_path: Path) -> None:
+    daemon, processors = daemon_of(tmp_path, {}), os.sched_getaffinity(0)
+    for some in (set(list(processors)[:1]), processors):
+        os.sched_setaffinity(0, some)
+        try:
+            daemon.start()
+        finally:
+            os.sched_setaffinity(0, processors)
+        policy = os.SCHED_BATCH if len(some) < 2 else os.SCHED_OTHER
+        assert [os.sched_getscheduler(pid) for pid in workers(daemon).values()] == [policy] * 2
+        assert os.sched_getscheduler(supervisor(daemon)) == os.SCHED_OTHER
+        daemon.stop()
+
+
 def test_workers_end_with_their_supervisor(daemon: Daemon) -> None:
     pids = workers(daemon).values()
     os.kill(supervisor(daemon), signal.SIGKILL)
