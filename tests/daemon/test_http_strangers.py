@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from gatewayd.config.api_keys import hash_key
@@ -226,7 +227,7 @@ async def test_so_many_connections_and_no_more(daemon: Daemon) -> None:
                 try:
                     assert (await api.call("POST", "/v1/messages", BODY)).status == 202
                     break
-                except OSError:
+                except (OSError, aiohttp.ServerDisconnectedError):  # the daemon has not seen yet that they are gone
                     pass
     finally:
         await api.close()
