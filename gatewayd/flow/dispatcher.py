@@ -397,6 +397,7 @@ class Dispatcher:
             self._looked_at = self._loop.time()
             desk.spool.look_ahead()
             desk.spool.purge((SENT, CAPABILITY, SEEN, ALIAS, FILE))
+            desk.spool.sweep_names()
             self._reach.look_ahead()
             self._inbound.purge()
             if desk.ledger is not None:

@@ -70,9 +70,15 @@ def _due_of(record: Any) -> float | None:
     return record.due or None
 
 
+def _due_of_ended(sent: Sent) -> float | None:
+    """Nearly all names go with their messages, which come to an end in no order: finding them by their time as well
+    would cost a page of an index for each. Those that stay behind are swept (``Spool.sweep_names``)."""
+    return sent.due or None if sent.ended else None
+
+
 MESSAGE = Kind("message", Message, True)
 PROGRESS = Kind("progress", Progress, True, {"queue": _queue_of, "due": _due_of})
-SENT = Kind("sent", Sent, False, {"due": _due_of})
+SENT = Kind("sent", Sent, False, {"due": _due_of_ended})
 DELIVERY = Kind("delivery", Delivery, True, {"account": lambda d: d.box, "due": _due_of})
 SESSION = Kind("session", Session, False, {"due": _due_of})
 PARKED = Kind("parked", Parked, False, {"due": _due_of})

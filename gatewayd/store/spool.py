@@ -20,7 +20,7 @@ from gatewayd.policy.journey import Progress
 from gatewayd.policy.short_ids import first_of_block
 from gatewayd.store.implied import NAME_TTL_S
 from gatewayd.store.journal import Journal
-from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, RESULT, SENT, SESSION, Kind
+from gatewayd.store.kinds import DEAD_LETTER, DELIVERY, INTERRUPTED, MESSAGE, PROGRESS, RESULT, SENT, SESSION, Key, Kind
 from gatewayd.store.records import Delivery, Result, Sent, Session
 from gatewayd.store.repeats import Repeats
 
@@ -31,6 +31,9 @@ HORIZON_S = 180.0
 LOOK_AHEAD_S = 60.0
 DUE_LIMIT = 2_000
 LOOK_LIMIT = 20_000
+SWEEP_LIMIT = 1_000
+
+_decode_sent = msgspec.json.Decoder(Sent).decode
 
 
 class Journey(msgspec.Struct, eq=False, gc=False):
@@ -59,6 +62,7 @@ class Spool:
         self._due_heap: list[tuple[float, int]] = []
         self._horizon = clock() + HORIZON_S  # as of the last look at what is due: a save need not ask the clock
         self._scheduled: dict[int, float] = {}
+        self._swept: Key = ""
 
     def new_id(self) -> int:
         """The next id for a message or a delivery."""
@@ -274,6 +278,19 @@ class Spool:
                 self.journal.delete(kind, key)
             gone[kind.name] = len(keys)
         return gone
+
+    def sweep_names(self, limit: int = SWEEP_LIMIT) -> int:
+        """Look at so many names in the tables, the next ones each time, and drop those whose time is over; how many.
+
+        Only of those that ended with their messages ``purge`` knows without looking.
+        """
+        rows, now = self.journal.rows_after(SENT, self._swept, limit), self._clock()
+        self._swept = rows[-1][0] if len(rows) == limit else ""
+        texts = ((key, self.journal.text_of(SENT, key, cold)) for key, cold in rows)
+        over = [key for key, text in texts if text is not None and 0 < _decode_sent(text).due <= now]
+        for key in over:
+            self.journal.delete(SENT, key)
+        return len(over)
 
     # -- start --------------------------------------------------------------------------------------------------
 

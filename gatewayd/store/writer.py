@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
@@ -31,6 +31,13 @@ RETRY_MAX_S = 2.0
 _Job = Callable[[sqlite3.Connection], None]
 
 
+class _Fold(NamedTuple):
+    """The values to be written to the tables, and the group that holds the last of them."""
+
+    frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]]
+    sequence: int
+
+
 class Writer:
     """The one thread that writes. A job that the disk refuses is tried until it succeeds.
 
@@ -45,7 +52,7 @@ class Writer:
         self._segments = Segments(database.path, database.identity)
         self._history = history
         self._tell = tell
-        self._jobs: queue.SimpleQueue[_Job | deque[_Job] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | _Fold | None] = queue.SimpleQueue()
         self._slices: deque[_Job] = deque()
         self._owed_slices = 0
         self.is_pressed = False
@@ -68,24 +75,16 @@ class Writer:
 
     def fold(self, frozen: Sequence[tuple[Kind, dict[Key, bytes | None]]], sequence: int) -> None:
         """Write the frozen values to their tables in slices, then drop the journal up to here."""
-        slices: deque[_Job] = deque()
-        for kind, entries in frozen:
-            items = list(entries.items())
-            for start in range(0, len(items), FOLD_SLICE):
-                slices.append(partial(write_slice, kind, items[start : start + FOLD_SLICE]))
-        if self._history is not None:
-            slices.append(self._sync_history)
-        slices.append(partial(self._end_fold, sequence))
-        self._jobs.put(slices)
+        self._jobs.put(_Fold(frozen, sequence))
 
     def _run(self) -> None:
         connection = connect(self._database.path)
         if self._history is not None:
             self._insist(self._keep_older, connection)
         while (job := self._next()) is not None:
-            if isinstance(job, deque):
+            if isinstance(job, _Fold):
                 self._segments.turn_over()  # a file of the journal ends with the last group of a fold
-                self._slices.extend(job)
+                self._begin(job)
             elif not self._insist(job, connection):
                 break  # what comes after a job that was given up must not be done without it
         connection.close()
@@ -93,7 +92,19 @@ class Writer:
         if self._history is not None:
             self._history.close()
 
-    def _next(self) -> _Job | deque[_Job] | None:
+    def _begin(self, fold: _Fold) -> None:
+        """In the order of their keys, neighbours are in one slice: a page of a table is written once, and not for each
+        row of it. Of receipts that come late, that is half of what the disk is given."""
+        for kind, entries in fold.frozen:
+            keys = sorted(entries)  # all numbers, or all texts
+            for start in range(0, len(keys), FOLD_SLICE):
+                items = [(key, entries[key]) for key in keys[start : start + FOLD_SLICE]]
+                self._slices.append(partial(write_slice, kind, items))
+        if self._history is not None:
+            self._slices.append(self._sync_history)
+        self._slices.append(partial(self._end_fold, fold.sequence))
+
+    def _next(self) -> _Job | _Fold | None:
         if not self._slices:
             return self._jobs.get()
         if self._owed_slices > 0:

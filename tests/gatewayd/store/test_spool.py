@@ -14,7 +14,7 @@ from gatewayd.store import spool as module
 from gatewayd.store.implied import NAME_TTL_S
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import SEEN, SENT
-from gatewayd.store.records import Delivery, Seen, Session
+from gatewayd.store.records import Delivery, Seen, Sent, Session
 from gatewayd.store.spool import Journey, Spool
 from tests.gatewayd.store.opening import durable
 
@@ -151,12 +151,27 @@ async def test_names(spool: Spool, journal: Journal) -> None:
 
 async def test_names_that_nobody_forgot_go_in_time(spool: Spool, journal: Journal, clock: Clock) -> None:
     spool.name("carrier", "17", 7, 0, clock.now)
+    journal.put(SENT, "bot|18", Sent(8, ended=True, due=clock.now + NAME_TTL_S))
     await journal.fold()
-    clock.now += NAME_TTL_S - 1.0
-    assert spool.purge([SENT]) == {"sent": 0}
-    clock.now += 2.0
-    assert spool.purge([SENT]) == {"sent": 1}
-    assert spool.named("carrier", "17") is None
+    for age_s, gone in ((NAME_TTL_S - 1.0, 0), (NAME_TTL_S + 1.0, 1)):
+        clock.now = NOW + age_s
+        assert spool.purge([SENT]) == {"sent": gone}, "of those that ended with their message"
+        assert spool.sweep_names() == gone, "of the others"
+    assert spool.named("carrier", "17") is spool.named("bot", "18") is None
+    await journal.fold()
+    assert [*journal.scan(SENT)] == []
+
+
+async def test_names_are_swept_a_few_at_a_time_and_from_the_beginning_again(
+    spool: Spool, journal: Journal, clock: Clock
+) -> None:
+    for number in range(10):
+        spool.name("carrier", f"{number}", number, 0, clock.now - number % 2 * NAME_TTL_S)
+    await journal.fold()
+    spool.name("carrier", "3", 30, 0, clock.now)  # used again, which only the journal knows so far
+    assert [spool.sweep_names(limit=4) for _ in range(5)] == [1, 2, 1, 0, 0]
+    left = {number for number in range(10) if spool.named("carrier", f"{number}") is not None}
+    assert left == {0, 2, 3, 4, 6, 8}
 
 
 async def test_a_session_closes_by_itself(spool: Spool, clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import resource
 import signal
 import sqlite3
@@ -17,10 +18,11 @@ from typing import Any
 
 import pytest
 
+from gatewayd.policy.journey import Progress, Stage
 from gatewayd.store import database, writer
 from gatewayd.store.journal import Journal, JournalTimes
-from gatewayd.store.kinds import SEEN
-from gatewayd.store.records import Seen
+from gatewayd.store.kinds import PROGRESS, SEEN, SENT, Kind
+from gatewayd.store.records import Seen, Sent
 from tests.gatewayd.store.opening import PATIENCE_S, durable, kill, rows_of, table_of
 
 ROOMY = 1_000_000
@@ -230,3 +232,32 @@ async def test_kill_9_loses_nothing_that_was_acknowledged(path: Path) -> None:
     newest = max(int(key.removeprefix("2-")) for key in rounds[-1])
     assert journal.get(SEEN, "last").due >= newest
     kill(journal)
+
+
+# -- folds -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [PROGRESS, SENT], ids=lambda kind: kind.name)
+async def test_neighbours_are_in_one_slice_of_a_fold(path: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    """In whatever order they came and went: a page of a table is written once, and not for each row of it."""
+    keys: list[Any] = [number if kind.integer_key else f"carrier|{number}" for number in range(100, 200)]
+    written: list[list[Any]] = []
+    write = database.write_slice
+
+    def note_and_write(kind: Kind, items: list[Any], connection: sqlite3.Connection) -> None:
+        written.append([key for key, _ in items])
+        write(kind, items, connection)
+
+    monkeypatch.setattr(writer, "FOLD_SLICE", 30)
+    monkeypatch.setattr(writer, "write_slice", note_and_write)
+    journal, rng = Journal(path), random.Random(7)
+    for key in rng.sample(keys, 100):
+        journal.put(kind, key, Sent(7) if kind is SENT else Progress(key, "shop", Stage.SENT, ("carrier",)), new=True)
+    await journal.fold()
+    assert written == [keys[:30], keys[30:60], keys[60:90], keys[90:]]
+    written.clear()
+    for key in rng.sample(keys, 100):
+        journal.delete(kind, key)
+    await journal.fold()
+    assert written == [keys[:30], keys[30:60], keys[60:90], keys[90:]]
+    await journal.close()
