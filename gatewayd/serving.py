@@ -106,8 +106,8 @@ def _prepare_process(config: schema.Config, orders: Line) -> None:
 def _yield_to_others(workers: int) -> None:
     """Workers that are more than the processors would interrupt one another a thousand times a second, and each find
     the processor's caches full of what the other needs. As batch they take turns of the scheduler's length."""
-    if workers > len(os.sched_getaffinity(0)):
-        with contextlib.suppress(OSError):  # a sandbox may forbid it
+    with contextlib.suppress(OSError):  # a sandbox may forbid it
+        if workers > len(os.sched_getaffinity(0)):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 

@@ -103,7 +103,7 @@ class Crossing:
         self._spool = spool
         self._pending_max = pending_max
         self._links: dict[str, SharedLink] = {}
-        self._submits: dict[int, tuple[int, Any]] = {}
+        self._handed_over: dict[int, tuple[int, Any]] = {}
         self.questions: Asking | None = None
         self.strays = Strays()
         # Begins anywhere: what was said to the last worker of this slot must not be taken for an answer to this one.
@@ -252,11 +252,11 @@ class Crossing:
         if home in self._given_up:
             self.submits.answered_elsewhere(waiting, STATUS_BUSY, "home_away")
             return
-        if self.mesh.is_clogged(home) or len(self._submits) >= self._pending_max:
+        if self.mesh.is_clogged(home) or len(self._handed_over) >= self._pending_max:
             self.submits.answered_elsewhere(waiting, STATUS_FULL, "home_busy")
             return
         token = self.new_token()
-        self._submits[token] = (home, waiting)
+        self._handed_over[token] = (home, waiting)
         self.mesh.send(home, parcels.Submit(token, message))  # it waits for a home that is away
 
     def _on_submit(self, peer: int, parcel: parcels.Submit) -> None:
@@ -291,7 +291,7 @@ class Crossing:
         self.dispatcher.accepted([journey for _, _, journey in items])
 
     def _on_stored(self, peer: int, parcel: parcels.Stored) -> None:
-        found = [self._submits.pop(token, None) for token in parcel.tokens]
+        found = [self._handed_over.pop(token, None) for token in parcel.tokens]
         # Of what was given up meanwhile nobody wants to hear.
         self.submits.stored_elsewhere([entry[1] for entry in found if entry is not None])
 
@@ -311,7 +311,7 @@ class Crossing:
 
     def _answer(self, token: int, status: int, kind: str, known: int = 0) -> None:
         """A home has spoken of one."""
-        found = self._submits.pop(token, None)
+        found = self._handed_over.pop(token, None)
         if found is not None:
             self.submits.answered_elsewhere(found[1], status, kind, known)
 
@@ -448,7 +448,7 @@ class Crossing:
             self.send(peer, item)
         self._expect(peer)
         tokens = {item.token for item in kept if type(item) is parcels.Submit}
-        for token in [t for t, (home, _) in self._submits.items() if home == peer and t not in tokens]:
+        for token in [t for t, (home, _) in self._handed_over.items() if home == peer and t not in tokens]:
             self._answer(token, STATUS_BUSY, "home_lost")
         for link in self._links.values():
             link.peer_down(peer, unsent)
@@ -465,7 +465,7 @@ class Crossing:
         del self._expected[peer]
         self._given_up.add(peer)
         self.mesh.drop_waiting(peer)
-        for token in [token for token, (home, _) in self._submits.items() if home == peer]:
+        for token in [token for token, (home, _) in self._handed_over.items() if home == peer]:
             self._answer(token, STATUS_BUSY, "home_away")
         for link in self._links.values():
             link.give_up(peer)

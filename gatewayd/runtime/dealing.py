@@ -12,15 +12,48 @@ from gatewayd.runtime.shared_limits import SharedLimits
 from gatewayd.runtime.shared_shares import Share
 
 GRACE_S: Final = 0.05
-"""So long one who has fewer may take to come for a connection, if none of them takes any other meanwhile."""
+"""So long one who has fewer may take to come for a connection."""
 GATHER_S: Final = 1.0
 """So long the first ones wait for the last one at a start."""
 MISSES_MAX: Final = 4
-"""So many connections in a row are waited with: whoever checks a password, or begins its work, is busy for a moment."""
-ALONE_S: Final = 1.0
-"""So long nothing is left to the others after nobody came for any of these."""
+"""Whoever did not come for so many, one after the other, is not waited for: one alone says little, since whoever checks
+a password is busy for as long."""
+UNSEEN_S: Final = 1.0
+"""So long, or until he has another number."""
 _SLACK: Final = 8
 """A worker may be ahead by an eighth: a thousand that connect anew need not go round one by one."""
+
+
+class _Other:
+    """Another worker, as this one sees it."""
+
+    __slots__ = ("_share", "_unseen_until", "count", "is_there", "misses")
+
+    def __init__(self, share: Share) -> None:
+        self._share = share
+        self.count = 0.0
+        self.is_there = False
+        self.misses = 0  # it came for none of so many, one after the other
+        self._unseen_until = 0.0
+
+    def look(self) -> bool:
+        """Read what it tells; whether that is news, so that it is no worker that hangs."""
+        count, is_there = self._share.read()
+        is_news = count != self.count
+        self.count, self.is_there = count, bool(is_there)
+        if is_news:
+            self.misses, self._unseen_until = 0, 0.0
+        return is_news
+
+    def is_awaited(self, now: float) -> bool:
+        """Whether anything is left to it."""
+        return self.is_there and now >= self._unseen_until
+
+    def miss(self, now: float) -> None:
+        """It had its time for one, and did not come."""
+        self.misses += 1
+        if self.misses >= MISSES_MAX:
+            self.misses, self._unseen_until = 0, now + UNSEEN_S
 
 
 class Dealing:
@@ -30,12 +63,9 @@ class Dealing:
         """``kind`` names what is connected to. Raises SlotsExhausted."""
         shares = [Share(table, f"share:{kind}:{number}") for number in range(workers)]
         self._mine = shares.pop(slot)
-        self._others = shares
-        self._left_since = 0.0
-        self._left_at = -1.0  # what all others had together when one was first left to them
-        self._misses = 0  # nobody came for so many, one after the other,
-        self._missed_at = -1.0  # all others having so many together
-        self._alone_until = 0.0
+        self._others = [_Other(share) for share in shares]
+        self._left_since = -1.0  # since when one is left to others, below 0 where none is
+        self._looked_at = 0.0
 
     def tell(self, count: int) -> None:
         """This worker has so many, and accepts."""
@@ -50,25 +80,31 @@ class Dealing:
     @property
     def is_complete(self) -> bool:
         """Whether all others accept, too: at a start the first one would take all that waits."""
-        return all(share.read()[1] for share in self._others)
+        for other in self._others:
+            other.look()
+        return all(other.is_there for other in self._others)
 
     def is_ours(self, now: float) -> bool:
         """Whether the connection that waits should be taken here; else it is looked at again soon.
 
         ``now`` is monotonic, in seconds.
         """
-        others = [count for count, is_there in (share.read() for share in self._others) if is_there]
-        least = min(others, default=0.0)
-        if not others or now < self._alone_until or self._mine.read()[0] <= least + least // _SLACK:
+        mine, came = self._mine.read()[0], False
+        for other in self._others:
+            was_behind = other.count < mine
+            came |= other.look() and was_behind
+        awaited = [other for other in self._others if other.is_awaited(now)]
+        least = min([other.count for other in awaited], default=mine)
+        looked_at, self._looked_at = self._looked_at, now
+        if mine <= least + least // _SLACK:
+            self._left_since = -1.0
             return True
-        together = sum(others)
-        if together != self._left_at:
-            self._left_since, self._left_at = now, together
-            return False
-        if now - self._left_since < GRACE_S:
-            return False
-        self._misses = self._misses + 1 if together == self._missed_at else 1
-        self._missed_at, self._left_at = together, -1.0
-        if self._misses >= MISSES_MAX:
-            self._alone_until, self._misses = now + ALONE_S, 0
-        return True
+        if self._left_since < 0 or came or now - looked_at > GRACE_S:  # long ago it was another connection
+            self._left_since = now
+        elif now - self._left_since >= GRACE_S:
+            self._left_since = -1.0
+            for other in awaited:
+                if other.count < mine:
+                    other.miss(now)
+            return True
+        return False

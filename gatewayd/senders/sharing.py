@@ -98,8 +98,8 @@ class Sharing:
         return self._wire.everybody()
 
     def _carry(self, box: Box, purse: Purse, delivery: Delivery) -> None:
-        """Over the holder where its handset's last ones are still unanswered, else by this worker, if its binds have
-        room, or by that with the most credits."""
+        """Over the holder where its handset's last ones are still unanswered, else on credits of this worker's own, or
+        of whoever gave the most."""
         handset, homes = delivery.source, box.homes
         holder = homes.of(handset)
         if holder is None:

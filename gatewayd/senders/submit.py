@@ -70,8 +70,9 @@ class Elsewhere(Protocol):
     """The other workers, as the senders see them."""
 
     slot: int
-    home_of: Callable[[str], int]
-    """The slot of the worker that is a handset's home."""
+
+    def home_of(self, handset: str, /) -> int:
+        """The slot of the worker that is a handset's home."""
 
     def submit(self, home: int, message: Message, waiting: Waiting) -> None:
         """Hand a message to its home; once it has spoken, ``waiting`` comes back to ``stored_elsewhere`` or
@@ -201,7 +202,7 @@ class SubmitDesk:
         journal.then(self._stored, (applicant, pdu.sequence, journey, began))
 
     def stored_elsewhere(self, waiting: Sequence[Waiting]) -> None:
-        """Their homes have these, and they are durable: all that one frame of another worker told."""
+        """Their homes have these, and they are durable: all that a home said at once."""
         now = time.perf_counter()
         for (applicant, began), of_read in groupby(waiting, key=_READ):
             _answer(applicant, [(pdu.sequence, message_id) for _, pdu, message_id, _ in of_read], now - began)
@@ -210,10 +211,9 @@ class SubmitDesk:
     def answered_elsewhere(self, waiting: Waiting, status: int, kind: str, known: int = 0) -> None:
         """What else a home says: a command_status and the word for the counter; or 0, and the id under which the
         message was ``known``, as it was taken before."""
-        applicant, pdu, message_id, began = waiting
+        applicant, pdu, _, began = waiting
         if status == 0:
-            self.accepted += not known
-            _answer(applicant, ((pdu.sequence, known or message_id),), time.perf_counter() - began)
+            _answer(applicant, ((pdu.sequence, known),), time.perf_counter() - began)
         elif applicant.account is not None:
             self._refuse(applicant, applicant.account, pdu, Refusal(Status(status), kind))
 

@@ -52,7 +52,7 @@ class Overlay:
         return {**self.folding, **self.changed, **fresh}
 
     def freeze(self) -> Entries:
-        """Everything since the last fold, for the next one."""
+        """Everything since the last fold, for the next one. Nobody changes it any more: another thread reads it."""
         self.folding = self.hot()  # there was no other fold: they come one after the other
         self.changed, self.fresh = {}, {}
         return self.folding

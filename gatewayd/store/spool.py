@@ -31,7 +31,6 @@ HORIZON_S = 180.0
 LOOK_AHEAD_S = 60.0
 DUE_LIMIT = 2_000
 LOOK_LIMIT = 20_000
-SWEEP_LIMIT = 1_000
 
 _decode_sent = msgspec.json.Decoder(Sent).decode
 
@@ -270,7 +269,7 @@ class Spool:
             heapq.heappush(self._due_heap, (due, key))
 
     def purge(self, kinds: Iterable[Any], limit: int = DUE_LIMIT) -> dict[str, int]:
-        """Drop records of these kinds whose time is over; how many of each."""
+        """Drop records of these kinds whose time is over, of names those that ended with their messages; how many."""
         now, gone = self._clock(), {}
         for kind in kinds:
             keys = [key for key, _ in itertools.islice(self.journal.due(kind, now), limit)]
@@ -279,10 +278,10 @@ class Spool:
             gone[kind.name] = len(keys)
         return gone
 
-    def sweep_names(self, limit: int = SWEEP_LIMIT) -> int:
+    def sweep_names(self, limit: int = DUE_LIMIT) -> int:
         """Look at so many names in the tables, the next ones each time, and drop those whose time is over; how many.
 
-        Only of those that ended with their messages ``purge`` knows without looking.
+        Those that ended with their messages are found by ``purge``, without a look at the others.
         """
         rows, now = self.journal.rows_after(SENT, self._swept, limit), self._clock()
         self._swept = rows[-1][0] if len(rows) == limit else ""

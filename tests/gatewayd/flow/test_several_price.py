@@ -58,6 +58,6 @@ async def test_a_message_costs_no_more_than_it_did(tmp_path: Path, home: int, ca
     assert each.get(Crossing.submit.__code__, 0) == crossed
     assert each.get(Crossing._on_submit.__code__, 0) == crossed
     for step in (SharedLink.send_for, SharedLink.told, Sharing.deliver_for, Sharing.delivered):
-        assert step.__code__ not in each
+        assert step.__code__ not in calls
     told = [f"{times} {code.co_qualname}, {code.co_filename}" for code, times in sorted(each.items(), key=str)]
     assert sum(each.values()) <= calls_max, "\n".join(told)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gatewayd.runtime.dealing import ALONE_S, GRACE_S, MISSES_MAX, Dealing
+from gatewayd.runtime.dealing import GRACE_S, MISSES_MAX, UNSEEN_S, Dealing
 from gatewayd.runtime.shared_limits import SharedLimits
 
 NOW = 1_000.0
@@ -66,9 +66,9 @@ def test_who_does_not_come_is_waited_for_a_few_times_and_then_not(workers: list[
         now = missed(workers[0], now + 3_600.0)
         workers[0].tell(2 + count)
     assert workers[0].is_ours(now + 0.001)
-    assert not workers[0].is_ours(now + ALONE_S)
-    missed(workers[0], now + ALONE_S)
-    assert not workers[0].is_ours(now + ALONE_S + 1.0), "as at first"
+    assert not workers[0].is_ours(now + UNSEEN_S)
+    missed(workers[0], now + UNSEEN_S)
+    assert not workers[0].is_ours(now + UNSEEN_S + 1.0), "as at first"
 
 
 def test_who_came_late_is_waited_for_as_often_again(workers: list[Dealing]) -> None:
@@ -78,6 +78,20 @@ def test_who_came_late_is_waited_for_as_often_again(workers: list[Dealing]) -> N
         for _ in range(MISSES_MAX - 1):
             now = missed(workers[0], now + 0.001)
         workers[1].tell(came)
+
+
+def test_whoever_hangs_is_waited_for_by_all_at_once(workers: list[Dealing]) -> None:
+    """What the others take meanwhile is no sign of life of his: a hundred connections are not held up one by one."""
+    counts, now = [0, 0, 0], NOW
+    tell(workers, *counts)
+    while sum(counts) < 100:
+        for slot in (0, 1):
+            if workers[slot].is_ours(now):
+                counts[slot] += 1
+                workers[slot].tell(counts[slot])
+        now += 0.001
+    assert counts[2] == 0
+    assert now - NOW < (MISSES_MAX + 1) * GRACE_S + 0.1
 
 
 def test_as_long_as_others_come_they_are_left_their_part(workers: list[Dealing]) -> None:
