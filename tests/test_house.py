@@ -105,9 +105,8 @@ def test_no_function_is_too_long() -> None:
     assert [name for name, size in LONG_FUNCTIONS.items() if sizes.get(name, 0) < size] == [], "shorten the ratchet"
 
 
-@pytest.mark.parametrize("path", CODE + SCRIPTS, ids=name_of)
-def test_every_module_says_what_it_is_for(path: Path) -> None:
-    assert ast.get_docstring(tree_of(path))
+def test_every_module_says_what_it_is_for() -> None:
+    assert [name_of(path) for path in CODE + SCRIPTS if not ast.get_docstring(tree_of(path))] == []
 
 
 def test_every_public_name_of_protocol_is_explained() -> None:
@@ -133,22 +132,26 @@ def test_every_module_has_its_twin() -> None:
     assert WITHOUT_TWIN - missing == set(), "these have a twin now, or are gone: take them off the list"
 
 
-@pytest.mark.parametrize("path", CODE + SCRIPTS, ids=name_of)
-def test_no_module_has_an_empty_name(path: Path) -> None:
-    words = {path.stem, path.parent.name}
-    assert not words & EMPTY_NAMES
-    assert not words & STANDARD_NAMES, "named as one of the standard library's"
+def test_no_module_has_an_empty_name_or_one_of_the_standard_librarys() -> None:
+    words = {name_of(path): {path.stem, path.parent.name} for path in CODE + SCRIPTS}
+    assert {name: bad for name, of_it in words.items() if (bad := of_it & (EMPTY_NAMES | STANDARD_NAMES))} == {}
 
 
-@pytest.mark.parametrize("path", CODE + TESTS + SCRIPTS, ids=name_of)
-def test_nothing_is_named_protocol(path: Path) -> None:
+def test_nothing_is_named_protocol() -> None:
     """The word is the package's; a second meaning would be one too many."""
-    assert [(name, line) for name, line in identifiers_of(tree_of(path)) if name.lower() == "protocol"] == []
+    named = [
+        f"{name_of(path)}:{line}"
+        for path in CODE + TESTS + SCRIPTS
+        if "protocol" in path.read_text(encoding="utf-8").lower()
+        for name, line in identifiers_of(tree_of(path))
+        if name.lower() == "protocol"
+    ]
+    assert named == []
 
 
-@pytest.mark.parametrize("path", CODE + SCRIPTS, ids=name_of)
-def test_nothing_is_left_for_later(path: Path) -> None:
-    assert FORGOTTEN.findall(path.read_text(encoding="utf-8")) == []
+def test_nothing_is_left_for_later() -> None:
+    found = {name_of(path): FORGOTTEN.findall(path.read_text(encoding="utf-8")) for path in CODE + SCRIPTS}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def sleeps_of(tree: ast.Module) -> Iterator[int]:
@@ -161,9 +164,10 @@ def sleeps_of(tree: ast.Module) -> Iterator[int]:
             yield node.lineno
 
 
-@pytest.mark.parametrize("path", TESTS, ids=name_of)
-def test_no_test_sleeps(path: Path) -> None:
-    assert list(sleeps_of(tree_of(path))) == []
+def test_no_test_sleeps() -> None:
+    texts = {path: path.read_text(encoding="utf-8") for path in TESTS}
+    suspects = [path for path, text in texts.items() if "sleep(" in text]
+    assert [f"{name_of(path)}:{line}" for path in suspects for line in sleeps_of(tree_of(path))] == []
 
 
 def test_a_sleep_would_be_seen() -> None:
@@ -173,12 +177,19 @@ def test_a_sleep_would_be_seen() -> None:
     assert list(sleeps_of(ast.parse(source))) == [2, 4]
 
 
-@pytest.mark.parametrize("path", CODE, ids=name_of)
-def test_packages_are_imported_two_levels_deep(path: Path) -> None:
+def imports_of(tree: ast.Module) -> set[str]:
+    nodes = [*ast.walk(tree)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_packages_are_imported_two_levels_deep() -> None:
     """`import protocol` says nothing of what is wanted, and a stranger of that name would answer it."""
-    imported = [alias.name for node in ast.walk(tree_of(path)) if isinstance(node, ast.Import) for alias in node.names]
-    imported += [str(node.module) for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
-    assert "protocol" not in imported
+    assert [name_of(path) for path in CODE if "protocol" in imports_of(tree_of(path))] == []
+
+
+def test_an_import_would_be_seen() -> None:
+    assert imports_of(ast.parse("import a.b, c\nfrom d.e import f\n")) == {"a.b", "c", "d.e"}
 
 
 def test_protocol_lies_beside_gatewayd() -> None:
