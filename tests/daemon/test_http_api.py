@@ -52,7 +52,7 @@ def in_hours(hours: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_messages_are_sent_told_and_receipted(http: Clients, workers: int) -> None:
     scene, api = await http(workers)
     esme = await scene.esme()
@@ -174,7 +174,7 @@ async def api_of(scene: Scene, body: Any) -> Any:
         await api.close()
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_a_batch_has_a_result_for_each(http: Clients, workers: int) -> None:
     scene, api = await http(workers)
     good: list[Any] = [
@@ -206,7 +206,7 @@ async def test_a_batch_has_a_result_for_each(http: Clients, workers: int) -> Non
     assert too_many.problem == "batch-too-large"
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_an_idempotency_key_is_taken_once_over_concurrency_and_kill(http: Clients, workers: int) -> None:
     scene, api = await http(workers)
     apis = [client(scene) for _ in range(5)]

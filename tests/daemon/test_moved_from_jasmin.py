@@ -26,7 +26,7 @@ async def jasmin(stage: Stage) -> AsyncIterator[Opened]:
         yield opened
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_the_manual_s_own_examples(jasmin: Opened, workers: int) -> None:
     scene, app = await jasmin(workers)
     # GET, as in the manual's first example.

@@ -28,7 +28,7 @@ async def kannel(stage: Stage) -> AsyncIterator[Opened]:
         yield opened
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_the_manual_s_own_examples(kannel: Opened, workers: int) -> None:
     scene, app = await kannel(workers)
     answer = await app.get(f"/cgi-bin/sendsms?{USER}&from=123&to={HANDSET}&text=Hello+world")
