@@ -19,7 +19,6 @@ from gatewayd.flow.named import NamedMessages, fate_of, take_back
 from gatewayd.flow.replies import Replies
 from gatewayd.message import Channel, State
 from gatewayd.policy.answers import Cancelling, Changes, Fate, HomeAway, Known, Named, NamedFate, Talk, Word
-from gatewayd.policy.homes import home_of
 from gatewayd.policy.journey import Progress, Stage, is_on_rcs
 from gatewayd.policy.numbering import handset_of
 from gatewayd.runtime.tasks import spawn
@@ -69,6 +68,9 @@ class Wire(Protocol):
 
     slot: int
     count: int
+
+    def home_of(self, handset: str, /) -> int:
+        """The slot of a handset's home."""
 
     def everybody(self) -> Iterator[int]:
         """This worker and every other that is there."""
@@ -188,7 +190,7 @@ class Questions:
         self, what: str, handset: str, args: Mapping[str, Any], kind: type[T], wait_s: float = ANSWER_WAIT_S
     ) -> T | None:
         """The answer of a handset's home. Raises HomeAway."""
-        home = home_of(handset, self._wire.count) if self._wire is not None else 0
+        home = self._wire.home_of(handset) if self._wire is not None else 0
         if self._wire is None or home == self._wire.slot:
             own = await self._acts[what](args)
             return own if isinstance(own, kind) else None
