@@ -27,13 +27,13 @@ _SLACK: Final = 8
 class _Other:
     """Another worker, as this one sees it."""
 
-    __slots__ = ("_share", "_unseen_until", "count", "is_there", "misses")
+    __slots__ = ("_misses", "_share", "_unseen_until", "count", "is_there")
 
     def __init__(self, share: Share) -> None:
         self._share = share
         self.count = 0.0
         self.is_there = False
-        self.misses = 0  # it came for none of so many, one after the other
+        self._misses = 0  # it came for none of so many, one after the other
         self._unseen_until = 0.0
 
     def look(self) -> bool:
@@ -42,7 +42,7 @@ class _Other:
         is_news = count != self.count
         self.count, self.is_there = count, bool(is_there)
         if is_news:
-            self.misses, self._unseen_until = 0, 0.0
+            self._misses, self._unseen_until = 0, 0.0
         return is_news
 
     def is_awaited(self, now: float) -> bool:
@@ -51,9 +51,9 @@ class _Other:
 
     def miss(self, now: float) -> None:
         """It had its time for one, and did not come."""
-        self.misses += 1
-        if self.misses >= MISSES_MAX:
-            self.misses, self._unseen_until = 0, now + UNSEEN_S
+        self._misses += 1
+        if self._misses >= MISSES_MAX:
+            self._misses, self._unseen_until = 0, now + UNSEEN_S
 
 
 class Dealing:
