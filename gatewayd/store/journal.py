@@ -127,7 +127,7 @@ class Journal:
         if new or key in overlay.fresh:
             overlay.fresh[key] = record
         else:
-            overlay.changed[key] = record
+            overlay.change(key, record)
         self._records.append(record)
         if self._is_resting:
             self._schedule()
@@ -140,7 +140,7 @@ class Journal:
             self._is_odd = True
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
-            overlay.changed[key] = None
+            overlay.change(key, None)
         self._records.append(_encode((kind.name, key, None)))
         if self._is_resting:
             self._schedule()
@@ -154,7 +154,7 @@ class Journal:
         """Remove a key, which another record of this group implies."""
         overlay = self._overlays[kind.name]
         if overlay.fresh.pop(key, None) is None:
-            overlay.changed[key] = None
+            overlay.change(key, None)
 
     def note(self, about: int, facts: Mapping[str, Any]) -> None:
         """Tell history what no record says, of a message, of a delivery, or of a link (under 0)."""
@@ -297,7 +297,7 @@ class Journal:
         group = _joined(records)
         self._octets += len(group)
         self._writer.commit(self._sequence, group, count, self._outline(records))
-        entries = sum([len(overlay.fresh) + len(overlay.changed) for overlay in self._overlays.values()])
+        entries = sum([overlay.weight for overlay in self._overlays.values()])
         self._writer.is_pressed = self._is_folding and 2 * entries >= self._fold_entries
         if self._wants_fold(entries):
             self._start_fold()
@@ -388,7 +388,7 @@ class Journal:
                 self._octets += len(records)
                 for kind, key, value in changes.of(at, records):
                     record = _encode((kind.name, key, msgspec.Raw(value))) if value is not None else None
-                    self._overlays[kind.name].changed[key] = record
+                    self._overlays[kind.name].change(key, record)
         except StoreFault:
             self._database.close()
             raise

@@ -6,7 +6,7 @@ held as it is. Knows neither file nor table, and decides nothing about either.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -15,24 +15,40 @@ from gatewayd.store.kinds import Key, Kind
 Entries = dict[Key, bytes | None]
 """By key its record, None for what is gone."""
 
+GONE_PER_ENTRY: Final = 8
+"""So many keys that are gone weigh as one that has a value. They hold a fifth of its memory or less, and a fold makes
+more of them, since what it brings to the tables ends later: counted alike, each fold brought on the next."""
+
 _encode = msgspec.json.Encoder().encode
 
 
 class Overlay:
     """The changes of one kind since the last fold, as the journal has them: kind, key and value in one text, which is
-    made by one call. ``fresh`` holds keys that no table can know yet."""
+    made by one call. ``fresh`` holds keys that no table can know yet, ``gone`` is how many
+    of ``changed`` are gone."""
 
-    __slots__ = ("changed", "decoder", "folding", "fresh", "kind", "record_decoder")
+    __slots__ = ("changed", "decoder", "folding", "fresh", "gone", "kind", "record_decoder")
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.fresh: dict[Key, bytes | msgspec.Struct] = {}
         self.changed: Entries = {}
         self.folding: Entries = {}
+        self.gone = 0
         self.decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind.type)
         self.record_decoder: msgspec.json.Decoder[tuple[str, Key, Any]] = msgspec.json.Decoder(
             tuple[str, Key, kind.type]  # type: ignore[name-defined]
         )
+
+    def change(self, key: Key, record: bytes | None) -> None:
+        """Set what a table may know otherwise, to None where it is gone."""
+        self.gone += (record is None) - (self.changed.get(key, b"") is None)
+        self.changed[key] = record
+
+    @property
+    def weight(self) -> int:
+        """How far it is a reason to fold, in entries with a value."""
+        return len(self.fresh) + len(self.changed) - self.gone + self.gone // GONE_PER_ENTRY
 
     def find(self, key: Key) -> bytes | None:
         """The value's text, ``b""`` when it was deleted, None when only the table can know."""
@@ -54,5 +70,5 @@ class Overlay:
     def freeze(self) -> Entries:
         """Everything since the last fold, for the next one. Nobody changes it any more: another thread reads it."""
         self.folding = self.hot()  # there was no other fold: they come one after the other
-        self.changed, self.fresh = {}, {}
+        self.changed, self.fresh, self.gone = {}, {}, 0
         return self.folding

@@ -278,6 +278,26 @@ async def test_what_came_and_went_between_two_folds_never_touches_a_table(
     assert rows_of(tmp_path / "a.spool") == []
 
 
+async def test_the_ends_of_what_a_fold_wrote_do_not_bring_on_the_next(opened: Open, tmp_path: Path) -> None:
+    journal = opened(fold_entries=40)
+    for number in range(40):
+        journal.put(SEEN, f"{number}", Seen(9.0))
+    await durable(journal)
+    await journal.flush()
+    for number in range(40):
+        journal.delete(SEEN, f"{number}")
+    for number in range(30):
+        journal.put(SEEN, f"later {number}", Seen(9.0))
+    await durable(journal)
+    await journal.flush()
+    assert len(table_of(tmp_path / "a.spool", "seen")) == 40, "30 and 40 that are gone are less than 40"
+    for number in range(5):
+        journal.put(SEEN, f"last {number}", Seen(9.0))
+    await durable(journal)
+    await journal.flush()
+    assert len(table_of(tmp_path / "a.spool", "seen")) == 35
+
+
 @pytest.mark.parametrize("by", ["entries", "octets", "age"])
 async def test_a_fold_begins_by_itself(by: str, opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = opened(fold_entries=3 if by == "entries" else 50_000)

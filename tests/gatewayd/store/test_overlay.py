@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gatewayd.store.kinds import SENT
-from gatewayd.store.overlay import Overlay
+from gatewayd.store.overlay import GONE_PER_ENTRY, Overlay
 from gatewayd.store.records import Sent
 
 
@@ -36,3 +36,22 @@ def test_a_fold_gets_the_newest_of_each_and_what_was_only_implied_with_its_recor
     overlay.changed["b"] = None
     assert [found(overlay, key) for key in "abc"] == [3, b"", 3]
     assert overlay.hot() == frozen | {"b": None}
+
+
+def test_what_is_gone_weighs_little_however_often_it_goes_and_comes_back() -> None:
+    overlay = Overlay(SENT)
+    overlay.fresh = {"new": Sent(1)}
+    keys = [f"{number}" for number in range(GONE_PER_ENTRY)]
+    for key in keys:
+        overlay.change(key, record(key, 1))
+    assert overlay.weight == 1 + GONE_PER_ENTRY
+    for key in keys * 3:
+        overlay.change(key, None)
+    assert overlay.weight == 1 + 1
+    for _ in range(3):
+        overlay.change("0", record("0", 2))
+        overlay.change("0", None)
+        overlay.change("0", record("0", 2))
+    assert overlay.weight == 1 + 1, "seven are gone, and one came back"
+    overlay.freeze()
+    assert overlay.weight == 0
