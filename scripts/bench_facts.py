@@ -68,13 +68,15 @@ def _cpu() -> str:
 def _python_build() -> str:
     """How the interpreter was compiled: with profiles (PGO) and at link time (LTO) it is a third faster.
 
-    Debian and its like do both, and do not write it down.
+    Debian and its like do both, and do not write it down. Whether it compiles as it runs (its JIT) belongs to it.
     """
-    if sys.base_prefix == "/usr":
-        return f"{platform.python_compiler()}, the distribution's"
     words = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
     made = [name for name, word in (("PGO", "--enable-optimizations"), ("LTO", "--with-lto")) if word in words]
-    return ", ".join([platform.python_compiler(), *made, *([] if made else ["no PGO, no LTO"])])
+    if sys.base_prefix == "/usr":
+        made = ["the distribution's"]
+    jit: Any = getattr(sys, "_jit", None)  # since 3.14
+    with_jit = ["JIT"] if jit is not None and jit.is_enabled() else []
+    return ", ".join([platform.python_compiler(), *(made or ["no PGO, no LTO"]), *with_jit])
 
 
 def _protocol_build() -> str:

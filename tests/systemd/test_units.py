@@ -60,6 +60,11 @@ def test_the_unit_and_the_configuration_agree() -> None:
     assert (listen,) == schema.SmppServer().listen
 
 
+def test_no_python_compiles_what_the_unit_would_not_let_it_run() -> None:
+    assert settings("MemoryDenyWriteExecute") == ["yes"]
+    assert "PYTHON_JIT=0" in settings("Environment")
+
+
 def test_workers_are_left_to_the_supervisor() -> None:
     assert settings("Type") == ["notify"]
     assert settings("KillMode") == ["mixed"], "otherwise systemd would end the workers before they are drained"
