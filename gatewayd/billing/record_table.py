@@ -149,7 +149,11 @@ def _row(cdr: Cdr) -> tuple[Any, ...]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+    except sqlite3.Error:  # it is no table
+        connection.close()
+        raise
     return connection
 
 

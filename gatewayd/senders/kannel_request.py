@@ -178,7 +178,7 @@ def _checked_udh(given: Parameters) -> bytes:
 
 def _coded(given: Parameters, values: Mapping[str, int], has_udh: bool, account: Account) -> tuple[int, bytes]:
     """The data_coding and the octets."""
-    raw, charset = given.get("text", b""), given.get("charset", b"").decode("ascii", "replace")
+    raw = given.get("text", b"")
     if len(raw) > TEXT_MAX * 4:
         raise Rejected(400, "Charset or body misformed, rejected")
     coding = values["coding"] if values["coding"] >= 0 else int(has_udh)
@@ -186,6 +186,7 @@ def _coded(given: Parameters, values: Mapping[str, int], has_udh: bool, account:
     if coding == 1:
         return data_coding, raw
     try:
+        charset = given.get("charset", b"").decode("ascii")
         if coding == 2:  # without a charset they are the octets of the message already
             return data_coding, raw.decode(charset).encode("utf-16-be") if charset else raw
         alphabet = text.encoding_of(data_coding, account.settings.data_coding_0)

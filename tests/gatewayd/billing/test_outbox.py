@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
@@ -42,9 +43,12 @@ class Place:
             self.outbox.add("bot", "33612345678", RECORD)
         await durable(self.journal)
 
-    def crash(self) -> None:
+    def die(self) -> None:
         kill(self.journal)
         self.table.close()
+
+    def crash(self) -> None:
+        self.die()
         self.open()
 
     @property
@@ -58,8 +62,10 @@ class Place:
 
 
 @pytest.fixture
-async def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    it = Place(tmp_path)
+    yield it
+    it.table.close()
 
 
 async def test_what_is_durable_is_written_and_forgotten_but_for_the_last(place: Place) -> None:
@@ -91,7 +97,7 @@ async def test_numbers_go_on_after_a_restart_even_without_the_files(place: Place
 async def test_numbers_go_on_in_a_new_spool(place: Place) -> None:
     await place.add(2)
     await place.outbox.close()
-    kill(place.journal)
+    place.die()
     for path in place.folder.glob("a.spool*"):
         path.unlink()
     place.open()
@@ -104,7 +110,7 @@ async def test_numbers_go_on_in_a_new_spool(place: Place) -> None:
 async def test_numbers_go_on_where_only_the_table_is_left(place: Place) -> None:
     await place.add(2)
     await place.outbox.close()
-    kill(place.journal)
+    place.die()
     for path in (*place.folder.glob("a.spool*"), place.folder / "cdr" / "cdr-0.jsonl"):
         path.unlink()
     with closing(sqlite3.connect(place.folder / "cdr" / NAME)) as connection, connection:

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -122,13 +123,15 @@ class Terminal:
     """A terminal of 24 lines and 80 columns with the command in it."""
 
     def __init__(self) -> None:
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
-            environment.pop("COLUMNS", None)
-            os.execve(sys.executable, [sys.executable, "-c", PROGRAM], environment)
+        self.fd, inner = pty.openpty()
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT)}
+        environment.pop("COLUMNS", None)
+        command = [sys.executable, "-c", PROGRAM]
+        self.process = subprocess.Popen(
+            command, stdin=inner, stdout=inner, stderr=inner, cwd=ROOT, env=environment, start_new_session=True
+        )
+        os.close(inner)
         self.seen = ""
 
     def until(self, words: str, timeout_s: float = 20.0) -> None:
@@ -154,5 +157,5 @@ def test_keys_at_a_real_terminal() -> None:
     terminal.until("sort (by waiting)")
     terminal.press("q")
     terminal.until("\x1b[?1049l")  # the screen of before is back
-    assert os.waitstatus_to_exitcode(os.waitpid(terminal.pid, 0)[1]) == 0
+    assert terminal.process.wait(timeout=20) == 0
     os.close(terminal.fd)
