@@ -21,6 +21,7 @@ from gatewayd.store.segments import DamagedJournal, Group, files_of, follow
 
 PAGES: Final = 256
 REST_S: Final = 0.005
+TRIES: Final = 10
 _MODE: Final = 0o600
 
 
@@ -64,12 +65,28 @@ class _Moment:
         self.tables = stack.enter_context(
             contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None))
         )
+        self.after = self._stand_still(source)
+        for _ in range(TRIES - 1):
+            if self._is_held_from(self.after + 1):
+                break
+            self.tables.execute("ROLLBACK")
+            self.after = self._stand_still(source)
+        self._ends = {first: os.fstat(file.fileno()).st_size for first, file in self._files.items()}
+
+    def _stand_still(self, source: Path) -> int:
+        """Up to which group the tables have everything, from now on."""
         # What is held can be read although it is dropped: before the tables stand still, and what came just then.
         self._hold(source)
         self.tables.execute("BEGIN")
-        _, self.folded = folded(self.tables)  # from here on the moment stands still
+        _, sequence = folded(self.tables)  # from here on the moment stands still
         self._hold(source)
-        self._ends = {first: os.fstat(file.fileno()).st_size for first, file in self._files.items()}
+        # What a version before these files wrote lies in a table, until it is folded.
+        (last,) = self.tables.execute("SELECT max(sequence) FROM journal").fetchone()
+        return int(last or sequence)
+
+    def _is_held_from(self, sequence: int) -> bool:
+        """Not where a file was begun after the first look and folded before the second. Files begin behind a fold."""
+        return sequence in self._files or max(self._files, default=0) < sequence
 
     def _hold(self, source: Path) -> None:
         for first, path in files_of(source):
@@ -77,8 +94,9 @@ class _Moment:
                 with contextlib.suppress(FileNotFoundError):
                     self._files[first] = self._stack.enter_context(path.open("rb"))
 
-    def groups(self, after: int) -> Iterator[Group]:
-        """Those behind a number, in order. Raises DamagedJournal."""
+    def groups(self) -> Iterator[Group]:
+        """Those that are not in the tables, in order. Raises DamagedJournal."""
+        after = self.after
         for first, file in sorted(self._files.items()):
             for group in follow(file, after, self._ends[first]):
                 after = group[0]
@@ -95,10 +113,9 @@ def _copy(moment: _Moment, target: Path, progress: Callable[[int, int], None]) -
         moment.tables.backup(writing, pages=PAGES, progress=on_step, sleep=REST_S)
         # One file, not three: what was copied says that it has a write-ahead log.
         writing.execute("PRAGMA journal_mode = DELETE")
-        (last,) = writing.execute("SELECT max(sequence) FROM journal").fetchone()
         writing.executemany(
             "INSERT INTO journal VALUES (?, ?, ?)",
-            ((sequence, at, records.decode()) for sequence, at, records in moment.groups(last or moment.folded)),
+            ((sequence, at, records.decode()) for sequence, at, records in moment.groups()),
         )
         # It is another spool: what lies beside the first one is not to be replayed over it.
         name_anew(writing)

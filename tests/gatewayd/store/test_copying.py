@@ -12,7 +12,7 @@ import pytest
 from gatewayd.runtime.tasks import spawn
 from gatewayd.store import copying
 from gatewayd.store.copying import CopyFault, copy_spool, digest, examine
-from gatewayd.store.database import StoreFault
+from gatewayd.store.database import StoreFault, folded
 from gatewayd.store.journal import Journal
 from gatewayd.store.kinds import SEEN
 from gatewayd.store.records import Seen
@@ -106,6 +106,36 @@ async def test_a_copy_is_of_one_moment_while_groups_are_folded(tmp_path: Path, m
         assert found == {f"{each}": each for each in range(1, last + 1)}
         await again.close()
         before = last
+
+
+async def test_a_whole_fold_between_two_looks_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was begun and dropped between them is missing in front of the next one."""
+    journal, loop = await filled(tmp_path / "a.spool", 10), asyncio.get_running_loop()
+    await journal.fold()
+    looks: list[int] = []
+
+    async def go_on() -> None:
+        for key in ("begun", "dropped with the fold"):
+            journal.put(SEEN, key, Seen(1.0))
+            await journal.durable()
+        await journal.fold()
+        journal.put(SEEN, "in the next file", Seen(1.0))
+        await journal.durable()
+
+    def looked(connection: sqlite3.Connection) -> tuple[str, int]:
+        found = folded(connection)
+        looks.append(found[1])
+        if len(looks) == 1:
+            asyncio.run_coroutine_threadsafe(go_on(), loop).result(PATIENCE_S)
+        return found
+
+    monkeypatch.setattr(copying, "folded", looked)
+    await asyncio.to_thread(copy_spool, tmp_path / "a.spool", tmp_path / "b.spool")
+    assert len(looks) == 2
+    await journal.close()
+    again = Journal(tmp_path / "b.spool")
+    assert {"begun", "dropped with the fold", "in the next file"} < {key for key, _ in again.scan(SEEN)}
+    await again.close()
 
 
 async def test_a_copy_is_another_spool(tmp_path: Path) -> None:
