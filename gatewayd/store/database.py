@@ -27,7 +27,7 @@ from gatewayd.store.kinds import (
     Key,
     Kind,
 )
-from gatewayd.store.segments import DamagedJournal, Group, drop, replay
+from gatewayd.store.segments import DamagedJournal, Group, replay
 
 log = logging.getLogger(__name__)
 
@@ -233,13 +233,12 @@ def name_anew(connection: sqlite3.Connection) -> None:
     connection.execute("UPDATE folded SET spool = lower(hex(randomblob(8)))")
 
 
-def end_fold(path: Path, sequence: int, connection: sqlite3.Connection) -> None:
-    """Everything up to this group is in the tables: once it is durable there, the journal forgets it."""
+def end_fold(sequence: int, connection: sqlite3.Connection) -> None:
+    """Everything up to this group is in the tables, durably once this returns: the journal's files of it may go."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("UPDATE folded SET sequence = ?", (sequence,))
     connection.execute("DELETE FROM journal WHERE sequence <= ?", (sequence,))
     connection.execute("COMMIT")
-    drop(path, sequence)
 
 
 def write_slice(kind: Kind, items: Sequence[tuple[Key, bytes | None]], connection: sqlite3.Connection) -> None:

@@ -26,6 +26,7 @@ from gatewayd.store.history import History
 from gatewayd.store.implied import Changes
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
+from gatewayd.store.segments import folded_files
 
 log = logging.getLogger(__name__)
 
@@ -281,4 +282,6 @@ def settle_journal(database: Database, connection: sqlite3.Connection, history: 
     if history is not None:
         history.sync()
         history.close()
-    end_fold(database.path, last, connection)
+    end_fold(last, connection)
+    for path in folded_files(database.path, last):
+        path.unlink(missing_ok=True)

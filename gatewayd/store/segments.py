@@ -1,4 +1,4 @@
-"""The journal's files: beside a spool, one for each stretch of time between two folds, with every group of it.
+"""The journal's files: beside a spool, one or several for each stretch of time between two folds, with all its groups.
 
 ``worker-0.spool.journal-000000000042`` begins with a line that tells which spool it belongs to. A group is a line of
 its number, its moment, its length and a sum over all of it, then its records as they are, then a line break. A file is
@@ -19,6 +19,9 @@ from gatewayd.runtime.syncing import sync_folder
 
 Group = tuple[int, float, bytes]
 """Its number, when it was committed (Unix seconds), and its records (a JSON array)."""
+
+FILE_OCTETS: Final = 16 * 1024 * 1024
+"""So large a file may be before the next one is begun: commits wait 40 ms where 96 MB are taken away at once."""
 
 _MODE: Final = 0o600  # whole numbers and texts are in there
 NAMED: Final = ".journal-"
@@ -47,6 +50,8 @@ class Segments:
 
     def append(self, sequence: int, at: float, records: bytes) -> None:
         """Make a group durable. Raises OSError: done again, it is written over what the disk took of it."""
+        if self._size >= FILE_OCTETS:
+            self.turn_over()
         if self._file < 0:
             self._begin(sequence)
         head = b"%d %.6f %d" % (sequence, at, len(records))
@@ -66,7 +71,7 @@ class Segments:
         """The next group begins another file."""
         if self._file >= 0:
             os.close(self._file)
-            self._file = -1
+            self._file, self._size = -1, 0
 
     def _begin(self, sequence: int) -> None:
         # O_DSYNC: a write waits until the disk has it, and the file's new length with it. One call for each group.
@@ -85,11 +90,9 @@ def files_of(spool: Path) -> list[tuple[int, Path]]:
     return sorted(found)
 
 
-def drop(spool: Path, upto: int) -> None:
-    """Take away the files that begin with this group or an earlier one; the last of them must end with it."""
-    for first, path in files_of(spool):
-        if first <= upto:
-            path.unlink(missing_ok=True)
+def folded_files(spool: Path, upto: int) -> list[Path]:
+    """The files that begin with this group or an earlier one, to be taken away; the last of them must end with it."""
+    return [path for first, path in files_of(spool) if first <= upto]
 
 
 def replay(spool: Path, identity: str, after: int) -> Iterator[Group]:

@@ -13,13 +13,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from gatewayd.store.database import Database, connect, end_fold, groups_behind, write_slice
 from gatewayd.store.history import History
 from gatewayd.store.history_lines import Outline
 from gatewayd.store.kinds import Key, Kind
-from gatewayd.store.segments import Segments
+from gatewayd.store.segments import Segments, folded_files
 
 log = logging.getLogger(__name__)
 
@@ -159,5 +160,14 @@ class Writer:
         self._history.sync()
 
     def _end_fold(self, sequence: int, connection: sqlite3.Connection) -> None:
-        end_fold(self._database.path, sequence, connection)
+        end_fold(sequence, connection)
+        # One by one: a group that comes meanwhile need not wait for all of them.
+        for path in folded_files(self._database.path, sequence):
+            self._slices.append(partial(self._drop, path))
+        self._slices.append(self._tell_folded)
+
+    def _drop(self, path: Path, connection: sqlite3.Connection) -> None:
+        path.unlink(missing_ok=True)
+
+    def _tell_folded(self, connection: sqlite3.Connection) -> None:
         self._tell("folded", None)

@@ -438,8 +438,8 @@ async def test_a_journal_that_is_half_dropped_is_no_harm(
 
         return stepped
 
-    for module_of, name in ((writer, "end_fold"), (database, "drop")):
-        monkeypatch.setattr(module_of, name, copied(getattr(module_of, name)))
+    for owner, name in ((writer, "end_fold"), (writer.Writer, "_drop")):
+        monkeypatch.setattr(owner, name, copied(getattr(owner, name)))
     await journal.fold()
     copies.append(copy_of(tmp_path / "a.spool", tmp_path / f"copy {len(copies)}"))
     monkeypatch.undo()

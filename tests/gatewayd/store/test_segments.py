@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatewayd.store import segments
-from gatewayd.store.segments import DamagedJournal, Group, Segments, drop, files_of, read, replay
+from gatewayd.store.segments import DamagedJournal, Group, Segments, files_of, folded_files, read, replay
 
 SPOOL = "0123456789abcdef"
 OTHER = "fedcba9876543210"
@@ -34,6 +34,11 @@ def fill(path: Path, *stretches: range, octets: int = 100) -> list[Group]:
     return made
 
 
+def dropped(path: Path, upto: int) -> None:
+    for file in folded_files(path, upto):
+        file.unlink()
+
+
 def replayed(path: Path, after: int = 0) -> list[Group]:
     return list(replay(path, SPOOL, after))
 
@@ -45,6 +50,14 @@ def test_what_was_appended_is_read_in_order(path: Path, octets: int) -> None:
     assert [first for first, _ in files_of(path)] == [1, 4, 5]
 
 
+def test_a_file_that_is_large_enough_is_followed_by_another(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "FILE_OCTETS", 500)
+    made = fill(path, range(1, 8), range(8, 9))  # of some 240 octets each
+    assert [first for first, _ in files_of(path)] == [1, 3, 5, 7, 8]
+    assert replayed(path) == made
+    assert [file.name[-1] for file in folded_files(path, 7)] == ["1", "3", "5", "7"]
+
+
 def test_without_files_there_is_nothing(path: Path) -> None:
     assert replayed(path) == []
 
@@ -52,9 +65,9 @@ def test_without_files_there_is_nothing(path: Path) -> None:
 def test_what_is_folded_already_is_passed_over(path: Path) -> None:
     made = fill(path, range(1, 4), range(4, 8))
     assert replayed(path, after=5) == made[5:]
-    drop(path, 3)
+    dropped(path, 3)
     assert replayed(path, after=5) == made[5:]
-    drop(path, 7)
+    dropped(path, 7)
     assert (replayed(path, after=7), files_of(path)) == ([], [])
 
 
