@@ -62,31 +62,29 @@ class _Moment:
     def __init__(self, source: Path, stack: contextlib.ExitStack) -> None:
         self._stack = stack
         self._files: dict[int, BinaryIO] = {}
-        self.tables = stack.enter_context(
-            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None))
-        )
-        self.after = self._stand_still(source)
-        for _ in range(TRIES - 1):
-            if self._is_held_from(self.after + 1):
-                break
-            self.tables.execute("ROLLBACK")
-            self.after = self._stand_still(source)
+        self.tables, newest = self._reader(source), self._reader(source)
+        for _ in range(TRIES):
+            sequence = self._stand_still(source)
+            if folded(newest)[1] == sequence:
+                break  # no fold has ended meanwhile, so no file that is needed was dropped before it was seen
+        # What a version before these files wrote lies in a table, until it is folded.
+        (last,) = self.tables.execute("SELECT max(sequence) FROM journal").fetchone()
+        self._after = int(last or sequence)
         self._ends = {first: os.fstat(file.fileno()).st_size for first, file in self._files.items()}
+
+    def _reader(self, source: Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(f"file:{source}?mode=ro", uri=True, isolation_level=None)
+        return self._stack.enter_context(contextlib.closing(connection))
 
     def _stand_still(self, source: Path) -> int:
         """Up to which group the tables have everything, from now on."""
+        self.tables.rollback()  # what an earlier try began
         # What is held can be read although it is dropped: before the tables stand still, and what came just then.
         self._hold(source)
         self.tables.execute("BEGIN")
         _, sequence = folded(self.tables)  # from here on the moment stands still
         self._hold(source)
-        # What a version before these files wrote lies in a table, until it is folded.
-        (last,) = self.tables.execute("SELECT max(sequence) FROM journal").fetchone()
-        return int(last or sequence)
-
-    def _is_held_from(self, sequence: int) -> bool:
-        """Not where a file was begun after the first look and folded before the second. Files begin behind a fold."""
-        return sequence in self._files or max(self._files, default=0) < sequence
+        return sequence
 
     def _hold(self, source: Path) -> None:
         for first, path in files_of(source):
@@ -96,7 +94,7 @@ class _Moment:
 
     def groups(self) -> Iterator[Group]:
         """Those that are not in the tables, in order. Raises DamagedJournal."""
-        after = self.after
+        after = self._after
         for first, file in sorted(self._files.items()):
             for group in follow(file, after, self._ends[first]):
                 after = group[0]

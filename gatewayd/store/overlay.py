@@ -24,8 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 class Overlay:
     """The changes of one kind since the last fold, as the journal has them: kind, key and value in one text, which is
-    made by one call. ``fresh`` holds keys that no table can know yet, ``gone`` is how many
-    of ``changed`` are gone."""
+    made by one call. ``fresh`` holds keys that no table can know yet, ``gone`` is how many of ``changed`` are gone."""
 
     __slots__ = ("changed", "decoder", "folding", "fresh", "gone", "kind", "record_decoder")
 

@@ -26,7 +26,7 @@ from gatewayd.store.history import History
 from gatewayd.store.implied import Changes
 from gatewayd.store.kinds import Key, Kind
 from gatewayd.store.records import Parked
-from gatewayd.store.segments import folded_files
+from gatewayd.store.segments import drop
 
 log = logging.getLogger(__name__)
 
@@ -283,5 +283,4 @@ def settle_journal(database: Database, connection: sqlite3.Connection, history: 
         history.sync()
         history.close()
     end_fold(last, connection)
-    for path in folded_files(database.path, last):
-        path.unlink(missing_ok=True)
+    drop(database.path, last)

@@ -71,7 +71,7 @@ class Segments:
         """The next group begins another file."""
         if self._file >= 0:
             os.close(self._file)
-            self._file, self._size = -1, 0
+            self._file = -1
 
     def _begin(self, sequence: int) -> None:
         # O_DSYNC: a write waits until the disk has it, and the file's new length with it. One call for each group.
@@ -93,6 +93,12 @@ def files_of(spool: Path) -> list[tuple[int, Path]]:
 def folded_files(spool: Path, upto: int) -> list[Path]:
     """The files that begin with this group or an earlier one, to be taken away; the last of them must end with it."""
     return [path for first, path in files_of(spool) if first <= upto]
+
+
+def drop(spool: Path, upto: int) -> None:
+    """Take all of them away at once."""
+    for path in folded_files(spool, upto):
+        path.unlink(missing_ok=True)
 
 
 def replay(spool: Path, identity: str, after: int) -> Iterator[Group]:

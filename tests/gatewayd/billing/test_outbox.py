@@ -203,5 +203,4 @@ async def test_a_table_that_is_damaged_waits_and_messages_go_on(
     assert place.written == place.rows == ["0-1", "0-2"]
     said = [record.message for record in caplog.records]
     assert ["move it away" in line for line in said] == [True, True, False]
-    place.table.close()
     await place.journal.close()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from gatewayd.store import history as module
 from gatewayd.store.database import Database, connect
 from gatewayd.store.history import WRITE_OCTETS, History
 from gatewayd.store.history_files import all_stretches, stretches
@@ -154,6 +157,27 @@ def test_what_is_written_waits_for_more(tmp_path: Path) -> None:
     own.append(5, 1_764_124_800.0, row)
     own.close()
     assert len(groups(tmp_path)) == 6
+
+
+def test_little_of_it_is_not_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fold or a full stretch would have the commits wait for all of it at once."""
+    durable_octets: dict[int, int] = {}
+
+    def noted(descriptor: int, fsync: Callable[[int], None] = os.fsync) -> None:
+        fsync(descriptor)
+        durable_octets[os.fstat(descriptor).st_ino] = os.fstat(descriptor).st_size
+
+    monkeypatch.setattr(module, "WRITE_OCTETS", 100)
+    monkeypatch.setattr(module, "SYNC_OCTETS", 1_000)
+    monkeypatch.setattr(os, "fsync", noted)
+    own = history(tmp_path)
+    for number in range(1, 101):
+        own.append(number, 1_764_124_800.0, b'[["seen","a",{"due":1.0}]]')
+        for _, stretch in all_stretches(tmp_path):
+            file = stretch.groups.stat()
+            assert file.st_size - durable_octets.get(file.st_ino, 0) < 1_000
+    assert len(groups(tmp_path)) > 90
+    own.close()
 
 
 def test_what_waited_for_a_disk_that_refuses_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from gatewayd.policy.journey import Progress, Stage
 from gatewayd.runtime.tasks import spawn
-from gatewayd.store import database, writer
+from gatewayd.store import database, segments, writer
 from gatewayd.store import journal as module
 from gatewayd.store.journal import Journal, JournalTimes
 from gatewayd.store.kinds import DELIVERY, MESSAGE, PROGRESS, SEEN
@@ -421,10 +421,12 @@ async def test_a_half_done_fold_is_no_harm(
     assert seen(opened(copy)) == expected
 
 
+@pytest.mark.parametrize(("octets", "left"), [(segments.FILE_OCTETS, [6, 6, 0]), (1, [6, 6, 5, 4, 3, 2, 1, 0, 0])])
 async def test_a_journal_that_is_half_dropped_is_no_harm(
-    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    octets: int, left: list[int], opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Folded and not marked so; marked and not dropped; dropped."""
+    """Folded and not marked so; marked and not dropped; some files dropped (the last holds an empty group); dropped."""
+    monkeypatch.setattr(segments, "FILE_OCTETS", octets)
     journal = opened(group_wait_s=0.0)
     for number in range(6):
         journal.put(SEEN, "same", Seen(float(number)))
@@ -443,7 +445,7 @@ async def test_a_journal_that_is_half_dropped_is_no_harm(
     await journal.fold()
     copies.append(copy_of(tmp_path / "a.spool", tmp_path / f"copy {len(copies)}"))
     monkeypatch.undo()
-    assert [len(rows_of(copy)) for copy in copies] == [6, 6, 0]
+    assert [len(rows_of(copy)) for copy in copies] == left
     for copy in copies:
         again = opened(copy)
         assert seen(again) == {"same": 5.0}

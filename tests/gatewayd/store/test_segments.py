@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gatewayd.store import segments
-from gatewayd.store.segments import DamagedJournal, Group, Segments, files_of, folded_files, read, replay
+from gatewayd.store.segments import DamagedJournal, Group, Segments, drop, files_of, folded_files, read, replay
 
 SPOOL = "0123456789abcdef"
 OTHER = "fedcba9876543210"
@@ -32,11 +32,6 @@ def fill(path: Path, *stretches: range, octets: int = 100) -> list[Group]:
             own.append(*group(sequence, octets))
         own.turn_over()
     return made
-
-
-def dropped(path: Path, upto: int) -> None:
-    for file in folded_files(path, upto):
-        file.unlink()
 
 
 def replayed(path: Path, after: int = 0) -> list[Group]:
@@ -65,9 +60,9 @@ def test_without_files_there_is_nothing(path: Path) -> None:
 def test_what_is_folded_already_is_passed_over(path: Path) -> None:
     made = fill(path, range(1, 4), range(4, 8))
     assert replayed(path, after=5) == made[5:]
-    dropped(path, 3)
+    drop(path, 3)
     assert replayed(path, after=5) == made[5:]
-    dropped(path, 7)
+    drop(path, 7)
     assert (replayed(path, after=7), files_of(path)) == ([], [])
 
 
