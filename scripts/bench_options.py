@@ -152,6 +152,12 @@ def _complete(parser: argparse.ArgumentParser, options: Options, names: Sequence
     unknown = [name for name in options.scenarios if name not in (*names, "all")]
     if unknown:
         parser.error(f"there is no {', '.join(unknown)}; there are all, {', '.join(names)}")
+    for field in msgspec.structs.fields(Options):
+        value = getattr(options, field.name)
+        # Nothing can be measured without a window, a bind or a worker; 0 of the others is the scenario's choice.
+        least = 1 if type(field.default) is int and field.default else 0
+        if type(value) in (int, float) and not value >= least:
+            parser.error(f"--{field.name.replace('_', '-')} {value:g} is too little: {least} or more")
     options.receipts = options.receipts or ("none" if options.front == "http" else "smpp")
     if (options.direct or options.rcs) and (options.http or options.front == "http" or options.receipts != "smpp"):
         parser.error("--direct and --rcs are for SMPP")

@@ -110,6 +110,19 @@ def test_a_scenario_that_is_none_is_said() -> None:
     assert "there is no relai" in done.stderr
 
 
+@pytest.mark.usefixtures("_scripts")
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [("--messages -5", 0), ("--receipt-delay nan", 0), ("--window 0", 1), ("--http-connections 0", 1)],
+)
+def test_a_number_that_can_measure_nothing_is_said(words: str, least: int, capsys: pytest.CaptureFixture[str]) -> None:
+    from bench_options import parsed
+
+    with pytest.raises(SystemExit, match="2"):
+        parsed("", ["relay"], words.split())
+    assert f"{words} is too little: {least} or more" in capsys.readouterr().err
+
+
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
 def test_instructions_are_counted(place: Path) -> None:
